@@ -1,0 +1,50 @@
+# The book in two commands: `make book` builds it, `make test` checks it. `make help` lists the rest.
+PRESET ?= smoke
+PYTHON ?= python3
+VENV ?= .venv
+PY = $(VENV)/bin/python
+PIP = $(PY) -m pip install -qq --disable-pip-version-check
+INSTALLED = $(VENV)/.installed
+# Kernels and settings of the user must not win over those of the environment.
+export JUPYTER_PREFER_ENV_PATH = 1
+unexport JUPYTER_PATH
+
+.PHONY: help book test lint lab bench clean
+
+help:
+	@echo "make book   run every chapter and build the HTML book (PRESET=smoke|workshop|paper)"
+	@echo "make test   run the tests and every notebook"
+	@echo "make lint   check style and format"
+	@echo "make lab    open JupyterLab on the notebooks"
+	@echo "make bench  time our code beside its peers"
+	@echo "make clean  remove everything built, and keep the environment"
+
+book: $(INSTALLED)
+	@$(PY) tools/build_book.py --preset $(PRESET)
+
+test: $(INSTALLED)
+	@$(PY) -m pytest -q --nbval-lax --nbval-current-env --nbval-cell-timeout 900 \
+		--ignore notebooks/_template.ipynb --durations 10 tests notebooks
+
+lint: $(INSTALLED)
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+lab: $(INSTALLED)
+	@$(PY) -m jupyterlab --ServerApp.root_dir . --LabApp.default_url /lab/tree/notebooks
+
+bench: $(INSTALLED)
+	@for script in benchmarks/*.py; do $(PY) $$script || exit 1; done
+
+clean:
+	@rm -rf build .pytest_cache .ruff_cache
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Installing the locked environment into $(VENV) (2 to 4 minutes the first time)"
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --no-deps -r requirements.lock
+	@$(PIP) -c requirements.lock "$$(grep '^torch==' requirements.lock)"
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@

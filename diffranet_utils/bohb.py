@@ -1,0 +1,288 @@
+"""Search topologies and learning settings with BOHB (Falkner et al., 2018, arXiv:1807.01774): Tables 9 and 10."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import stats
+
+from . import dataset, metrics
+from .deepfreak import build_deepfreak
+from .errors import require
+from .files import read_json, write_json
+from .provenance import code_fingerprint, plain_value
+from .topologies import TOPOLOGIES
+from .training import evaluate, first_images, train
+from .training_settings import Settings
+
+BATCH_SIZES = (4, 8, 16, 32, 64)
+CRASH_LOSS = 1.0  # the loss is 1 - accuracy, and nothing is worse than no image right
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Size of a search.
+
+    Parameters
+    ----------
+    min_budget, max_budget : float
+        Epochs.
+    n_iterations : int
+        Brackets.
+    eta : int
+        Each rung keeps one configuration in `eta` and gives it `eta` times the budget.
+    n_workers : int
+        Threads that evaluate side by side; with one, a search repeats to the same numbers.
+    seed : int
+    timeout_s : float
+        Longest time without a finished evaluation.
+    crash_loss : float
+        Recorded for a configuration that fails.
+    host : str
+        Interface that the services listen on.
+    """
+
+    min_budget: float = 1
+    max_budget: float = 9
+    n_iterations: int = 1
+    eta: int = 3
+    n_workers: int = 1
+    seed: int = 0
+    timeout_s: float = 3600.0
+    crash_loss: float = CRASH_LOSS
+    host: str = "127.0.0.1"
+
+    def __post_init__(self):
+        """Refuse what cannot be searched; raises InputError."""
+        fits = 0 < self.min_budget <= self.max_budget
+        require(fits, f"Budgets from {self.min_budget} to {self.max_budget}: give a positive one, then a larger one.")
+        require(self.eta >= 2 and self.n_iterations >= 1, f"eta {self.eta}, {self.n_iterations} iterations: too few.")
+        require(self.n_workers >= 1, f"{self.n_workers} workers: a search needs one.")
+
+
+def search_space(topologies=range(1, 14), seed=0):
+    """Tables 9 and 10 of the paper.
+
+    The paper lets the momentum reach 1, at which a step is never forgotten; here it ends at 0.999.
+
+    Parameters
+    ----------
+    topologies : sequence of int
+        Keys of `deepfreak.TOPOLOGIES` to choose from.
+    seed : int
+
+    Returns
+    -------
+    ConfigSpace.ConfigurationSpace
+        topology, learning_rate, momentum, weight_decay, batch_size.
+    """
+    from ConfigSpace import CategoricalHyperparameter, ConfigurationSpace, UniformFloatHyperparameter
+
+    space = ConfigurationSpace(seed=seed)
+    space.add(
+        CategoricalHyperparameter("topology", list(topologies)),
+        UniformFloatHyperparameter("learning_rate", 1e-4, 10, log=True),
+        UniformFloatHyperparameter("momentum", 0.5, 0.999),
+        UniformFloatHyperparameter("weight_decay", 1e-5, 5e-5),
+        CategoricalHyperparameter("batch_size", list(BATCH_SIZES)),
+    )
+    return space
+
+
+def brackets(settings):
+    """The rungs of every iteration (Li et al., 2017, Algorithm 1, in the rounding of HpBandSter).
+
+    Parameters
+    ----------
+    settings : SearchSettings
+
+    Returns
+    -------
+    list of list of (int, float)
+        Per iteration and rung: how many configurations get which budget, in epochs.
+    """
+    eta = settings.eta
+    n_rungs = int(np.log(settings.max_budget / settings.min_budget) / np.log(eta)) + 1
+    plan = []
+    for iteration in range(settings.n_iterations):
+        last = n_rungs - 1 - iteration % n_rungs
+        n_first = (n_rungs // (last + 1)) * eta**last
+        budgets = [settings.max_budget * float(eta) ** (k - last) for k in range(last + 1)]
+        plan.append([(max(n_first // eta**k, 1), budget) for k, budget in enumerate(budgets)])
+    return plan
+
+
+def run_bohb(evaluate, space, settings, folder):
+    """Search a space with BOHB, or go on with a search that was stopped.
+
+    Parameters
+    ----------
+    evaluate : callable
+        ``evaluate(config_id, config, budget) -> (loss, info)``: a loss to be made small, and a dict that JSON holds.
+        An exception or a loss that is not finite is recorded as ``settings.crash_loss``.
+    space : ConfigSpace.ConfigurationSpace
+    settings : SearchSettings
+    folder : path-like
+        ``runs.jsonl`` receives each result as it comes; what it already holds is not computed again.
+
+    Returns
+    -------
+    list of dict
+        Every evaluation: ``config_id``, ``budget``, ``config``, ``model_based``, ``loss``, ``info``, ``seconds``.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a search with another space, seed or budgets.
+    DiffranetError
+        If no evaluation finishes within ``settings.timeout_s``; the message says what is missing.
+    """
+    from .bohb_service import serve
+
+    folder = Path(folder)
+    shared = {name: asdict(settings)[name] for name in ("min_budget", "max_budget", "eta", "seed")}
+    identity = shared | {"space": str(space)}
+    path = folder / "search.json"
+    same = not path.exists() or read_json(path) == identity
+    require(same, f"{folder} holds another search (see search.json): delete it or choose another folder.")
+    write_json(path, identity)
+    return serve(evaluate, space, settings, folder, sum(n for rungs in brackets(settings) for n, _ in rungs))
+
+
+def incumbent(runs):
+    """The best run at the largest budget reached, or None if every run failed."""
+    sound = [run for run in runs if run["loss"] is not None and "error" not in run["info"]]
+    return min(sound, key=lambda run: (-run["budget"], run["loss"]), default=None)
+
+
+def trajectory(runs):
+    """How the incumbent improved.
+
+    Parameters
+    ----------
+    runs : list of dict
+        In the order in which they finished.
+
+    Returns
+    -------
+    list of dict
+        Each new incumbent: ``seconds`` of evaluation spent until then, ``loss``, ``budget``, ``config_id``.
+    """
+    steps, spent = [], 0.0
+    for k, run in enumerate(runs, start=1):
+        spent += run["seconds"]
+        best = incumbent(runs[:k])
+        if best is run:
+            steps.append({"seconds": round(spent, 2), **{key: run[key] for key in ("loss", "budget", "config_id")}})
+    return steps
+
+
+def rank_correlations(runs):
+    """Does a short training foretell a long one? Spearman correlation of the losses of neighbouring budgets.
+
+    Returns
+    -------
+    list of dict
+        ``small`` and ``large`` budget, ``n`` configurations that have both, ``correlation`` (None below three).
+    """
+    losses = {}
+    for run in runs:
+        if run["loss"] is not None:
+            losses.setdefault(run["budget"], {})[tuple(run["config_id"])] = run["loss"]
+    rows = []
+    budgets = sorted(losses)
+    for small, large in zip(budgets, budgets[1:], strict=False):
+        both = sorted(set(losses[small]) & set(losses[large]))
+        pairs = [[losses[budget][key] for key in both] for budget in (small, large)]
+        defined = len(both) >= 3 and all(np.ptp(values) > 0 for values in pairs)
+        value = float(stats.spearmanr(*pairs).statistic) if defined else None
+        rows.append({"small": small, "large": large, "n": len(both), "correlation": value})
+    return rows
+
+
+@dataclass(frozen=True)
+class NetworkEvaluation:
+    """Trains a configuration for a budget of epochs; a larger budget goes on from the smaller one's checkpoint.
+
+    Parameters
+    ----------
+    training, validation : Split
+    folder : Path
+        For the checkpoints.
+    seed : int
+    """
+
+    training: dataset.Split
+    validation: dataset.Split
+    folder: Path
+    seed: int
+
+    def __call__(self, config_id, config, budget):
+        """Return 1 - validation accuracy and its counts; the arguments are those of `run_bohb`."""
+        chosen = dict(config)
+        topology = chosen.pop("topology")
+        settings = Settings(epochs=max(1, round(budget)), seed=self.seed, **chosen)
+        network = build_deepfreak(topology, generator=torch.Generator().manual_seed(self.seed))
+        path = self.folder / "checkpoints" / f"{'_'.join(map(str, config_id))}.safetensors"
+        history = train(network, self.training, settings, checkpoint=path)
+        seen = evaluate(network, self.validation)
+        n_right = int((seen.predicted == self.validation.labels).sum())
+        self._forget_before(config_id[0] - 1)
+        return 1 - seen.accuracy, {"n_right": n_right, "n": len(seen.predicted), "training_loss": history[-1]["loss"]}
+
+    def _forget_before(self, iteration):
+        """Delete checkpoints of brackets that are over: a paper-sized search would fill the disk."""
+        for path in (self.folder / "checkpoints").glob("*.safetensors"):
+            if int(path.name.split("_")[0]) < iteration:
+                path.unlink(missing_ok=True)
+
+
+def preset_topologies(preset):
+    """Topologies that a preset searches: none with more than twice the filters of the one it trains."""
+    widest = 2 * TOPOLOGIES[preset.topology].filters
+    return [key for key, topology in TOPOLOGIES.items() if key and topology.filters <= widest]
+
+
+def bohb_step(run):
+    """Search topologies and settings at the preset's size.
+
+    Parameters
+    ----------
+    run : provenance.Run
+
+    Returns
+    -------
+    values, details : dict
+        For `provenance.save_result`.
+    """
+    preset, root = run.preset, dataset.ensure_dataset(run)
+    n = preset.n_bohb_train
+    training, validation = (first_images(dataset.load_split(root, name), n) for name in ("train", "validation"))
+    settings = SearchSettings(
+        preset.bohb_min_epochs, preset.bohb_max_epochs, preset.bohb_iterations, preset.eta, seed=run.seed
+    )
+    topologies = preset_topologies(preset)
+    # The name holds the code's fingerprint: a killed search goes on, changed code starts a new one.
+    code = code_fingerprint("deepfreak", "training", "bohb", "bohb_service", *dataset.SIMULATOR)
+    folder = run.results_dir / "bohb" / code
+    evaluation = NetworkEvaluation(training, validation, folder, run.seed)
+    runs = run_bohb(evaluation, search_space(topologies, run.seed), settings, folder)
+    best = incumbent(runs)
+    require(best is not None, f"Every configuration of the search failed: see {folder / 'runs.jsonl'}.")
+    values = {
+        "bohb_validation_accuracy": metrics.proportion(best["info"]["n_right"], best["info"]["n"]),
+        "bohb_evaluations": plain_value(len(runs), "evaluations"),
+        "bohb_epochs": plain_value(sum(run["budget"] for run in runs), "epochs"),
+    }
+    details = {
+        "settings": asdict(settings),
+        "topologies": topologies,
+        "n_train": len(training.labels),
+        "n_validation": len(validation.labels),
+        "runs": runs,
+        "incumbent": best,
+        "trajectory": trajectory(runs),
+        "rank_correlations": rank_correlations(runs),
+    }
+    return values, details

@@ -1,0 +1,51 @@
+"""The heavy step of every chapter, by the chapter's name: what notebooks and `diffranet run` call."""
+
+import time
+from importlib import import_module
+
+from .errors import InputError
+from .provenance import save_result
+
+STEPS = {
+    "00_quickstart": "quickstart:quickstart_step",
+    "10_bragg_scattering": "simulation_steps:bragg_step",
+    "11_background_and_detector": "simulation_steps:detector_step",
+    "12_five_classes": "simulation_steps:classes_step",
+    "20_dataset": "dataset:dataset_step",
+    "30_texture_features": "texture_step:texture_step",
+    "31_sift_bag_of_words": "sift:sift_step",
+    "32_hyperopt_search": "search:search_step",
+    "40_deepfreak": "training:deepfreak_step",
+    "41_bohb_search": "bohb:bohb_step",
+    "50_real_frames": "screening:real_frames_step",
+    "51_reality_gap": "reality_gap:reality_gap_step",
+    "60_scorecard": "scorecard:scorecard_step",
+}
+
+
+def run_chapter(name, run):
+    """Run a chapter's heavy step and write its record.
+
+    Parameters
+    ----------
+    name : str
+        Chapter, such as ``41_bohb_search``.
+    run : provenance.Run
+
+    Returns
+    -------
+    dict
+        The record, as `provenance.save_result` wrote it.
+
+    Raises
+    ------
+    InputError
+        If there is no such chapter.
+    """
+    if name not in STEPS:
+        raise InputError(f"Unknown chapter {name!r}: choose one of {', '.join(STEPS)}.")
+    module, function = STEPS[name].split(":")
+    step = getattr(import_module(f".{module}", __package__), function)
+    start = time.perf_counter()
+    values, details = step(run)
+    return save_result(name, run, values, details, seconds=time.perf_counter() - start)

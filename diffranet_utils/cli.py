@@ -1,0 +1,167 @@
+"""The command ``diffranet``: simulate shots, build data sets, run chapters, screen frames."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import __version__
+from .errors import DiffranetError, InputError, require
+
+# Heavy modules are imported inside the commands, so that --help answers at once.
+app = typer.Typer(
+    help="Simulate, label and classify serial-crystallography diffraction images.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+MODELS = Path("build/results/smoke/models")
+Preset = Annotated[str, typer.Option(help="Size of the run: smoke, workshop or paper.")]
+Seed = Annotated[int, typer.Option(help="The only source of randomness.")]
+
+
+def main():
+    """Entry point: a failure is one line on standard error and the error's exit code, never a traceback."""
+    try:
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except DiffranetError as error:
+        _fail(error, error.exit_code)
+    except OSError as error:
+        _fail(f"{error.strerror or error}: {error.filename or 'file'}. Check the path and its permissions.", 1)
+    except typer.Abort:
+        _fail("Stopped.", 130)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # not typer's word on bad usage, but a defect of ours
+            raise
+        _fail(f"{error.format_message().rstrip('.')}. See diffranet --help.", error.exit_code)
+    sys.exit(code or 0)
+
+
+def _print_version(wanted: bool):
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit()
+
+
+@app.callback()
+def common(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+):
+    """Simulate, label and classify serial-crystallography diffraction images."""
+
+
+@app.command()
+def simulate(
+    n: Annotated[int, typer.Option(help="Number of shots.")] = 1,
+    seed: Seed = 2019,
+    station: Annotated[str, typer.Option(help="Experiment to simulate: diffranet or pilatus.")] = "diffranet",
+    out: Annotated[Path, typer.Option(help="Folder for the images and their truth.")] = Path("build/shots"),
+):
+    """Simulate single shots: an 8-bit PGM and a JSON file with the truth for each."""
+    from dataclasses import replace
+
+    from . import presets, stations
+    from .progress import progress
+
+    require(n >= 1, f"--n is {n}: give at least one shot.")
+    require(seed >= 0, f"--seed is {seed}: give zero or more.")
+    preset = replace(presets.get("smoke"), station=stations.get(station))
+    for number in progress(range(1, n + 1), title="simulate", unit="shot"):
+        label = _simulate_one(out / f"shot_{number:06d}", [seed, number], preset)
+        typer.echo(f"{out / f'shot_{number:06d}.pgm'}  {label.title}")
+
+
+@app.command()
+def dataset(
+    root: Annotated[Path, typer.Option(help="Folder of the data set.")] = Path("build/data/smoke"),
+    preset: Preset = "smoke",
+    seed: Seed = 2019,
+    workers: Annotated[int, typer.Option(help="Processes that simulate.")] = 2,
+):
+    """Build a data set in DiffraNet's folder layout, or complete one that was interrupted."""
+    from . import dataset as datasets
+    from . import presets
+
+    require(workers >= 1, f"--workers is {workers}: give at least one process.")
+    require(seed >= 0, f"--seed is {seed}: give zero or more.")
+    datasets.build_dataset(root, presets.get(preset), seed, workers)
+    typer.echo(f"The data set is in {root}")
+
+
+@app.command()
+def run(
+    chapter: Annotated[str, typer.Argument(help="Chapter, such as 41_bohb_search.")],
+    preset: Preset = "smoke",
+    seed: Seed = 2019,
+    data_dir: Annotated[Path, typer.Option(help="Parent folder of data sets.")] = Path("build/data"),
+    out: Annotated[Path, typer.Option(help="Parent folder of records and models.")] = Path("build/results"),
+):
+    """Run the heavy step of a chapter and write its record."""
+    from . import chapters, provenance
+    from .tables import format_entry
+
+    started = provenance.start_run(preset, seed, data_dir, out)
+    record = chapters.run_chapter(chapter, started)
+    for key, entry in record["values"].items():
+        typer.echo(f"{key}: {format_entry(entry)}")
+    typer.echo(f"The record is {started.results_dir / chapter}.json ({record['seconds']} s)")
+
+
+@app.command()
+def screen(
+    paths: Annotated[list[Path], typer.Argument(help="Detector frames, or folders of them.")],
+    model: Annotated[Path, typer.Option(help="Folder of trained models; without one, spots are counted.")] = MODELS,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+):
+    """Say for each real frame whether it shows diffraction."""
+    if as_json and as_csv:
+        raise InputError("Choose one of --json and --csv.")
+    import pandas as pd
+
+    from .screening import screen_paths
+
+    table = pd.DataFrame(screen_paths(paths, model))
+    if as_json:
+        typer.echo(table.to_json(orient="records", indent=1))
+    else:
+        typer.echo(table.to_csv(index=False) if as_csv else table.to_string(index=False), nl=not as_csv)
+
+
+@app.command()
+def info():
+    """Print versions, device, commit and the sizes of the presets."""
+    from . import presets, provenance
+
+    origin = provenance.origin()
+    typer.echo(f"diffranet {__version__}, commit {origin['commit']}, code {origin['code']}")
+    typer.echo(f"device: {origin['device']}")
+    for name, version in origin["versions"].items():
+        typer.echo(f"{name}: {version}")
+    for preset in presets.PRESETS.values():
+        sizes = ", ".join(f"{size} {split}" for split, size in preset.split_sizes.items())
+        typer.echo(f"preset {preset.name}: {sizes} images")
+
+
+def _simulate_one(stem, seed, preset):
+    """Write one shot and its truth beside it, and return its label."""
+    import numpy as np
+
+    from . import shots
+    from .dataset_build import encode_pgm
+    from .files import write_bytes, write_json
+
+    shot = shots.render_shot(shots.sample_shot(np.random.default_rng(seed), preset), preset)
+    write_bytes(stem.with_suffix(".pgm"), encode_pgm(shot.image))
+    write_json(stem.with_suffix(".json"), {"label": int(shot.label), "class": shot.label.title, **shot.truth})
+    return shot.label
+
+
+def _fail(message, code):
+    typer.echo(" ".join(str(message).split()), err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

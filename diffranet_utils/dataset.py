@@ -1,0 +1,188 @@
+"""The labelled data set: made when it is missing or stale, read as arrays."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+
+from .dataset_build import SPLITS, build_dataset, identity_of, make_image
+from .errors import DiffranetError, MissingDataError, require
+from .files import atomic_path, locked, read_json, sha256_of
+from .labels import CLASS_NAMES
+from .metrics import proportion
+from .provenance import plain_value
+
+__all__ = [
+    "SPLITS",
+    "Split",
+    "build_dataset",
+    "ensure_dataset",
+    "load_manifest",
+    "load_split",
+    "make_image",
+    "read_image",
+]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images of one split with their labels, in the order of the manifest.
+
+    Parameters
+    ----------
+    images : ndarray, shape (n, n_slow, n_fast), uint8
+        Memory-mapped.
+    labels : ndarray, shape (n,), int64
+        Class folders, 1 to 5.
+    ids : list of str
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    ids: list
+
+
+def ensure_dataset(run):
+    """Return the folder of the run's data set; build it if it is missing, and again if the simulator has changed.
+
+    Parameters
+    ----------
+    run : provenance.Run
+
+    Returns
+    -------
+    Path
+    """
+    root, card = run.data_dir, run.data_dir / "card.json"
+    identity = identity_of(run.preset, run.seed)
+    with locked(root):
+        known = read_json(root / "identity.json") if (root / "identity.json").exists() else identity
+        if any(known.get(key) != identity[key] for key in ("code", "seed", "station")):
+            remove_dataset(root)
+        elif card.exists() and read_json(card)["split_sizes"] == identity["split_sizes"]:
+            return root
+        build_dataset(root, run.preset, run.seed)
+    return root
+
+
+def remove_dataset(root):
+    """Delete what `build_dataset` wrote under `root`, and nothing else."""
+    for path in [*Path(root).glob("synthetic/*/[1-5]/*.pgm"), *Path(root).glob("*.npy")]:
+        path.unlink()
+    for name in ("journal.jsonl", "manifest.csv", "card.json", "identity.json"):
+        (Path(root) / name).unlink(missing_ok=True)
+
+
+def load_manifest(root):
+    """Read ``manifest.csv``, sorted by split and id.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no data set.
+    """
+    path = Path(root) / "manifest.csv"
+    if not path.exists():
+        raise MissingDataError(f"No data set in {root}: run `diffranet dataset --root {root}` first.")
+    return pd.read_csv(path)
+
+
+def load_split(root, split):
+    """Images and labels of one split as arrays.
+
+    The images are packed once into a ``.npy`` file beside the manifest and memory-mapped from then on.
+
+    Parameters
+    ----------
+    root : path-like
+        Data set folder.
+    split : {"train", "validation", "test"}
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    InputError
+        If the split is unknown.
+    MissingDataError
+        If there is no data set.
+    DiffranetError
+        If an image is missing or damaged.
+    """
+    require(split in SPLITS, f"Unknown split {split!r}: choose one of {', '.join(SPLITS)}.")
+    manifest = load_manifest(root)
+    rows = manifest[manifest.split == split]
+    key = sha256_of("".join(rows.sha256).encode())[:16]
+    packed = Path(root) / f"{split}-{key}.npy"
+    if not packed.exists():
+        _pack(Path(root), rows, packed)
+    return Split(np.load(packed, mmap_mode="r"), rows.label.to_numpy(np.int64), rows.id.tolist())
+
+
+def read_image(path):
+    """Read an 8-bit grey image, PGM or PNG.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    ndarray, shape (n_slow, n_fast), uint8
+
+    Raises
+    ------
+    DiffranetError
+        If the file is missing, truncated or not an 8-bit grey image.
+    """
+    import cv2
+
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if Path(path).is_file() else None
+    if image is None or image.ndim != 2 or image.dtype != np.uint8:
+        raise DiffranetError(f"{path} is not a readable 8-bit grey image: rebuild or restore it.")
+    return image
+
+
+def dataset_step(run):
+    """Heavy step of chapter 20: build the set, and measure the rate of simulation from scratch.
+
+    Parameters
+    ----------
+    run : provenance.Run
+
+    Returns
+    -------
+    values, details : dict
+        See `provenance.save_result`.
+    """
+    root = ensure_dataset(run)
+    card, manifest = read_json(root / "card.json"), load_manifest(root)
+    start, n = perf_counter(), 20
+    for k in range(n):
+        make_image(run.preset, run.seed, "train", k)
+    values = {
+        "images_per_second_per_core": plain_value(n / (perf_counter() - start), "image/s on one core"),
+        "images": plain_value(len(manifest), "image"),
+    }
+    if card["made"] >= len(manifest):  # a resumed build timed only a part
+        values["images_per_second"] = plain_value(
+            len(manifest) / card["seconds"], f"image/s, {card['workers']} processes"
+        )
+    shares = np.bincount(manifest.label, minlength=6)[1:]
+    values |= {f"share_{name}": proportion(k, len(manifest)) for name, k in zip(CLASS_NAMES, shares, strict=True)}
+    return values, {"card": card}
+
+
+def _pack(root, rows, packed):
+    first = read_image(root / rows.path.iloc[0])
+    with atomic_path(packed) as temporary:
+        array = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(rows), *first.shape))
+        for k, path in enumerate(rows.path):
+            image = read_image(root / path)
+            require(image.shape == first.shape, f"{root / path} is {image.shape}, others {first.shape}: rebuild it.")
+            array[k] = image
+        array.flush()

@@ -1,0 +1,217 @@
+"""From a file of a detector to an array of counts and what the header says about the experiment.
+
+CBF (PILATUS and others), SMV, EDF, MarCCD and TIFF are decoded by FabIO (Knudsen et al., 2013,
+doi:10.1107/S0021889813000150), HDF5 of an EIGER by h5py; gzip and bzip2 are unpacked on the way.
+Sizes are checked before anything is decoded, so a damaged header cannot ask for a terabyte.
+"""
+
+import bz2
+import gzip
+import io
+import logging
+import os
+import re
+import stat
+import struct
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .errors import InputError, require
+from .frame_headers import header_of, nexus_header, number_after
+
+MAX_PIXELS = 100_000_000  # five times the largest detector of today
+MAX_BYTES = 1_000_000_000
+HEAD_BYTES = 16_384
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+KNOWN = "CBF, SMV, EDF, MarCCD, TIFF or EIGER HDF5"
+
+
+def load(path, index=0):
+    """Read one image of a file.
+
+    Parameters
+    ----------
+    path : path-like
+    index : int
+        Which image, in a file that holds several.
+
+    Returns
+    -------
+    counts : ndarray, shape (n_slow, n_fast)
+        As stored: any integer or float type.
+    header : Header
+    bad : ndarray, shape (n_slow, n_fast), bool, or None
+        Pixels that the file itself declares bad.
+
+    Raises
+    ------
+    InputError
+        One line, if the file is missing, not a regular file, empty, truncated, damaged, too large or no image.
+    """
+    size = _checked_size(path)
+    try:
+        with _strict_fabio():
+            counts, header, bad = _load_hdf5(path, index) if _is_hdf5(path) else (*_load_bytes(path, size, index), None)
+    except InputError:
+        raise
+    except (MemoryError, Exception) as error:  # decoders raise anything on damaged bytes
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise InputError(f"Cannot read {path}: {reason}. The file is damaged or truncated; copy it again.") from error
+    require(counts.ndim == 2, f"{path} holds an array of shape {counts.shape}: give a greyscale image.")
+    require(counts.dtype.kind in "iuf", f"{path} holds values of type {counts.dtype}: give counts.")
+    return counts, header, bad
+
+
+def n_images(path):
+    """Number of images in a file: more than one only for HDF5; errors as for `load`."""
+    _checked_size(path)
+    if not _is_hdf5(path):
+        return 1
+    try:
+        with _open_hdf5(path) as stacks:
+            return sum(len(stack) for stack in stacks)
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {str(error)[:120]}. Copy it again.") from error
+
+
+def _checked_size(path):
+    """Size in bytes of a regular, non-empty file; looking at a FIFO this way does not wait for it."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"Cannot read {path}: {reason}. Check the name.") from error
+    require(stat.S_ISREG(status.st_mode), f"{path} is not a regular file: give an image, {KNOWN}.")
+    require(status.st_size > 0, f"{path} is empty: copy it again.")
+    return status.st_size
+
+
+def _is_hdf5(path):
+    with open(path, "rb") as handle:
+        return handle.read(8) == HDF5_MAGIC
+
+
+class _RaiseErrors(logging.Handler):
+    """Turns what FabIO only logs (a wrong checksum, say) into an exception."""
+
+    def emit(self, record):
+        raise ValueError(record.getMessage())
+
+
+@contextmanager
+def _strict_fabio():
+    logger, handler = logging.getLogger("fabio"), _RaiseErrors(logging.ERROR)
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate
+
+
+def _load_bytes(path, size, index):
+    from fabio import fabioformats
+
+    require(index == 0, f"{path} holds one image: there is no image {index}.")
+    require(size <= MAX_BYTES, f"{path} has {size} bytes: more than {MAX_BYTES} is no single image.")
+    content = _unpack(path, Path(path).read_bytes())
+    name = _format_of(content)
+    require(name is not None, f"{path} is not an image of a known format: give {KNOWN}.")
+    _check_shape(path, _declared_shape(name, content))
+    image = fabioformats.factory(f"{name}image")
+    image.read(io.BytesIO(content))
+    require(image.data is not None, f"{path} holds no image: copy it again.")
+    if name == "edf":  # FabIO pads a short EDF with zeros
+        require(len(content) >= image.data.nbytes, f"{path} is truncated: copy it again.")
+    return image.data, header_of(name, content[:HEAD_BYTES])
+
+
+def _unpack(path, content):
+    opener = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}.get(content[:2])
+    if opener is None:
+        return content
+    with opener(io.BytesIO(content)) as stream:
+        content = stream.read(MAX_BYTES + 1)
+    require(len(content) <= MAX_BYTES, f"{path} unpacks to more than {MAX_BYTES} bytes: that is no single image.")
+    return content
+
+
+def _format_of(content):
+    """FabIO's name of the format, from the first bytes: a file name can lie."""
+    if content[:3] == b"###" or content[:5].lower() == b"data_":
+        return "cbf"
+    if content[:4] in (b"II*\0", b"MM\0*"):
+        return "marccd" if content[1028:1031] == b"MMX" else "tif"
+    if re.match(rb"\{\s*HEADER_BYTES", content[:64]):
+        return "dtrek"
+    return "edf" if re.match(rb"\s*\{", content[:8]) else None
+
+
+def _declared_shape(name, content):
+    """(rows, columns) that a header declares."""
+    if name in ("tif", "marccd"):
+        return _tiff_shape(content)
+    columns, rows = {
+        "cbf": ("X-Binary-Size-Fastest-Dimension", "X-Binary-Size-Second-Dimension"),
+        "dtrek": ("SIZE1", "SIZE2"),
+        "edf": ("Dim_1", "Dim_2"),
+    }[name]
+    text = content[:HEAD_BYTES].decode("latin-1")
+    return number_after(text, rows), number_after(text, columns)
+
+
+def _tiff_shape(content):
+    order = "<" if content[:2] == b"II" else ">"
+    (start,) = struct.unpack_from(order + "I", content, 4)
+    (n_entries,) = struct.unpack_from(order + "H", content, start)
+    found = {}
+    for k in range(n_entries):
+        tag, kind, _, value = struct.unpack_from(order + "HHI4s", content, start + 2 + 12 * k)
+        if tag in (256, 257):  # ImageWidth and ImageLength
+            (found[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), value)
+    return found.get(257), found.get(256)
+
+
+def _check_shape(path, shape):
+    fine = all(n is not None and n >= 1 for n in shape) and shape[0] * shape[1] <= MAX_PIXELS
+    require(fine, f"{path} declares an image of {shape[0]} x {shape[1]} pixels: its header is damaged.")
+
+
+@contextmanager
+def _open_hdf5(path):
+    """Open the image stacks of an EIGER or NeXus file; ``.file`` of a stack is its file."""
+    import h5py
+
+    with suppress(ImportError):
+        import hdf5plugin  # noqa: F401  registers the compression of the EIGER
+    with h5py.File(path, "r") as file:
+        group = file.get("entry/data", file.get("entry"))
+        require(group is not None, f"{path} is HDF5 without /entry/data: give the master file of an EIGER.")
+        found = [group] if isinstance(group, h5py.Dataset) else [group.get(k) for k in sorted(group) if k[:4] == "data"]
+        stacks = [d for d in found if isinstance(d, h5py.Dataset) and d.ndim == 3]
+        require(stacks, f"{path} links to no image stack: keep the data files beside the master file.")
+        yield stacks
+
+
+def _load_hdf5(path, index):
+    with _open_hdf5(path) as stacks:
+        total = sum(len(stack) for stack in stacks)
+        require(0 <= index < total, f"{path} holds {total} images: there is no image {index}.")
+        wanted = index
+        for stack in stacks:
+            if wanted < len(stack):
+                break
+            wanted -= len(stack)
+        _check_shape(path, stack.shape[1:])
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            return stack[wanted], nexus_header(file), _nexus_bad(file, stack.shape[1:])
+
+
+def _nexus_bad(file, shape):
+    mask = file.get(
+        "entry/instrument/detector/detectorSpecific/pixel_mask", file.get("entry/instrument/detector/pixel_mask")
+    )
+    return mask[()] != 0 if mask is not None and mask.shape == shape else None

@@ -1,0 +1,234 @@
+"""Detector and beam: where each pixel lies, and what angle and resolution it sees.
+
+Laboratory axes: beam along (1, 0, 0), detector fast axis (0, 0, 1), slow axis (0, -1, 0).
+Lengths inside are metres, wavelengths and spacings angstrom.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from .errors import require
+
+BEAM_AXIS = np.array([1.0, 0.0, 0.0])
+SLOW_AXIS = np.array([0.0, -1.0, 0.0])
+FAST_AXIS = np.array([0.0, 0.0, 1.0])
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A flat detector of square pixels, perpendicular to the beam.
+
+    Parameters
+    ----------
+    n_slow, n_fast : int
+        Number of pixels along the slow and fast axis (rows, columns).
+    pixel_mm : float
+        Edge of a pixel.
+    distance_mm : float
+        Distance from the crystal to the detector plane.
+    beam_fast_px, beam_slow_px : float, optional
+        Where the direct beam meets the detector, in pixels from the outer edge of the first pixel.
+        By default nanoBragg's choice, ``n / 2 + 1``.
+
+    Raises
+    ------
+    InputError
+        If a size is not positive or the beam falls outside the detector.
+    """
+
+    n_slow: int
+    n_fast: int
+    pixel_mm: float
+    distance_mm: float
+    beam_fast_px: float | None = None
+    beam_slow_px: float | None = None
+
+    def __post_init__(self):
+        for name in ("n_slow", "n_fast", "pixel_mm", "distance_mm"):
+            value = getattr(self, name)
+            require(np.isfinite(value) and value > 0, f"{name} is {value}: give a positive number.")
+        for name, size in (("beam_fast_px", self.n_fast), ("beam_slow_px", self.n_slow)):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, size / 2 + 1)
+            value = getattr(self, name)
+            require(0 <= value <= size, f"{name} is {value}: the beam must fall on the detector, 0 to {size}.")
+
+    @property
+    def shape(self):
+        """(n_slow, n_fast), the shape of an image."""
+        return self.n_slow, self.n_fast
+
+    @property
+    def pixel_m(self):
+        """Pixel edge in metres."""
+        return self.pixel_mm * 1e-3
+
+    @property
+    def distance_m(self):
+        """Crystal-to-detector distance in metres."""
+        return self.distance_mm * 1e-3
+
+
+@dataclass(frozen=True)
+class Beam:
+    """An X-ray pulse.
+
+    Parameters
+    ----------
+    wavelength_A : float
+        Mean wavelength, angstrom.
+    photons : float
+        Photons in the pulse; zero is a blank shot.
+    size_um : float
+        Edge of the square focus at the crystal, micrometre.
+    sources : ndarray, shape (n_sources, 5), optional
+        Point sources that stand for divergence and bandpass: x, y, z of the source seen from the
+        crystal, weight (ignored, as in nanoBragg: every source counts once) and wavelength, all in
+        metres. By default one source on the beam axis with `wavelength_A`.
+
+    Raises
+    ------
+    InputError
+        If a number is negative or not finite, or `sources` has the wrong shape.
+    """
+
+    wavelength_A: float
+    photons: float
+    size_um: float
+    sources: np.ndarray | None = None
+
+    def __post_init__(self):
+        for name in ("wavelength_A", "size_um"):
+            value = getattr(self, name)
+            require(np.isfinite(value) and value > 0, f"{name} is {value}: give a positive number.")
+        require(np.isfinite(self.photons) and self.photons >= 0, f"photons is {self.photons}: give zero or more.")
+        if self.sources is not None:
+            shape = np.shape(self.sources)
+            require(len(shape) == 2 and shape[1] == 5, f"sources has shape {shape}: give (n, 5).")
+
+    @property
+    def fluence(self):
+        """Photons per square metre at the crystal."""
+        return self.photons / (self.size_um * 1e-6) ** 2
+
+    def incident(self):
+        """Unit vectors along the beam and wavelengths, one row per source.
+
+        Returns
+        -------
+        directions : ndarray, shape (n_sources, 3), float64
+        wavelengths_A : ndarray, shape (n_sources,), float64
+        """
+        if self.sources is None:
+            return BEAM_AXIS[None].copy(), np.array([self.wavelength_A])
+        sources = np.asarray(self.sources, dtype=np.float64)
+        directions = -sources[:, :3] / np.linalg.norm(sources[:, :3], axis=1, keepdims=True)
+        return directions, sources[:, 4] * 1e10
+
+
+@lru_cache(maxsize=8)
+def positions(detector, oversample=1):
+    """Offsets of the sub-pixel centres along the two axes.
+
+    Parameters
+    ----------
+    detector : Detector
+    oversample : int
+        Sub-pixels per pixel edge.
+
+    Returns
+    -------
+    y : ndarray, shape (n_slow * oversample,), float64
+        Laboratory y of each sub-pixel row, metre.
+    z : ndarray, shape (n_fast * oversample,), float64
+        Laboratory z of each sub-pixel column, metre.
+    """
+    rows = (np.arange(detector.n_slow * oversample) + 0.5) / oversample
+    columns = (np.arange(detector.n_fast * oversample) + 0.5) / oversample
+    y = (detector.beam_slow_px - rows) * detector.pixel_m
+    z = (columns - detector.beam_fast_px) * detector.pixel_m
+    return y, z
+
+
+@lru_cache(maxsize=8)
+def path_lengths(detector, oversample=1):
+    """Distance from the crystal to each sub-pixel.
+
+    Returns
+    -------
+    ndarray, shape (n_slow * oversample, n_fast * oversample), float64
+        Metre.
+    """
+    y, z = positions(detector, oversample)
+    return np.sqrt(detector.distance_m**2 + y[:, None] ** 2 + z[None, :] ** 2)
+
+
+def first_subpixel_lengths(detector, oversample=1):
+    """Path length to the first sub-pixel of each pixel, where nanoBragg evaluates slow factors.
+
+    Returns
+    -------
+    ndarray, shape (n_slow, n_fast), float64
+        Metre.
+    """
+    return path_lengths(detector, oversample)[::oversample, ::oversample]
+
+
+@lru_cache(maxsize=8)
+def solid_angle(detector, oversample=1):
+    """Solid angle of each pixel, ``pixel^2 D / |pos|^3``.
+
+    Returns
+    -------
+    ndarray, shape (n_slow, n_fast), float64
+        Steradian, evaluated at the first sub-pixel (the pixel centre for ``oversample=1``).
+    """
+    return detector.pixel_m**2 * detector.distance_m / first_subpixel_lengths(detector, oversample) ** 3
+
+
+def polarization(detector, oversample=1, incident=BEAM_AXIS):
+    """Polarisation factor of an unpolarised beam, ``(1 + cos^2 2theta) / 2`` (Kahn et al., 1982).
+
+    Parameters
+    ----------
+    detector : Detector
+    oversample : int
+        The factor is evaluated at the first sub-pixel of each pixel.
+    incident : ndarray, shape (3,), float64
+        Unit vector along the beam.
+
+    Returns
+    -------
+    ndarray, shape (n_slow, n_fast), float64
+        Between 0.5 and 1.
+    """
+    y, z = positions(detector, oversample)
+    y, z = y[::oversample, None], z[None, ::oversample]
+    along = detector.distance_m * incident[0] + y * incident[1] + z * incident[2]
+    return 0.5 * (1 + (along / first_subpixel_lengths(detector, oversample)) ** 2)
+
+
+def stol(detector, wavelength_A):
+    """Sin(theta) / lambda at each pixel centre.
+
+    Returns
+    -------
+    ndarray, shape (n_slow, n_fast), float64
+        1/angstrom.
+    """
+    cos_two_theta = detector.distance_m / path_lengths(detector)
+    return np.sqrt(np.maximum(0.5 * (1 - cos_two_theta), 0.0)) / wavelength_A
+
+
+def resolution(detector, wavelength_A):
+    """Bragg spacing d = 1 / (2 stol) that each pixel sees.
+
+    Returns
+    -------
+    ndarray, shape (n_slow, n_fast), float64
+        Angstrom; ``inf`` where the direct beam falls.
+    """
+    with np.errstate(divide="ignore"):
+        return 0.5 / stol(detector, wavelength_A)

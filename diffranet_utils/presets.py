@@ -1,0 +1,83 @@
+"""How large a run is: smoke for a look, workshop for an afternoon, paper for the study's own sizes."""
+
+from dataclasses import dataclass
+
+from .errors import InputError
+from .stations import DIFFRANET, Station
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sizes of one run of the book.
+
+    Parameters
+    ----------
+    name : str
+    n_train, n_validation, n_test : int
+        Images of the synthetic splits.
+    n_evaluations : int
+        Hyperopt evaluations.
+    n_network_train : int
+        Training images that the networks see (they need more time than the forests).
+    topology : int
+        Key of `deepfreak.TOPOLOGIES` that chapter 40 trains.
+    epochs : int
+        Of the network in chapter 40.
+    bohb_iterations, bohb_min_epochs, bohb_max_epochs : int
+        Brackets of BOHB and its smallest and largest budget.
+    n_bohb_train : int
+        Training images of one BOHB evaluation.
+    eta : int
+        Each rung of BOHB keeps one configuration in `eta`.
+    n_workers : int
+        Processes for simulation and feature extraction.
+    station : Station
+        The experiment that is simulated.
+    n_sift : int, optional
+        Training images that SIFT sees (it needs 20 times the time of the textures); by default all.
+    """
+
+    name: str
+    n_train: int
+    n_validation: int
+    n_test: int
+    n_evaluations: int
+    n_network_train: int
+    topology: int
+    epochs: int
+    bohb_iterations: int
+    bohb_min_epochs: int
+    bohb_max_epochs: int
+    n_bohb_train: int
+    eta: int = 3
+    n_workers: int = 2
+    station: Station = DIFFRANET
+    n_sift: int | None = None
+
+    @property
+    def split_sizes(self):
+        """Images per split, in the order in which they are made."""
+        return {"train": self.n_train, "validation": self.n_validation, "test": self.n_test}
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset("smoke", 300, 100, 200, 10, 200, 9, 3, 1, 1, 3, 64, n_sift=100),
+        Preset("workshop", 2000, 500, 1000, 50, 2000, 9, 12, 2, 1, 9, 400),
+        Preset("paper", 10_000, 2_400, 12_600, 150, 10_000, 8, 50, 16, 2, 50, 10_000),
+    )
+}
+
+
+def get(name):
+    """Look a preset up by name.
+
+    Raises
+    ------
+    InputError
+        If there is no preset of that name.
+    """
+    if name not in PRESETS:
+        raise InputError(f"Unknown preset {name!r}: choose one of {', '.join(PRESETS)}.")
+    return PRESETS[name]

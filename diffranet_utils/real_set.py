@@ -1,0 +1,176 @@
+"""The frames that models are tested on: the reader's real ones, or a stand-in that says it is simulated."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from . import frames, peaks
+from .detector import read_out
+from .frame_headers import Header
+from .geometry import Detector
+from .labels import RealLabel, is_hit
+from .presets import Preset
+from .shots import render_shot, sample_shot
+from .stations import PILATUS, CrystalRecipe, Stream
+
+REAL, STAND_IN = "real frames", "stand-in, simulated"
+N_STAND_IN = 12
+MODULE, GAP = (195, 487), (17, 7)  # rows and columns of a PILATUS module and between two of them
+STOP_PX, ARM_PX, LEAK = 22, 6, 0.05
+OVERLOAD = 1_000_000
+
+LYSOZYME = CrystalRecipe("lysozyme", (78.9, 78.9, 38.1, 90.0, 90.0, 90.0), "P 43 21 2", 8_000, 20.0, 1.6, 0.2, 100)
+# Unlike both stations that models train on: another cell, wavelength, distance, beam position and size.
+STAND_IN_STATION = replace(
+    PILATUS,
+    name="stand-in",
+    title=STAND_IN,
+    detector=Detector(1679, 1475, 0.172, 180.0, 742.0, 851.0),
+    crystal=LYSOZYME,
+    wavelength_A=1.033,
+    photons=2e10,
+    stream=Stream(p_crystal=0.6, edge_median_um=10.0, edge_max_um=20.0),
+)
+
+
+@dataclass(frozen=True)
+class RealSet:
+    """Frames with their labels, prepared for spot finder and models.
+
+    Parameters
+    ----------
+    source : str
+        `REAL` or `STAND_IN`: goes into every title, table and record.
+    table : list of dict
+        One per frame: file, label (a title of `RealLabel`), note, n_spots, resolution_A, flags.
+    raw, mask : ndarray, shape (n_crops, 512, 512), uint8 and bool
+    frame : ndarray, shape (n_crops,), int64
+        Which frame a crop comes from.
+    crop_spots : ndarray, shape (n_crops,), int64
+        Spots within each crop.
+    """
+
+    source: str
+    table: list
+    raw: np.ndarray
+    mask: np.ndarray
+    frame: np.ndarray
+    crop_spots: np.ndarray
+
+    @property
+    def frame_hits(self):
+        """True where a frame is labelled *diffraction*, shape (n_frames,)."""
+        return np.array([f["label"] == RealLabel.DIFFRACTION.title for f in self.table])
+
+    @property
+    def hits(self):
+        """Label of the frame of each crop, shape (n_crops,), bool."""
+        return self.frame_hits[self.frame]
+
+    @property
+    def n_spots(self):
+        """Spots of each frame, shape (n_frames,)."""
+        return np.array([f["n_spots"] for f in self.table])
+
+
+@dataclass(frozen=True)
+class StandInFrame:
+    """A simulated frame that is read like a `frames.LabelledFrame`; `preset` holds `STAND_IN_STATION`."""
+
+    preset: Preset
+    seed: int
+    number: int
+
+    def make(self):
+        """Render the frame: expectation, shadow, counting, gaps, bad pixels.
+
+        Returns
+        -------
+        frame : frames.Frame
+        label : RealLabel
+        """
+        rng = np.random.default_rng([self.seed, 50, self.number])
+        station = self.preset.station
+        shot = render_shot(sample_shot(rng, self.preset), self.preset)
+        expected = (shot.bragg + shot.background) * _shadow(station.detector)
+        counts = read_out(expected, station.detector, station.readout, rng).astype(np.int32)
+        counts[rng.integers(0, counts.shape[0], 5), rng.integers(0, counts.shape[1], 5)] = OVERLOAD + 5000
+        counts[module_gaps(counts.shape)] = -1
+        detector = station.detector
+        header = Header(
+            station.wavelength_A, detector.distance_mm, detector.pixel_mm, detector.beam_fast_px, detector.beam_slow_px
+        )
+        frame = frames.make_frame(f"stand_in_{self.number:02d}", counts, header)
+        return frame, RealLabel.DIFFRACTION if is_hit(shot.label) else RealLabel.NO_DIFFRACTION
+
+
+def module_gaps(shape):
+    """Pixels between the modules of a PILATUS.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (n_slow, n_fast) of the frame.
+
+    Returns
+    -------
+    ndarray, shape `shape`, bool
+    """
+    slow, fast = (np.arange(n) % (m + g) >= m for n, m, g in zip(shape, MODULE, GAP, strict=True))
+    return slow[:, None] | fast[None, :]
+
+
+def _shadow(detector):
+    """Transmission of a round beamstop on a horizontal arm."""
+    slow, fast = np.indices(detector.shape)
+    slow, fast = slow - detector.beam_slow_px, fast - detector.beam_fast_px
+    stopped = (np.hypot(slow, fast) < STOP_PX) | ((np.abs(slow) < ARM_PX) & (fast > 0))
+    return np.where(stopped, np.float32(LEAK), np.float32(1))
+
+
+def load(run):
+    """Read and prepare the frames of ``DIFFRANET_REAL``, or of the stand-in where there are none.
+
+    Parameters
+    ----------
+    run : provenance.Run
+
+    Returns
+    -------
+    RealSet
+    """
+    labelled = frames.find_real()
+    preset = replace(run.preset, station=STAND_IN_STATION)
+    items = labelled or [StandInFrame(preset, run.seed, k) for k in range(N_STAND_IN)]
+    jobs = (delayed(_prepare)(item) for item in items)
+    results = Parallel(n_jobs=run.preset.n_workers, prefer="threads")(jobs)
+    rows, raw, mask, spots = zip(*results, strict=True)
+    index = np.repeat(np.arange(len(items)), [len(crops) for crops in raw])
+    source = REAL if labelled else STAND_IN
+    return RealSet(source, list(rows), np.concatenate(raw), np.concatenate(mask), index, np.concatenate(spots))
+
+
+def _prepare(item):
+    if isinstance(item, StandInFrame):
+        (frame, label), note = item.make(), STAND_IN
+    else:
+        frame, label, note = item.read(), item.label, item.note
+    found = peaks.find_peaks(frame.data, frame.mask)
+    crops = frames.prepare_frame(frame)
+    row = {
+        "file": frame.name,
+        "label": label.title,
+        "note": note,
+        "n_spots": len(found),
+        "resolution_A": peaks.resolution(frame, found),
+        "flags": frame.flag_counts(),
+    }
+    return row, crops.raw, crops.mask, _spots_in(found, crops)
+
+
+def _spots_in(found, crops):
+    """Spots of the frame that fall into each crop."""
+    edge = crops.raw.shape[1] * crops.factor
+    place = np.stack([found.slow, found.fast], axis=1)[None] - crops.origins[:, None]
+    return ((place >= 0) & (place < edge)).all(axis=2).sum(axis=1)

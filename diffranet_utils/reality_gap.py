@@ -1,0 +1,235 @@
+"""A ladder of training sets, from the paper's station towards a real one, tested on real crops at each rung."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from . import features, peaks, real_set
+from .dataset import ensure_dataset, load_split
+from .detector import read_out, to_8bit
+from .frames import fill_masked
+from .labels import is_hit
+from .metrics import accuracy, balanced_accuracy, mcnemar
+from .screening import HIT_SPOTS, baseline_values
+from .shots import render_shot, sample_shot
+from .stations import PILATUS
+
+EXPOSURES = (0.01, 1.0)  # photons per pulse of the synchrotron station are scaled by a log-uniform factor
+GREY_ZERO, GREY_PER_SIGMA = 64, 16
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of the ladder.
+
+    Parameters
+    ----------
+    name : str
+        What this step adds, for tables and figures.
+    station : str
+        Which simulated images it trains on: ``diffranet`` or ``pilatus``.
+    normalise : bool
+        Whether images lose their background and exposure before features are taken.
+    varied : bool
+        Whether exposure, beam position and module gaps vary from image to image.
+    """
+
+    name: str
+    station: str = "diffranet"
+    normalise: bool = False
+    varied: bool = False
+
+
+LADDER = (
+    Rung("plain"),
+    Rung("+ normalised", normalise=True),
+    Rung("+ photon counting station", "pilatus", normalise=True),
+    Rung("+ varied exposure and gaps", "pilatus", normalise=True, varied=True),
+)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images with masks and the answer: ``hits`` is True where a crystal diffracts."""
+
+    images: np.ndarray
+    mask: np.ndarray
+    hits: np.ndarray
+
+
+def normalise(image, mask):
+    """Take the background off an 8-bit image and put its noise on one scale, so that exposure no longer matters.
+
+    Masked pixels are filled by mirroring first, so that a gap has the texture of what is around it. The
+    noise is 1.4826 times the median absolute deviation, at least 0.3 grey values (rounding alone makes 0.29).
+
+    Parameters
+    ----------
+    image : ndarray, shape (n_slow, n_fast), uint8
+        Square roots of counts.
+    mask : ndarray, same shape, bool
+        True where usable.
+
+    Returns
+    -------
+    ndarray, same shape, uint8
+        64 at the background, 16 more for each standard deviation.
+    """
+    filled = fill_masked(image, mask).astype(np.float32) if not mask.all() else image.astype(np.float32)
+    mean, _ = peaks.local_background(filled, np.ones(mask.shape, bool), 31)
+    excess = filled - mean
+    sigma = max(1.4826 * float(np.median(np.abs(excess))), 0.3)
+    return np.clip(np.rint(GREY_ZERO + GREY_PER_SIGMA * excess / sigma), 0, 255).astype(np.uint8)
+
+
+def texture(images, n_workers=1):
+    """Features of the ladder: two sizes of local binary pattern and the co-occurrence at three distances.
+
+    Parameters
+    ----------
+    images : ndarray, shape (n, rows, columns), uint8
+    n_workers : int
+
+    Returns
+    -------
+    ndarray, shape (n, 54), float64
+    """
+    fine, coarse = features.lbp_features(images, 8, 1, n_workers), features.lbp_features(images, 16, 3, n_workers)
+    return np.hstack([fine, coarse, features.glcm_features(images, (1, 4), (0, 90), n_workers)])
+
+
+def simulate_crops(run, n, varied, stream):
+    """Crops of the photon-counting station.
+
+    Parameters
+    ----------
+    run : provenance.Run
+    n : int
+        How many.
+    varied : bool
+        See `Rung`.
+    stream : int
+        Number of the random stream: sets with different numbers share no shot.
+
+    Returns
+    -------
+    ImageSet
+    """
+    jobs = (delayed(_simulate_crop)(run, [run.seed, 51, stream, k], varied) for k in range(n))
+    images, masks, hits = zip(*Parallel(n_jobs=run.preset.n_workers, prefer="threads")(jobs), strict=True)
+    return ImageSet(np.stack(images), np.stack(masks), np.array(hits))
+
+
+def _simulate_crop(run, seed, varied):
+    rng = np.random.default_rng(seed)
+    station = _varied_station(rng) if varied else PILATUS
+    preset = replace(run.preset, station=station)
+    shot = render_shot(sample_shot(rng, preset), preset)
+    counts = read_out(shot.bragg + shot.background, station.detector, station.readout, rng)
+    mask = ~_random_gaps(rng, counts.shape) if varied else np.ones(counts.shape, bool)
+    return np.where(mask, to_8bit(counts), 0).astype(np.uint8), mask, bool(is_hit(shot.label))
+
+
+def _varied_station(rng):
+    """The photon-counting station with another exposure, and the beam anywhere on the detector."""
+    beam_fast, beam_slow = rng.uniform(0, 512, 2)
+    detector = replace(PILATUS.detector, beam_fast_px=beam_fast, beam_slow_px=beam_slow)
+    scale = np.exp(rng.uniform(*np.log(EXPOSURES)))
+    return replace(PILATUS, detector=detector, photons=PILATUS.photons * scale)
+
+
+def _random_gaps(rng, shape):
+    """Module gaps at a random place of a larger detector."""
+    larger = real_set.module_gaps((shape[0] + 300, shape[1] + 600))
+    row, column = rng.integers(0, 300), rng.integers(0, 600)
+    return larger[row : row + shape[0], column : column + shape[1]]
+
+
+def classifiers(seed):
+    """The two classical models of the ladder, at scikit-learn's defaults but for the class weights."""
+    return {
+        "random forest": RandomForestClassifier(300, class_weight="balanced", random_state=seed),
+        "SVM": make_pipeline(StandardScaler(), SVC(class_weight="balanced", probability=False, random_state=seed)),
+    }
+
+
+def table_of(found, rung, n_workers):
+    """Feature table of an `ImageSet` as a rung sees it."""
+    images = found.images
+    if rung.normalise:
+        pairs = zip(found.images, found.mask, strict=True)
+        images = np.stack(
+            Parallel(n_jobs=n_workers, prefer="threads")(delayed(normalise)(np.asarray(i), m) for i, m in pairs)
+        )
+    return texture(np.ascontiguousarray(images), n_workers)
+
+
+def plain_set(run, n):
+    """First `n` training images of the run's data set as an `ImageSet`."""
+    split = load_split(ensure_dataset(run), "train")
+    images = np.asarray(split.images[:n])
+    return ImageSet(images, np.ones(images.shape, bool), is_hit(split.labels[:n]))
+
+
+def climb(run, real, check, n):
+    """Train at every rung and test on real crops and on a simulated check set.
+
+    Parameters
+    ----------
+    run : provenance.Run
+    real, check : ImageSet
+        The test, and simulated images that choose between models.
+    n : int
+        Training images of each rung.
+
+    Returns
+    -------
+    list of dict
+        One per rung and model: rung, model, real and check (balanced accuracy, record entries),
+        real_accuracy, predicted (one bool per real crop).
+    """
+    rows, workers = [], run.preset.n_workers
+    for number, rung in enumerate(LADDER):
+        train = plain_set(run, n) if rung.station == "diffranet" else simulate_crops(run, n, rung.varied, number)
+        tables = [table_of(images, rung, workers) for images in (train, real, check)]
+        for name, model in classifiers(run.seed).items():
+            model.fit(tables[0], train.hits)
+            predicted, checked = model.predict(tables[1]), model.predict(tables[2])
+            row = {"rung": rung.name, "model": name, "predicted": predicted.tolist()}
+            row |= {"real": balanced_accuracy(real.hits, predicted), "real_accuracy": accuracy(real.hits, predicted)}
+            rows.append(row | {"check": balanced_accuracy(check.hits, checked)})
+    return rows
+
+
+def reality_gap_step(run):
+    """Heavy step of chapter 51: the ladder, and the spot count that it has to beat.
+
+    The model to report is the best one on the simulated check set; real crops choose nothing.
+
+    Parameters
+    ----------
+    run : provenance.Run
+
+    Returns
+    -------
+    values, details : dict
+        See `provenance.save_result`.
+    """
+    n = max(run.preset.n_train * 2 // 5, 40)
+    found = real_set.load(run)
+    real = ImageSet(found.raw, found.mask, found.hits)
+    check = simulate_crops(run, max(n // 2, 20), True, len(LADDER))
+    rows = climb(run, real, check, n)
+    chosen = max(rows, key=lambda row: row["check"]["value"])
+    by_count = found.crop_spots >= HIT_SPOTS // 4
+    values = {"best_real_accuracy": chosen["real_accuracy"], "best_real_balanced_accuracy": chosen["real"]}
+    values |= baseline_values(found)
+    details = {"source": found.source, "n_train": n, "n_check": len(check.hits), "ladder": rows}
+    details |= {"chosen": {"rung": chosen["rung"], "model": chosen["model"]}, "crop_hits": found.hits.tolist()}
+    details["against_count"] = mcnemar(found.hits, np.array(chosen["predicted"]), by_count)
+    return values, details | {"n_frames": len(found.table)}

@@ -1,0 +1,210 @@
+"""The fast way to a top-hat Bragg image: loop over reflections, not over pixels.
+
+For each reflection near the Ewald sphere and each mosaic domain, the spot is the cut of a small
+ellipsoid with the sphere. Its box on the detector follows from a quadratic form at the mean orientation,
+widened to be safe; every sub-pixel in the box is then tested exactly, in double precision.
+"""
+
+import math
+from collections import namedtuple
+
+import numpy as np
+from numba import njit
+
+from . import geometry
+
+# Detector plane in sub-pixels: position of the first centre along slow and fast axis, step, distance (metre),
+# and 1 / path length for every sub-pixel.
+Plane = namedtuple("Plane", "first_slow first_fast step distance inverse_length oversample")
+# One source: unit vector along the beam, wavelength (angstrom).
+Source = namedtuple("Source", "x y z wavelength")
+# Crystal: reciprocal cell (rows a*, b*, c*), M = diag(cells) x cell, cells, table of F and its first index.
+Lattice = namedtuple("Lattice", "reciprocal m n_cells table origin")
+# What bounds the search: spot radius (of M q), largest domain angle, relative margin of the boxes, largest
+# half-thickness of a spot (1/angstrom), largest |q| that the detector sees.
+Search = namedtuple("Search", "radius theta margin thickness q_max")
+# Per domain: incident direction (3, n) and a row of beam, fast, slow axis in the domain's frame, then
+# M U^T applied to beam axis x distance, slow axis, fast axis, incident wave vector: (n, 21).
+Domains = namedtuple("Domains", "incident rows")
+
+MIN_COSINE = 0.02  # rays that leave more sideways than this never meet the detector
+
+
+def lit_intensity(crystal, beam, detector, domains, oversample, tophat_r2):
+    """Sum of F^2 N^2 over the sub-pixels, domains and sources that a top-hat spot lights.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    beam : Beam
+    detector : Detector
+    domains : ndarray, shape (n_domains, 3, 3), float64
+    oversample : int
+    tophat_r2 : float
+        See `bragg.expected_photons`.
+
+    Returns
+    -------
+    ndarray, shape (n_slow, n_fast), float64
+        Electrons squared.
+    """
+    n_cells = np.asarray(crystal.n_cells, float)
+    m = np.diag(n_cells) @ crystal.cell_vectors_A
+    reciprocal = np.linalg.inv(crystal.cell_vectors_A).T.copy()
+    lattice = Lattice(reciprocal, m, n_cells, crystal.factors.table, np.array(crystal.factors.origin))
+    y, z = geometry.positions(detector, oversample)
+    lengths = geometry.path_lengths(detector, oversample)
+    plane = Plane(-y[0], z[0], detector.pixel_m / oversample, detector.distance_m, 1 / lengths, oversample)
+    total = np.zeros(detector.shape)
+    for direction, wavelength in zip(*beam.incident(), strict=True):
+        source = Source(*direction, wavelength)
+        search = _search(m, domains, tophat_r2, direction, wavelength, detector)
+        _kernel(total, lattice, source, plane, search, _domains(domains, m, direction, wavelength, detector))
+    return total * float(np.prod(n_cells)) ** 2
+
+
+def _search(m, domains, tophat_r2, direction, wavelength, detector):
+    radius, stretch = math.sqrt(tophat_r2), np.linalg.svd(m, compute_uv=False)
+    cosine = (np.trace(domains, axis1=1, axis2=2) - 1) / 2
+    theta = float(np.max(np.arccos(np.clip(cosine, -1, 1))))
+    # A domain's turn changes the cross-section by at most about theta x anisotropy; take several times that.
+    margin = 0.04 + 4 * theta * stretch[0] / stretch[-1]
+    thickness = (1 + margin) * radius / stretch[-1]
+    q_max = 2 * geometry.stol(detector, wavelength).max() + np.linalg.norm(direction - geometry.BEAM_AXIS) / wavelength
+    return Search(radius, theta, margin, thickness, 1.02 * float(q_max) + 2 * thickness)
+
+
+def _domains(domains, m, direction, wavelength, detector):
+    axes = np.stack([geometry.BEAM_AXIS, geometry.FAST_AXIS, geometry.SLOW_AXIS])
+    turned_axes = np.einsum("dji,aj->dai", domains, axes).reshape(-1, 9)
+    columns = np.stack(
+        [axes[0] * detector.distance_m, axes[2], axes[1], direction / wavelength],
+        axis=1,
+    )
+    steps = np.einsum("ij,dkj,kc->dci", m, domains, columns).reshape(-1, 12)
+    incident = np.ascontiguousarray(np.einsum("dji,j->id", domains, direction))
+    return Domains(incident, np.concatenate([turned_axes, steps], axis=1))
+
+
+@njit(cache=True, nogil=True)
+def _kernel(total, lattice, source, plane, search, domains):
+    """Visit the reflections that can touch the sphere: for each (h, k), the roots of a parabola in l."""
+    star, origin, shape = lattice.reciprocal, lattice.origin, lattice.table.shape
+    wavelength = source.wavelength
+    excitation = np.empty(domains.rows.shape[0])
+    widest = 1.05 * (search.theta + search.theta**2 / 2) * search.q_max + search.thickness
+    band = 2 / wavelength * widest
+    c2 = star[2, 0] ** 2 + star[2, 1] ** 2 + star[2, 2] ** 2
+    for ih in range(shape[0]):
+        for ik in range(shape[1]):
+            h, k = ih + origin[0], ik + origin[1]
+            x = h * star[0, 0] + k * star[1, 0]
+            y = h * star[0, 1] + k * star[1, 1]
+            z = h * star[0, 2] + k * star[1, 2]
+            # |q + k|^2 - k^2 = c2 l^2 + 2 half l + constant, wanted between -band and band
+            half = star[2, 0] * (x + source.x / wavelength)
+            half += star[2, 1] * (y + source.y / wavelength) + star[2, 2] * (z + source.z / wavelength)
+            constant = x * x + y * y + z * z + 2 / wavelength * (x * source.x + y * source.y + z * source.z)
+            outer = half * half - c2 * (constant - band)
+            if outer < 0:
+                continue
+            inner = half * half - c2 * (constant + band)
+            low = int(math.ceil((-half - math.sqrt(outer)) / c2))
+            high = int(math.floor((-half + math.sqrt(outer)) / c2))
+            low, high = max(low, origin[2]), min(high, origin[2] + shape[2] - 1)
+            # Between the inner roots the reflection lies too deep inside the sphere.
+            gap_from, gap_to = high + 1, high
+            if inner > 0:
+                gap_from = int(math.floor((-half - math.sqrt(inner)) / c2)) + 1
+                gap_to = int(math.ceil((-half + math.sqrt(inner)) / c2)) - 1
+            l = low
+            while l <= high:
+                if gap_from <= l <= gap_to:
+                    l = gap_to + 1
+                    continue
+                f = float(lattice.table[ih, ik, l - origin[2]])
+                if f > 0:
+                    q = (x + l * star[2, 0], y + l * star[2, 1], z + l * star[2, 2])
+                    _one_reflection(total, f * f, (h, k, l), q, lattice, source, plane, search, domains, excitation)
+                l += 1
+
+
+@njit(cache=True, nogil=True)
+def _one_reflection(  # noqa: PLR0913 - called from one place, in the hot loop
+    total, f2, hkl, q, lattice, source, plane, search, domains, excitation
+):
+    """Add F^2 to every sub-pixel that one reflection lights, domain by domain."""
+    wavelength, radius, margin = source.wavelength, search.radius, search.margin
+    q2 = q[0] * q[0] + q[1] * q[1] + q[2] * q[2]
+    along_beam = q[0] * source.x + q[1] * source.y + q[2] * source.z
+    shell = wavelength * q2 / 2
+    q_perp = math.sqrt(max(q2 - along_beam * along_beam, 0.0))
+    widest = 1.05 * (search.theta * q_perp + search.theta**2 * math.sqrt(q2) / 2) + search.thickness
+    # Components of the exit wave along the beam, fast and slow axes.
+    beam, fast, slow = q[0] + source.x / wavelength, q[2] + source.z / wavelength, -q[1] - source.y / wavelength
+    if abs(along_beam + shell) > widest or beam < MIN_COSINE / wavelength:
+        return
+    step, distance = plane.step, plane.distance
+    n_rows, n_columns = plane.inverse_length.shape
+    exit_wave = math.sqrt(beam * beam + fast * fast + slow * slow)
+    path = distance / beam * exit_wave
+    column, row = (distance * fast / beam - plane.first_fast) / step, (distance * slow / beam - plane.first_slow) / step
+    reach = 2.2 * search.theta * path * path / (distance * step) + 6
+    if row < -reach or column < -reach or row > n_rows + reach or column > n_columns + reach:
+        return
+    shape = _cross_section(
+        lattice.m, (beam / exit_wave, fast / exit_wave, slow / exit_wave), step / (path * wavelength)
+    )
+    shift_x, shift_y, thickness, width_x, width_y = shape
+    limit = (1 + margin) * radius / math.sqrt(thickness)
+    node_h, node_k, node_l = hkl[0] * lattice.n_cells[0], hkl[1] * lattice.n_cells[1], hkl[2] * lattice.n_cells[2]
+    incident, rows, oversample = domains.incident, domains.rows, plane.oversample
+    for d in range(excitation.size):
+        excitation[d] = incident[0, d] * q[0] + incident[1, d] * q[1] + incident[2, d] * q[2] + shell
+    for d in range(excitation.size):
+        p = excitation[d]
+        if abs(p) >= limit:
+            continue
+        axis = rows[d]
+        scale = distance / (step * (axis[0] * q[0] + axis[1] * q[1] + axis[2] * q[2] + source.x / wavelength))
+        fast = axis[3] * q[0] + axis[4] * q[1] + axis[5] * q[2] + source.z / wavelength
+        slow = axis[6] * q[0] + axis[7] * q[1] + axis[8] * q[2] - source.y / wavelength
+        x = scale * fast - plane.first_fast / step + p * shift_x
+        y = scale * slow - plane.first_slow / step + p * shift_y
+        size = math.sqrt(max(radius * radius - p * p * thickness, 0.0)) + margin * radius
+        first_row, last_row = max(int(math.ceil(y - size * width_y)), 0), min(int(y + size * width_y), n_rows - 1)
+        first, last = max(int(math.ceil(x - size * width_x)), 0), min(int(x + size * width_x), n_columns - 1)
+        for i in range(first_row, last_row + 1):
+            offset = plane.first_slow + i * step
+            row_h = axis[9] + offset * axis[12]
+            row_k = axis[10] + offset * axis[13]
+            row_l = axis[11] + offset * axis[14]
+            for j in range(first, last + 1):
+                sideways = plane.first_fast + j * step
+                inverse = plane.inverse_length[i, j] / wavelength
+                dh = (row_h + sideways * axis[15]) * inverse - axis[18] - node_h
+                dk = (row_k + sideways * axis[16]) * inverse - axis[19] - node_k
+                dl = (row_l + sideways * axis[17]) * inverse - axis[20] - node_l
+                if dh * dh + dk * dk + dl * dl < radius * radius:
+                    total[i // oversample, j // oversample] += f2
+
+
+@njit(cache=True, nogil=True)
+def _cross_section(m, exit_ray, per_step):
+    """Shape of the spot where it meets the sphere, in detector steps.
+
+    With v = M (offset), the lit area is ``|m_x dx + m_y dy - P m_e|^2 < R^2`` for excitation error P.
+    Returns the shift of its centre per unit P, the squared thickness along the ray, and its half-widths
+    at P = 0 for R = 1.
+    """
+    beam, fast, slow = exit_ray
+    gxx = gxy = gyy = gex = gey = gee = 0.0
+    for c in range(3):
+        m_beam, m_fast, m_slow = m[c, 0], m[c, 2], -m[c, 1]
+        m_e = m_beam * beam + m_fast * fast + m_slow * slow
+        m_x, m_y = (m_fast - m_e * fast) * per_step, (m_slow - m_e * slow) * per_step
+        gxx, gxy, gyy = gxx + m_x * m_x, gxy + m_x * m_y, gyy + m_y * m_y
+        gex, gey, gee = gex + m_e * m_x, gey + m_e * m_y, gee + m_e * m_e
+    det = gxx * gyy - gxy * gxy
+    shift_x, shift_y = (gyy * gex - gxy * gey) / det, (gxx * gey - gxy * gex) / det
+    return shift_x, shift_y, gee - gex * shift_x - gey * shift_y, math.sqrt(gyy / det), math.sqrt(gxx / det)

@@ -1,0 +1,192 @@
+"""Every number of the records beside the paper's: chapter 60, and the tables of the book and the README."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from . import claims
+from .chapters import STEPS
+from .errors import DiffranetError
+from .files import read_json
+from .provenance import COMMITTED, ROOT, code_fingerprint
+from .tables import MISSING, claim_entry, format_claim, format_entry
+
+README_MARKS = ("<!-- results:start -->", "<!-- results:end -->")
+FULL_SIZE = ("paper", "workshop")  # presets whose committed records the README may quote, best first
+
+
+def scorecard_step(run):
+    """Gather all records of a run and the committed ones, and set them beside the paper.
+
+    Parameters
+    ----------
+    run : provenance.Run
+
+    Returns
+    -------
+    values : dict
+        Empty: the scorecard measures nothing of its own.
+    details : dict
+        ``rows``, one per number of the paper (see `compare`); ``runs``, one per chapter with its seconds,
+        commit and device, and whether other code than this made it.
+    """
+    ours, committed = load_records(run.results_dir), load_records(COMMITTED / "paper")
+    rows = [compare(claim, ours, committed) for claim in claims.CLAIMS]
+    return {}, {"rows": rows, "runs": [describe(record) for record in ours.values()]}
+
+
+def load_records(folder):
+    """All records of a folder by chapter, in the order of the book; chapters without one are left out.
+
+    Raises
+    ------
+    DiffranetError
+        If a record cannot be read.
+    """
+    paths = {name: Path(folder) / f"{name}.json" for name in STEPS if name != "60_scorecard"}
+    return {name: read_json(path) for name, path in paths.items() if path.exists()}
+
+
+def compare(claim, ours, committed):
+    """One row of the scorecard.
+
+    Parameters
+    ----------
+    claim : claims.Claim
+    ours, committed : dict of dict
+        Records by chapter.
+
+    Returns
+    -------
+    dict
+        ``key``, ``title``, ``chapter``, ``source``; ``ours``, ``full_size`` and ``paper``, each an entry of a
+        record or None; ``verdict`` of ours against the paper.
+    """
+    entries = [_entry(records, claim) for records in (ours, committed)]
+    paper = claim_entry(claim)
+    return {
+        "key": claim.key,
+        "title": claim.title,
+        "chapter": claim.chapter,
+        "source": claim.source,
+        "ours": entries[0],
+        "full_size": entries[1],
+        "paper": paper,
+        "verdict": verdict(entries[0], paper),
+    }
+
+
+def verdict(ours, paper):
+    """Say where a share lies against the paper's: below, above, or with overlapping intervals.
+
+    Parameters
+    ----------
+    ours, paper : dict or None
+        Entries of a record.
+
+    Returns
+    -------
+    str
+        ``not yet measured``, ``below``, ``intervals overlap`` or ``above``. Overlap is no proof of equality.
+    """
+    if ours is None or ours.get("value") is None:
+        return MISSING
+    low, high = (ours.get(end, ours["value"]) for end in ("low", "high"))
+    if high < paper.get("low", paper["value"]):
+        return "below"
+    return "above" if low > paper.get("high", paper["value"]) else "intervals overlap"
+
+
+def describe(record):
+    """How a record came about, for the table of runs."""
+    keys = ("chapter", "preset", "seed", "seconds", "commit", "device")
+    return {key: record.get(key) for key in keys} | {"stale": record.get("code") != code_fingerprint()}
+
+
+def scorecard_table(rows):
+    """The scorecard in words.
+
+    Parameters
+    ----------
+    rows : list of dict
+        As made by `compare`.
+
+    Returns
+    -------
+    DataFrame
+        One row per number of the paper.
+    """
+    columns = {
+        "this run": [format_entry(row["ours"]) for row in rows],
+        "our full-size record": [format_entry(row["full_size"]) for row in rows],
+        "the paper": [format_entry(row["paper"]) for row in rows],
+        "this run against the paper": [row["verdict"] for row in rows],
+    }
+    return pd.DataFrame(columns, index=pd.Index([row["title"] for row in rows], name="number"))
+
+
+def page_tables(results_dir):
+    """The generated Markdown that pages of the book include.
+
+    Parameters
+    ----------
+    results_dir : path-like
+        Records of this build.
+
+    Returns
+    -------
+    dict of str
+        ``results``: paper beside committed records. ``this_build``: paper beside this build.
+    """
+    return {"results": readme_table(), "this_build": markdown_table(load_records(results_dir))}
+
+
+def readme_table():
+    """The results table of the README, from the committed records of the largest preset."""
+    best = {name: record for preset in reversed(FULL_SIZE) for name, record in load_records(COMMITTED / preset).items()}
+    return markdown_table(best)
+
+
+def markdown_table(records):
+    """Every number of the paper beside one set of records.
+
+    Parameters
+    ----------
+    records : dict of dict
+        By chapter.
+
+    Returns
+    -------
+    str
+        A Markdown table.
+    """
+    lines = ["| number | the paper | this project | preset |", "|---|---|---|---|"]
+    for claim in claims.CLAIMS:
+        entry = _entry(records, claim)
+        preset = records[claim.chapter]["preset"] if entry else "–"
+        lines.append(f"| {claim.title} ({claim.source}) | {format_claim(claim)} | {format_entry(entry)} | {preset} |")
+    return "\n".join(lines) + "\n"
+
+
+def readme_with(text, table):
+    """Put `table` between the marks of a README.
+
+    Raises
+    ------
+    DiffranetError
+        If a mark is missing.
+    """
+    start, end = README_MARKS
+    if start not in text or end not in text:
+        raise DiffranetError(f"README.md has no {start} and {end}: put them where the results table belongs.")
+    return f"{text.split(start)[0]}{start}\n{table}{end}{text.split(end)[1]}"
+
+
+def update_readme():
+    """Write the table of the committed records into README.md."""
+    path = ROOT / "README.md"
+    path.write_text(readme_with(path.read_text(encoding="utf-8"), readme_table()), encoding="utf-8")
+
+
+def _entry(records, claim):
+    return records.get(claim.chapter, {"values": {}})["values"].get(claim.key)

@@ -1,0 +1,176 @@
+"""The search: HpBandSter's own services on closed-form losses, its records, its failures and its resumption."""
+
+import json
+import math
+import threading
+
+import numpy as np
+import pytest
+
+pytest.importorskip("hpbandster")
+from diffranet_utils import bohb, presets
+from diffranet_utils.errors import DiffranetError, InputError
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+SETTINGS = bohb.SearchSettings(min_budget=1, max_budget=9, n_iterations=2, seed=3, timeout_s=20)
+
+
+def closed_form(config_id, config, budget):
+    """Smallest at learning rate 0.01, whatever the budget."""
+    return (math.log10(config["learning_rate"]) + 2) ** 2 + 1 / budget, {"budget": budget}
+
+
+def counted(evaluate):
+    calls = []
+
+    def wrapper(config_id, config, budget):
+        calls.append((config_id, budget))
+        return evaluate(config_id, config, budget)
+
+    return wrapper, calls
+
+
+def key(run):
+    return tuple(run["config_id"]), run["budget"], tuple(sorted(run["config"].items())), run["loss"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("search")
+    return folder, bohb.run_bohb(closed_form, bohb.search_space(seed=3), SETTINGS, folder)
+
+
+def test_search_runs_the_planned_rungs(finished):
+    _, runs = finished
+    planned = {}
+    for iteration, rungs in enumerate(bohb.brackets(SETTINGS)):
+        for n, budget in rungs:
+            planned[iteration, budget] = n
+    done = {}
+    for run in runs:
+        place = run["config_id"][0], run["budget"]
+        done[place] = done.get(place, 0) + 1
+    assert done == planned
+
+
+def test_brackets_of_hyperband_paper():
+    # Li et al. (2017), Table 1: R = 81, eta = 3; HpBandSter rounds the later brackets down.
+    first = bohb.brackets(bohb.SearchSettings(1, 81, 1))[0]
+    assert [n for n, _ in first] == [81, 27, 9, 3, 1]
+    assert [round(b, 9) for _, b in first] == [1, 3, 9, 27, 81]
+
+
+def test_better_configurations_advance(finished):
+    _, runs = finished
+    first = {tuple(r["config_id"]): r["loss"] for r in runs if r["config_id"][0] == 0 and r["budget"] == 1}
+    advanced = {tuple(r["config_id"]) for r in runs if r["config_id"][0] == 0 and r["budget"] == 3}
+    assert advanced == set(sorted(first, key=first.get)[: len(advanced)])
+
+
+def test_json_lines_hold_every_run(finished):
+    folder, runs = finished
+    lines = [json.loads(line) for line in (folder / "runs.jsonl").read_text().splitlines()]
+    assert [key(line) for line in lines] == [key(run) for run in runs]
+    assert all(line["loss"] == closed_form(None, line["config"], line["budget"])[0] for line in lines)
+
+
+def test_configurations_lie_in_the_papers_space(finished):
+    _, runs = finished
+    for run in runs:
+        config = run["config"]
+        assert 1 <= config["topology"] <= 13 and config["batch_size"] in (4, 8, 16, 32, 64)
+        assert 1e-4 <= config["learning_rate"] <= 10 and 0.5 <= config["momentum"] < 1
+        assert 1e-5 <= config["weight_decay"] <= 5e-5
+
+
+def test_same_seed_same_search(finished, tmp_path):
+    _, runs = finished
+    again = bohb.run_bohb(closed_form, bohb.search_space(seed=3), SETTINGS, tmp_path)
+    assert [key(run) for run in again] == [key(run) for run in runs]
+
+
+def test_killed_search_goes_on_to_the_same_runs(finished, tmp_path):
+    folder, runs = finished
+    lines = (folder / "runs.jsonl").read_text().splitlines()
+    (tmp_path / "runs.jsonl").write_text("\n".join(lines[:7]) + '\n{"config_id": [0, 0')
+    evaluate, calls = counted(closed_form)
+    resumed = bohb.run_bohb(evaluate, bohb.search_space(seed=3), SETTINGS, tmp_path)
+    assert [key(run) for run in resumed] == [key(run) for run in runs]
+    assert len(calls) == len(runs) - 7
+
+
+def test_model_proposes_after_enough_results(tmp_path):
+    settings = bohb.SearchSettings(min_budget=1, max_budget=3, n_iterations=12, seed=1, timeout_s=20)
+    runs = bohb.run_bohb(closed_form, bohb.search_space(seed=1), settings, tmp_path)
+    proposed = {tuple(r["config_id"]): r for r in runs if r["model_based"]}
+    random = [r for r in runs if not r["model_based"] and r["budget"] == 1]
+    assert len(proposed) >= 4
+
+    def distance(some):
+        return np.median([abs(math.log10(r["config"]["learning_rate"]) + 2) for r in some])
+
+    assert distance(proposed.values()) < distance(random)
+
+
+def test_failures_are_recorded_losses(tmp_path):
+    def fails(config_id, config, budget):
+        if config_id[2] == 0:
+            raise ValueError("no such image")
+        return (math.nan if config_id[2] == 1 else np.float64(0.25)), {"n": np.int64(4)}
+
+    settings = bohb.SearchSettings(min_budget=1, max_budget=3, seed=5, timeout_s=20)
+    runs = bohb.run_bohb(fails, bohb.search_space(seed=5), settings, tmp_path)
+    by_id = {run["config_id"][2]: run for run in runs if run["budget"] == 1}
+    assert by_id[0]["loss"] == by_id[1]["loss"] == bohb.CRASH_LOSS
+    assert by_id[0]["info"]["error"] == "ValueError: no such image"
+    assert by_id[1]["info"]["error"] == "the loss is nan"
+    assert by_id[2]["loss"] == 0.25 and by_id[2]["info"] == {"n": 4}
+    assert bohb.incumbent(runs)["config_id"] == [0, 0, 2]
+
+
+def test_stuck_worker_ends_in_a_message(tmp_path):
+    release = threading.Event()
+
+    def stuck(config_id, config, budget):
+        release.wait(30)
+        return 0.5, {}
+
+    settings = bohb.SearchSettings(min_budget=1, max_budget=3, timeout_s=3)
+    with pytest.raises(DiffranetError, match=r"waiting for configuration \(0, 0, 0\) at budget 1"):
+        bohb.run_bohb(stuck, bohb.search_space(), settings, tmp_path)
+    release.set()
+
+
+def test_two_workers_share_the_work(tmp_path):
+    def evaluate(config_id, config, budget):
+        if config_id[2] < 2 and budget == 1:
+            barrier.wait(10)
+        return closed_form(config_id, config, budget)
+
+    barrier = threading.Barrier(2)  # two evaluations must be under way at once to pass it
+    settings = bohb.SearchSettings(min_budget=1, max_budget=3, n_workers=2, timeout_s=20)
+    runs = bohb.run_bohb(evaluate, bohb.search_space(), settings, tmp_path)
+    assert len(runs) == 4 and not any("error" in run["info"] for run in runs)
+
+
+def test_other_search_in_the_folder_is_refused(finished):
+    folder, _ = finished
+    with pytest.raises(InputError, match="another search"):
+        bohb.run_bohb(closed_form, bohb.search_space([9, 10]), SETTINGS, folder)
+
+
+def test_trajectory_and_rank_correlation_by_hand():
+    losses = {(0, 0, 0): (0.5, 0.4), (0, 0, 1): (0.3, 0.35), (0, 0, 2): (0.4, 0.36)}
+    runs = [
+        {"config_id": list(i), "budget": b, "loss": loss[k], "seconds": 2.0, "info": {}}
+        for k, b in enumerate((1.0, 3.0))
+        for i, loss in losses.items()
+    ]
+    steps = bohb.trajectory(runs)
+    assert [(s["seconds"], s["loss"]) for s in steps] == [(2, 0.5), (4, 0.3), (8, 0.4), (10, 0.35)]
+    assert bohb.rank_correlations(runs) == [{"small": 1.0, "large": 3.0, "n": 3, "correlation": 1.0}]
+
+
+def test_small_presets_search_small_networks():
+    assert bohb.preset_topologies(presets.get("smoke")) == [9, 10, 12, 13]
+    assert bohb.preset_topologies(presets.get("paper")) == list(range(1, 14))

@@ -1,0 +1,115 @@
+"""Bragg images against nanoBragg, against the plain pixel loop and against closed forms."""
+
+import json
+
+import numpy as np
+import pytest
+
+from diffranet_utils import bragg
+from diffranet_utils.crystal import Crystal, StructureFactors, cell_vectors, mosaic_domains, random_orientation
+from diffranet_utils.errors import InputError
+from diffranet_utils.geometry import Beam, Detector
+
+REFERENCES = (
+    "square_one_domain", "tophat_one_domain", "tophat_mosaic", "tophat_divergence_dispersion", "gauss_mosaic_monoclinic"
+)  # fmt: skip
+JANUARY_2019_R2 = 0.3969  # the radius that the program which made the reference images used
+DETECTOR = Detector(128, 96, 0.172, 40.0)
+BEAM = Beam(1.5, 1e12, 30.0)
+STILL = np.eye(3)[None]
+
+
+def a_crystal(rng, cell=(60, 72, 89), n_cells=(8, 7, 6)):
+    f = rng.exponential(100, (41, 41, 41)).astype(np.float32)
+    return Crystal(cell_vectors(*cell), n_cells, StructureFactors(f, (-20, -20, -20))).rotated(random_orientation(rng))
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_images_equal_nanobraggs(reference_dir, name):
+    meta = json.loads((reference_dir / "nanobragg" / f"{name}.json").read_text())
+    data = np.load(reference_dir / "nanobragg" / f"{name}.npz")
+    crystal = Crystal(data["cell_vectors_A"], tuple(meta["N_cells"]), StructureFactors.from_hkl(data["hkl"], data["F"]))
+    ours = bragg.expected_photons(
+        crystal, Beam(meta["wavelength_A"], 1e12, 30.0, data["sources"]),
+        Detector(meta["pixels"], meta["pixels"], meta["pixel_mm"], meta["distance_mm"]), data["umats"],
+        oversample=meta["oversample"], spot=meta["shape"], tophat_r2=JANUARY_2019_R2,
+    )  # fmt: skip
+    theirs = data["photons"]
+    assert ours.sum(dtype=float) == pytest.approx(theirs.sum(dtype=float), rel=1e-6)
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.999999
+    if meta["shape"] == "tophat":
+        lit = theirs > 0
+        off = np.abs(ours - theirs)[lit] > 1e-4 * theirs[lit]
+        assert off.mean() <= 1e-3 and np.array_equal(ours > 0, lit)
+
+
+@pytest.mark.parametrize("cell", [(60, 72, 89), (30, 90, 200, 90, 104, 90), (50, 50, 80, 90, 90, 120)])
+@pytest.mark.parametrize("mosaic", [0.0, 0.5, 2.0])
+def test_reflection_loop_equals_pixel_loop(rng, cell, mosaic):
+    crystal = a_crystal(rng, cell, tuple(int(np.ceil(500 / edge)) for edge in cell[:3]))
+    domains = mosaic_domains(rng, mosaic, 6)
+    sources = np.array([[-10.0, 0, 0, 1, 1.5e-10], [-10, 0.1, -0.05, 1, 1.51e-10]])
+    beam = Beam(1.5, 1e12, 30.0, sources)
+    fast, plain = (
+        bragg.expected_photons(crystal, beam, DETECTOR, domains, backend=b) for b in ("reflections", "pixels")
+    )
+    assert np.array_equal(fast > 0, plain > 0) and plain.max() > 0
+    assert np.allclose(fast, plain, rtol=1e-5)
+
+
+def test_tophat_keeps_the_integrated_intensity_of_the_exact_lattice(rng):
+    # Averaged over many orientations, since a single still cuts each spot somewhere.
+    crystal = a_crystal(rng, n_cells=(6, 6, 6))
+    domains = np.array([random_orientation(rng) for _ in range(400)])
+    totals = {
+        spot: bragg.expected_photons(crystal, BEAM, DETECTOR, domains, oversample=1, spot=spot).sum(dtype=float)
+        for spot in ("tophat", "square", "gauss", "round")
+    }
+    assert totals["tophat"] == pytest.approx(totals["square"], rel=0.03)
+    assert totals["gauss"] == pytest.approx(0.984 * totals["square"], rel=0.03)
+    # The ball's tails reach beyond the nearest node, where nanoBragg cuts them.
+    assert 0.88 < totals["round"] / totals["square"] < 1
+
+
+def test_intensity_scales_with_fluence_and_integrated_intensity_with_cells(rng):
+    domains = np.array([random_orientation(rng) for _ in range(250)])
+    factors = StructureFactors(np.full((21, 21, 21), 50, np.float32), (-10, -10, -10))
+    small, large = (Crystal(cell_vectors(60, 60, 60), n, factors) for n in ((6, 6, 6), (8, 8, 8)))
+    one, two = (
+        bragg.expected_photons(small, Beam(1.5, p, 30.0), DETECTOR, domains, oversample=1) for p in (1e12, 2e12)
+    )
+    assert np.allclose(two, 2 * one)
+    bigger = bragg.expected_photons(large, BEAM, DETECTOR, domains, oversample=1)
+    assert bigger.sum() / one.sum() == pytest.approx((8 / 6) ** 3, rel=0.05)
+
+
+def test_spots_lie_where_braggs_law_puts_them():
+    # One reflection, (0, 0, 5) of a 50 A cell: d = 10 A. Turned so that it fulfils Bragg's law exactly.
+    factors = StructureFactors.from_hkl([[0, 0, 5]], [100.0])
+    theta = np.arcsin(1.5 / (2 * 10))
+    tilt = np.array([[np.cos(theta), 0, -np.sin(theta)], [0, 1, 0], [np.sin(theta), 0, np.cos(theta)]])
+    crystal = Crystal(cell_vectors(50, 50, 50), (20, 20, 20), factors).rotated(tilt)
+    detector = Detector(101, 201, 0.1, 60.0, 100.5, 50.5)
+    image = bragg.expected_photons(crystal, BEAM, detector, STILL)
+    rows, columns = np.nonzero(image)
+    assert np.average(rows, weights=image[rows, columns]) == pytest.approx(50, abs=0.5)
+    expected = 100 + 60 * np.tan(2 * theta) / 0.1
+    assert np.average(columns, weights=image[rows, columns]) == pytest.approx(expected, abs=0.7)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"spot": "pointed"}, "spot shape"), ({"oversample": 0}, "oversample"), ({"backend": "abacus"}, "backend"),
+        ({"tophat_r2": -1}, "tophat_r2"), ({"spot": "gauss", "backend": "reflections"}, "top-hat"),
+    ],
+)  # fmt: skip
+def test_bad_options_are_named(rng, options, word):
+    with pytest.raises(InputError, match=word):
+        bragg.expected_photons(a_crystal(rng), BEAM, DETECTOR, STILL, **options)
+
+
+@pytest.mark.parametrize("domains", [np.eye(3), 1.2 * STILL, -STILL, np.empty((0, 3, 3))])
+def test_domains_must_be_rotations(rng, domains):
+    with pytest.raises(InputError):
+        bragg.expected_photons(a_crystal(rng), BEAM, DETECTOR, domains)

@@ -1,0 +1,140 @@
+"""Cells, orientations and structure factors against closed forms, gemmi and reference data."""
+
+import gemmi
+import numpy as np
+import pytest
+from scipy import stats
+
+from diffranet_utils import crystal, structure_factors
+from diffranet_utils.crystal import Crystal, StructureFactors
+from diffranet_utils.errors import InputError
+
+ORTHORHOMBIC = (41.0, 53.0, 67.0, 90.0, 90.0, 90.0)
+HKL = np.array([[1, 2, 3], [4, 0, 7], [-3, 5, 2], [6, 1, -4]])
+
+
+@pytest.fixture(scope="module")
+def table():
+    return StructureFactors.wilson(ORTHORHOMBIC, "P 21 21 21", 2.0, 10_000, 20.0, np.random.default_rng(3))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        (50, 50, 50, 90, 90, 90), (50, 50, 70, 90, 90, 90), (40, 50, 60, 90, 90, 90), (50, 50, 50, 70, 70, 70),
+        (50, 50, 80, 90, 90, 120), (40, 50, 60, 90, 104, 90), (40, 50, 60, 80, 95, 110),
+    ],
+)  # fmt: skip
+def test_cells_of_all_seven_systems_agree_with_gemmi(cell):
+    theirs = np.array(gemmi.UnitCell(*cell).orth.mat.tolist()).T
+    assert np.allclose(crystal.cell_vectors(*cell), theirs)
+
+
+@pytest.mark.parametrize("cell", [(-5, 5, 5), (5, 5, 5, 90, 90, 200), (5, 5, 5, 30, 30, 120), (np.nan, 5, 5)])
+def test_impossible_cells_are_refused(cell):
+    with pytest.raises(InputError, match="unit cell"):
+        crystal.cell_vectors(*cell)
+
+
+def test_orientations_are_uniform(rng):
+    turned = np.array([crystal.random_orientation(rng) for _ in range(2000)])
+    assert np.allclose(turned @ turned.transpose(0, 2, 1), np.eye(3))
+    # For a uniform rotation every matrix element is uniform on [-1, 1] (Archimedes).
+    for element in (turned[:, 0, 0], turned[:, 1, 2], turned[:, 2, 1]):
+        assert stats.kstest(element, stats.uniform(-1, 2).cdf).pvalue > 1e-3
+    # The angle's density is (1 - cos a) / pi.
+    angle = np.arccos((np.trace(turned, axis1=1, axis2=2) - 1) / 2)
+    assert stats.kstest(angle, lambda a: (a - np.sin(a)) / np.pi).pvalue > 1e-3
+
+
+def test_mosaic_domains_start_unrotated_and_stay_within_the_spread(rng):
+    domains = crystal.mosaic_domains(rng, 0.5, 400)
+    angles = np.degrees(np.arccos(np.clip((np.trace(domains, axis1=1, axis2=2) - 1) / 2, -1, 1)))
+    assert np.array_equal(domains[0], np.eye(3))
+    assert angles.max() <= 0.5 + 1e-6 and angles.max() > 0.49
+    assert np.allclose(np.linalg.det(domains), 1)
+
+
+def test_wilson_table_obeys_friedel_symmetry_and_absences(table):
+    values = table(HKL)
+    assert np.all(values > 0)
+    for mate in ([-1, -1, -1], [-1, 1, 1], [1, -1, 1], [1, 1, -1], [-1, -1, 1]):  # point group 222 and Friedel
+        assert np.array_equal(table(HKL * mate), values)
+    axis = np.zeros((10, 3), int)
+    axis[:, 1] = np.arange(1, 11)  # 0 k 0: only even k in P212121
+    assert np.array_equal(table(axis) > 0, axis[:, 1] % 2 == 0)
+
+
+def test_wilson_intensities_have_the_distributions_of_their_kind(table):
+    h, k, l = (a.ravel() for a in np.meshgrid(np.arange(5, 9), np.arange(4, 17), np.arange(4, 19), indexing="ij"))
+    intensity = table(np.c_[h, k, l]).astype(float) ** 2
+    s2 = 0.25 * ((h / 41) ** 2 + (k / 53) ** 2 + (l / 67) ** 2)
+    shell = np.digitize(s2, np.quantile(s2, np.linspace(0, 1, 31)))
+    mean = np.bincount(shell, intensity) / np.maximum(np.bincount(shell), 1)
+    e2 = intensity / mean[shell]
+    assert np.mean(e2**2) == pytest.approx(2, abs=0.25)  # acentric; centric would be 3
+
+
+def test_f_square_at_zero_angle_without_solvent_counts_the_electrons():
+    # sum of f(0)^2 over the composition, from the atomic numbers
+    z2 = sum(share * gemmi.Element(e).atomic_number ** 2 for e, share in structure_factors.COMPOSITION.items())
+    assert structure_factors._mean_square_form_factor(np.zeros(1))[0] == pytest.approx(z2, rel=1e-2)
+
+
+def test_tables_are_zero_outside():
+    factors = StructureFactors.from_hkl([[1, 0, 0], [2, 0, -3]], [5.0, 7.0])
+    assert factors([[1, 0, 0], [2, 0, -3], [1, 0, -1], [9, 9, 9], [-1, 0, 0]]).tolist() == [5, 7, 0, 0, 0]
+
+
+def test_text_tables_are_read_and_bad_ones_refused(tmp_path):
+    path = tmp_path / "f.hkl"
+    path.write_text("1 2 3 10.5\n-1 0 2 4\n")
+    assert StructureFactors.from_text(path)([[1, 2, 3], [-1, 0, 2]]).tolist() == [10.5, 4]
+    path.write_text("1 2 three 4\n")
+    with pytest.raises(InputError, match="h k l F"):
+        StructureFactors.from_text(path)
+
+
+def test_model_amplitudes_agree_with_supplied_columns(reference_dir):
+    mtz_path = reference_dir / "5wkd_phases.mtz.gz"
+    hkl = np.array(gemmi.read_mtz_file(str(mtz_path)).make_miller_array())
+    model = StructureFactors.from_model(reference_dir / "5wkd.pdb", 1.8, k_sol=0)
+    supplied = StructureFactors.from_mtz(mtz_path, "FC")
+    assert np.corrcoef(model(hkl), supplied(hkl))[0, 1] > 0.999
+    with pytest.raises(InputError, match="no column"):
+        StructureFactors.from_mtz(mtz_path, "NOPE")
+
+
+def test_solvent_lowers_the_low_angles_only(reference_dir):
+    path = reference_dir / "1orc.pdb"
+    dry, wet = (StructureFactors.from_model(path, 2.0, k_sol=k) for k in (0, 0.35))
+    low, high = np.array([[1, 1, 1], [2, 0, 0], [0, 2, 2]]), np.array([[10, 5, 7], [9, 9, 9], [5, 5, 20]])
+    assert wet(low).sum() < 0.9 * dry(low).sum()
+    assert wet(high).sum() == pytest.approx(dry(high).sum(), rel=0.02)
+
+
+@pytest.mark.parametrize(("text", "word"), [("nonsense", "no atoms"), ("END\n", "no atoms")])
+def test_models_without_atoms_are_refused(tmp_path, text, word):
+    path = tmp_path / "bad.pdb"
+    path.write_text(text)
+    with pytest.raises(InputError, match=word):
+        StructureFactors.from_model(path, 3.0)
+
+
+def test_models_without_a_cell_are_refused(tmp_path):
+    path = tmp_path / "atom.pdb"
+    path.write_text("ATOM      1  CA  ALA A   1      11.104   6.134  -6.504  1.00  0.00           C\nEND\n")
+    with pytest.raises(InputError, match="CRYST1"):
+        StructureFactors.from_model(path, 3.0)
+
+
+def test_crystals_refuse_what_is_no_crystal(table):
+    vectors = crystal.cell_vectors(*ORTHORHOMBIC)
+    with pytest.raises(InputError, match="right-handed"):
+        Crystal(vectors[[1, 0, 2]], (2, 2, 2), table)
+    with pytest.raises(InputError, match="n_cells"):
+        Crystal(vectors, (0, 2, 2), table)
+    with pytest.raises(InputError, match="rotation"):
+        Crystal(vectors, (2, 2, 2), table).rotated(np.diag([1, 1, 1.1]))
+    with pytest.raises(InputError, match="space group"):
+        StructureFactors.wilson(ORTHORHOMBIC, "P 99", 4.0, 1000, 20.0, np.random.default_rng(0))

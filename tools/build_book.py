@@ -1,0 +1,157 @@
+"""Execute every chapter with papermill and build the HTML book from the executed copies.
+
+Run it through ``make book``. Everything is written below ``build/``; the notebooks themselves stay as they are.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import nbformat
+import papermill
+import yaml
+from papermill.exceptions import PapermillExecutionError
+
+from diffranet_utils import presets, scorecard
+from diffranet_utils.errors import DiffranetError, MissingDataError
+from diffranet_utils.provenance import code_fingerprint
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+STAGING = BUILD / "book"
+
+
+def chapters(toc):
+    """Notebook names of the table of contents, in reading order.
+
+    Raises
+    ------
+    MissingDataError
+        If a listed notebook does not exist.
+    """
+    pages = [page["file"] for part in toc["parts"] for page in part["chapters"]]
+    names = [Path(page).stem for page in pages if page.startswith("notebooks/")]
+    for name in names:
+        if not (ROOT / "notebooks" / f"{name}.ipynb").exists():
+            raise MissingDataError(
+                f"_toc.yml lists notebooks/{name}.ipynb, which does not exist: write it or unlist it."
+            )
+    return names
+
+
+def drop_stale_results(preset):
+    """Remove records and models that older code made, so that no page shows their numbers."""
+    results, stamp = BUILD / "results" / preset, BUILD / f".code-{preset}"
+    current = code_fingerprint()
+    if results.exists() and (not stamp.exists() or stamp.read_text() != current):
+        print(f"The package has changed since the last build: removing {results.relative_to(ROOT)}")
+        shutil.rmtree(results)
+    BUILD.mkdir(exist_ok=True)
+    stamp.write_text(current)
+
+
+def isolate_kernels():
+    """Keep a user's own kernels and start-up files out, and notebook kernels from warning about local ports."""
+    profile = BUILD / "ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 40\n")
+    os.environ.pop("JUPYTER_PATH", None)
+    os.environ.update(JUPYTER_PREFER_ENV_PATH="1", IPYTHONDIR=str(BUILD / "ipython"))
+
+
+def execute(name, preset):
+    """Run one notebook into the staging folder, as from ``notebooks/``.
+
+    Raises
+    ------
+    DiffranetError
+        If a cell fails: names the notebook, the cell and the error.
+    """
+    source, target = ROOT / "notebooks" / f"{name}.ipynb", STAGING / "notebooks" / f"{name}.ipynb"
+    options = {"kernel_name": "python3", "cwd": str(source.parent), "progress_bar": False}
+    try:
+        papermill.execute_notebook(str(source), str(target), {"PRESET": preset}, **options)
+    except PapermillExecutionError as error:
+        head = "\n".join(f"    {line}" for line in error.source.strip().splitlines()[:4])
+        raise DiffranetError(
+            f"notebooks/{name}.ipynb failed in cell {error.cell_index + 1}: {error.ename}: {error.evalue}\n{head}"
+        ) from error
+    hide_injected_cell(target, preset)
+
+
+def hide_injected_cell(path, preset):
+    """Take papermill's cell of parameters off the page where it repeats the defaults."""
+    notebook = nbformat.read(path, 4)
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []) and preset == "smoke":
+            cell.metadata["tags"].append("remove-cell")
+    nbformat.write(notebook, path)
+
+
+def stage(preset):
+    """Lay out the folder that Sphinx reads: settings, pages and a local copy of MathJax."""
+    shutil.rmtree(STAGING, ignore_errors=True)
+    shutil.copytree(ROOT / "book", STAGING / "book")
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, STAGING)
+    (STAGING / "notebooks").mkdir()
+    static = STAGING / "book" / "_static" / "mathjax"
+    static.mkdir(parents=True, exist_ok=True)
+    package = Path(find_spec("sphinx-mathjax-offline").origin).parent
+    shutil.copy(package / "static" / "mathjax" / "tex-svg.js", static)
+
+
+def write_tables(preset):
+    """Write the tables that pages include, from the records of this build and the committed ones."""
+    tables = scorecard.page_tables(BUILD / "results" / preset)
+    for name, text in tables.items():
+        (STAGING / "book" / f"_{name}.md").write_text(text, encoding="utf-8")
+
+
+def build_html():
+    """Run Jupyter Book on the staging folder, warnings as errors, and return the first page.
+
+    Raises
+    ------
+    DiffranetError
+        If Sphinx warns or fails.
+    """
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "--keep-going", "-q", str(STAGING)]
+    if subprocess.run(command).returncode:
+        raise DiffranetError("The HTML build failed: see the warnings above.")
+    return STAGING / "_build" / "html" / "index.html"
+
+
+def main():
+    """Build the book; the exit code is 1 if anything fails."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--preset", default="smoke", choices=presets.PRESETS)
+    preset = parser.parse_args().preset
+    isolate_kernels()
+    begin = time.perf_counter()
+    try:
+        names = chapters(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
+        drop_stale_results(preset)
+        stage(preset)
+        for number, name in enumerate(names, 1):
+            print(f"[{number:2d}/{len(names)}] {name} ...", end=" ", flush=True)
+            start = time.perf_counter()
+            execute(name, preset)
+            print(f"{time.perf_counter() - start:.1f} s", flush=True)
+        write_tables(preset)
+        print("Building the pages ...", flush=True)
+        index = build_html()
+    except DiffranetError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    print(f"The book took {time.perf_counter() - begin:.0f} s: open {index}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

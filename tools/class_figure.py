@@ -1,0 +1,45 @@
+"""Draw one simulated image of each class into book/figures/classes.png: ``python tools/class_figure.py``."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from diffranet_utils import plots, presets, shots
+from diffranet_utils.files import write_bytes
+from diffranet_utils.labels import Label
+
+TARGET = Path(__file__).resolve().parent.parent / "book" / "figures" / "classes.png"
+ZOOM = (slice(250, 378), slice(120, 248))
+
+
+def one_of_each(seed=2019):
+    """Simulate shots until every class has come up once.
+
+    Returns
+    -------
+    dict of ShotImage
+        By class, in the order of the classes.
+    """
+    rng, found = np.random.default_rng(seed), {}
+    while len(found) < len(Label):
+        shot = shots.render_shot(shots.sample_shot(rng, presets.get("smoke")), presets.get("smoke"))
+        found.setdefault(shot.label, shot)
+    return {label: found[label] for label in Label}
+
+
+def main():
+    """Write the figure: whole images above, a part of each enlarged below."""
+    fig, axes = plt.subplots(2, 5, figsize=(10, 4.3), dpi=110)
+    for (whole, part), (label, shot) in zip(axes.T, one_of_each().items(), strict=True):
+        plots.show_image(whole, shot.image, label.title)
+        whole.add_patch(
+            plt.Rectangle((ZOOM[1].start, ZOOM[0].start), 128, 128, fill=False, color="black", linewidth=0.8)
+        )
+        whole.spines[:].set(visible=True, color=plots.CLASS_COLORS[label], linewidth=3)
+        plots.show_image(part, shot.image[ZOOM])
+    write_bytes(TARGET, plots.figure_png(fig))
+
+
+if __name__ == "__main__":
+    main()
