@@ -11,9 +11,9 @@ from . import dataset, metrics
 from .deepfreak import build_deepfreak
 from .errors import require
 from .files import read_json, write_json
-from .provenance import code_fingerprint, plain_value
+from .provenance import plain_value
 from .topologies import TOPOLOGIES
-from .training import evaluate, first_images, train
+from .training import evaluate, first_images, train, work_name
 from .training_settings import Settings
 
 BATCH_SIZES = (4, 8, 16, 32, 64)
@@ -263,9 +263,8 @@ def bohb_step(run):
         preset.bohb_min_epochs, preset.bohb_max_epochs, preset.bohb_iterations, preset.eta, seed=run.seed
     )
     topologies = preset_topologies(preset)
-    # The name holds the code's fingerprint: a killed search goes on, changed code starts a new one.
-    code = code_fingerprint("deepfreak", "training", "bohb", "bohb_service", *dataset.SIMULATOR)
-    folder = run.results_dir / "bohb" / code
+    name = work_name(run, root, "topologies", "deepfreak", "training", "bohb", "bohb_service")
+    folder = run.results_dir / "bohb" / name
     evaluation = NetworkEvaluation(training, validation, folder, run.seed)
     runs = run_bohb(evaluation, search_space(topologies, run.seed), settings, folder)
     best = incumbent(runs)

@@ -109,7 +109,9 @@ def build_deepfreak(topology, n_classes=5, in_channels=1, image_size=512, genera
     """Make a network with fresh weights.
 
     Convolutions start as He et al. (2015, doi:10.1109/ICCV.2015.123) derive for rectified units: normal with
-    variance 2 / (kernel area * output channels). Batch normalisations start as the identity.
+    variance 2 / (kernel area * output channels). The last batch normalisation of each block starts at zero and so
+    the block as its shortcut (Goyal et al., 2017, arXiv:1706.02677): else the many inputs of the classifier, which no
+    global pooling averages, start so large that only tiny learning rates are stable.
 
     Parameters
     ----------
@@ -139,6 +141,9 @@ def build_deepfreak(topology, n_classes=5, in_channels=1, image_size=512, genera
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
         elif isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()
+    for module in network.modules():
+        if isinstance(module, Bottleneck):
+            nn.init.zeros_(module.branch[-1].weight)
     nn.init.normal_(network.classifier.weight, std=0.01, generator=generator)
     nn.init.zeros_(network.classifier.bias)
     return network

@@ -59,6 +59,11 @@ class RealSet:
     crop_spots: np.ndarray
 
     @property
+    def key(self):
+        """Word for keys of records: ``real`` or ``stand_in``, so that no stand-in number answers a real claim."""
+        return "stand_in" if self.source == STAND_IN else "real"
+
+    @property
     def frame_hits(self):
         """True where a frame is labelled *diffraction*, shape (n_frames,)."""
         return np.array([f["label"] == RealLabel.DIFFRACTION.title for f in self.table])
@@ -129,6 +134,37 @@ def _shadow(detector):
     return np.where(stopped, np.float32(LEAK), np.float32(1))
 
 
+def find_items(run):
+    """The frames to test on, not yet read.
+
+    Returns
+    -------
+    items : list of frames.LabelledFrame or of StandInFrame
+        Hand one to `open_item`.
+    source : str
+        `REAL` or `STAND_IN`.
+    """
+    labelled = frames.find_real()
+    if labelled:
+        return labelled, REAL
+    preset = replace(run.preset, station=STAND_IN_STATION)
+    return [StandInFrame(preset, run.seed, k) for k in range(N_STAND_IN)], STAND_IN
+
+
+def open_item(item):
+    """Read a labelled frame, or render a stand-in.
+
+    Returns
+    -------
+    frame : frames.Frame
+    label : RealLabel
+    note : str
+    """
+    if isinstance(item, StandInFrame):
+        return *item.make(), STAND_IN
+    return item.read(), item.label, item.note
+
+
 def load(run):
     """Read and prepare the frames of ``DIFFRANET_REAL``, or of the stand-in where there are none.
 
@@ -140,22 +176,16 @@ def load(run):
     -------
     RealSet
     """
-    labelled = frames.find_real()
-    preset = replace(run.preset, station=STAND_IN_STATION)
-    items = labelled or [StandInFrame(preset, run.seed, k) for k in range(N_STAND_IN)]
+    items, source = find_items(run)
     jobs = (delayed(_prepare)(item) for item in items)
     results = Parallel(n_jobs=run.preset.n_workers, prefer="threads")(jobs)
     rows, raw, mask, spots = zip(*results, strict=True)
     index = np.repeat(np.arange(len(items)), [len(crops) for crops in raw])
-    source = REAL if labelled else STAND_IN
     return RealSet(source, list(rows), np.concatenate(raw), np.concatenate(mask), index, np.concatenate(spots))
 
 
 def _prepare(item):
-    if isinstance(item, StandInFrame):
-        (frame, label), note = item.make(), STAND_IN
-    else:
-        frame, label, note = item.read(), item.label, item.note
+    frame, label, note = open_item(item)
     found = peaks.find_peaks(frame.data, frame.mask)
     crops = frames.prepare_frame(frame)
     row = {

@@ -14,8 +14,8 @@ from numba import njit
 from . import geometry
 
 # Detector plane in sub-pixels: position of the first centre along slow and fast axis, step, distance (metre),
-# and 1 / path length for every sub-pixel.
-Plane = namedtuple("Plane", "first_slow first_fast step distance inverse_length oversample")
+# 1 / path length for every sub-pixel, and the pixel that each row or column of sub-pixels belongs to.
+Plane = namedtuple("Plane", "first_slow first_fast step distance inverse_length pixel_of")
 # One source: unit vector along the beam, wavelength (angstrom).
 Source = namedtuple("Source", "x y z wavelength")
 # Crystal: reciprocal cell (rows a*, b*, c*), M = diag(cells) x cell, cells, table of F and its first index.
@@ -24,7 +24,7 @@ Lattice = namedtuple("Lattice", "reciprocal m n_cells table origin")
 # half-thickness of a spot (1/angstrom), largest |q| that the detector sees.
 Search = namedtuple("Search", "radius theta margin thickness q_max")
 # Per domain: incident direction (3, n) and a row of beam, fast, slow axis in the domain's frame, then
-# M U^T applied to beam axis x distance, slow axis, fast axis, incident wave vector: (n, 21).
+# M U^T / wavelength applied to beam axis x distance, slow axis, fast axis, incident direction: (n, 21).
 Domains = namedtuple("Domains", "incident rows")
 
 MIN_COSINE = 0.02  # rays that leave more sideways than this never meet the detector
@@ -54,7 +54,8 @@ def lit_intensity(crystal, beam, detector, domains, oversample, tophat_r2):
     lattice = Lattice(reciprocal, m, n_cells, crystal.factors.table, np.array(crystal.factors.origin))
     y, z = geometry.positions(detector, oversample)
     lengths = geometry.path_lengths(detector, oversample)
-    plane = Plane(-y[0], z[0], detector.pixel_m / oversample, detector.distance_m, 1 / lengths, oversample)
+    pixel_of = np.arange(max(lengths.shape)) // oversample
+    plane = Plane(-y[0], z[0], detector.pixel_m / oversample, detector.distance_m, 1 / lengths, pixel_of)
     total = np.zeros(detector.shape)
     for direction, wavelength in zip(*beam.incident(), strict=True):
         source = Source(*direction, wavelength)
@@ -78,10 +79,10 @@ def _domains(domains, m, direction, wavelength, detector):
     axes = np.stack([geometry.BEAM_AXIS, geometry.FAST_AXIS, geometry.SLOW_AXIS])
     turned_axes = np.einsum("dji,aj->dai", domains, axes).reshape(-1, 9)
     columns = np.stack(
-        [axes[0] * detector.distance_m, axes[2], axes[1], direction / wavelength],
+        [axes[0] * detector.distance_m, axes[2], axes[1], direction],
         axis=1,
     )
-    steps = np.einsum("ij,dkj,kc->dci", m, domains, columns).reshape(-1, 12)
+    steps = np.einsum("ij,dkj,kc->dci", m / wavelength, domains, columns, optimize=True).reshape(-1, 12)
     incident = np.ascontiguousarray(np.einsum("dji,j->id", domains, direction))
     return Domains(incident, np.concatenate([turned_axes, steps], axis=1))
 
@@ -158,7 +159,13 @@ def _one_reflection(  # noqa: PLR0913 - called from one place, in the hot loop
     shift_x, shift_y, thickness, width_x, width_y = shape
     limit = (1 + margin) * radius / math.sqrt(thickness)
     node_h, node_k, node_l = hkl[0] * lattice.n_cells[0], hkl[1] * lattice.n_cells[1], hkl[2] * lattice.n_cells[2]
-    incident, rows, oversample = domains.incident, domains.rows, plane.oversample
+    incident, rows, pixel_of = domains.incident, domains.rows, plane.pixel_of
+    first_slow, first_fast, r2, inverse_length = (
+        plane.first_slow,
+        plane.first_fast,
+        radius * radius,
+        plane.inverse_length,
+    )
     for d in range(excitation.size):
         excitation[d] = incident[0, d] * q[0] + incident[1, d] * q[1] + incident[2, d] * q[2] + shell
     for d in range(excitation.size):
@@ -169,24 +176,24 @@ def _one_reflection(  # noqa: PLR0913 - called from one place, in the hot loop
         scale = distance / (step * (axis[0] * q[0] + axis[1] * q[1] + axis[2] * q[2] + source.x / wavelength))
         fast = axis[3] * q[0] + axis[4] * q[1] + axis[5] * q[2] + source.z / wavelength
         slow = axis[6] * q[0] + axis[7] * q[1] + axis[8] * q[2] - source.y / wavelength
-        x = scale * fast - plane.first_fast / step + p * shift_x
-        y = scale * slow - plane.first_slow / step + p * shift_y
+        x = scale * fast + (p * shift_x - first_fast / step)
+        y = scale * slow + (p * shift_y - first_slow / step)
         size = math.sqrt(max(radius * radius - p * p * thickness, 0.0)) + margin * radius
         first_row, last_row = max(int(math.ceil(y - size * width_y)), 0), min(int(y + size * width_y), n_rows - 1)
         first, last = max(int(math.ceil(x - size * width_x)), 0), min(int(x + size * width_x), n_columns - 1)
         for i in range(first_row, last_row + 1):
-            offset = plane.first_slow + i * step
+            offset = first_slow + i * step
             row_h = axis[9] + offset * axis[12]
             row_k = axis[10] + offset * axis[13]
             row_l = axis[11] + offset * axis[14]
             for j in range(first, last + 1):
-                sideways = plane.first_fast + j * step
-                inverse = plane.inverse_length[i, j] / wavelength
+                sideways = first_fast + j * step
+                inverse = inverse_length[i, j]
                 dh = (row_h + sideways * axis[15]) * inverse - axis[18] - node_h
                 dk = (row_k + sideways * axis[16]) * inverse - axis[19] - node_k
                 dl = (row_l + sideways * axis[17]) * inverse - axis[20] - node_l
-                if dh * dh + dk * dk + dl * dl < radius * radius:
-                    total[i // oversample, j // oversample] += f2
+                if dh * dh + dk * dk + dl * dl < r2:
+                    total[pixel_of[i], pixel_of[j]] += f2
 
 
 @njit(cache=True, nogil=True)

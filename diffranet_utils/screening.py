@@ -245,8 +245,8 @@ def real_frames_step(run):
     for name, model in models.items():
         for kind, crops in images.items():
             labels = np.asarray(model.predict(crops))
-            values[f"{name}_real_{kind}_accuracy"] = accuracy(found.hits, is_hit(labels))
-            values[f"{name}_real_{kind}_balanced_accuracy"] = balanced_accuracy(found.hits, is_hit(labels))
+            values[f"{name}_{found.key}_{kind}_accuracy"] = accuracy(found.hits, is_hit(labels))
+            values[f"{name}_{found.key}_{kind}_balanced_accuracy"] = balanced_accuracy(found.hits, is_hit(labels))
             verdicts[f"{name} {kind}"] = labels.tolist()
     details = {"source": found.source, "frames": found.table, "crop_frame": found.frame.tolist(), "gain": gain}
     details |= {"crop_labels": verdicts, "crop_spots": found.crop_spots.tolist(), "synthetic_mean": target}
@@ -266,8 +266,8 @@ def baseline_values(found):
     """
     by_frame, by_crop = found.n_spots >= HIT_SPOTS, found.crop_spots >= HIT_SPOTS // 4
     return {
-        "peak_count_real_frame_accuracy": accuracy(found.frame_hits, by_frame),
-        "peak_count_real_frame_balanced_accuracy": balanced_accuracy(found.frame_hits, by_frame),
-        "peak_count_real_crop_accuracy": accuracy(found.hits, by_crop),
-        "peak_count_real_crop_balanced_accuracy": balanced_accuracy(found.hits, by_crop),
+        f"peak_count_{found.key}_frame_accuracy": accuracy(found.frame_hits, by_frame),
+        f"peak_count_{found.key}_frame_balanced_accuracy": balanced_accuracy(found.frame_hits, by_frame),
+        f"peak_count_{found.key}_crop_accuracy": accuracy(found.hits, by_crop),
+        f"peak_count_{found.key}_crop_balanced_accuracy": balanced_accuracy(found.hits, by_crop),
     }

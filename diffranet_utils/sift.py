@@ -20,6 +20,7 @@ N_WORDS = (10, 25, 50, 100, 250, 500, 1000, 5000)
 CONTRAST, BLUR_PX = 0.01, 0.8
 MAX_KEYPOINTS = 300  # of one image, the strongest first: spots of a strong pattern number thousands
 MAX_DESCRIPTORS = 100_000  # for the vocabulary
+PER_WORD = 5  # keypoints for each word, at least: a vocabulary as large as its text names nothing twice
 SIZE = 128  # numbers in a descriptor
 OPENCV_CONTRAST, OPENCV_BLUR_PX = 0.04, 1.6
 N_DEFAULT = 60  # images on which the library's defaults are tried
@@ -89,7 +90,7 @@ class SiftBag(TransformerMixin, BaseEstimator):
         Raises
         ------
         InputError
-            If the images have fewer keypoints than there are words.
+            If the images have fewer than five keypoints for each word.
         """
         rng = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(self.seed)
         return self.fit_descriptors(sift_descriptors(images, self.n_workers)[0], rng)
@@ -97,7 +98,8 @@ class SiftBag(TransformerMixin, BaseEstimator):
     def fit_descriptors(self, descriptors, rng):
         """Learn the vocabulary from descriptors, shape (n, 128); see `fit`."""
         n = len(descriptors)
-        require(n >= self.n_words, f"{n} keypoints cannot make {self.n_words} words: ask for fewer or add images.")
+        needed = PER_WORD * self.n_words
+        require(n >= needed, f"{n} keypoints cannot make {self.n_words} words, which need {needed}: add images.")
         if n > MAX_DESCRIPTORS:
             descriptors = descriptors[np.sort(rng.choice(n, MAX_DESCRIPTORS, replace=False))]
         means = MiniBatchKMeans(self.n_words, n_init=1, batch_size=4096, random_state=int(rng.integers(2**31)))
@@ -154,12 +156,12 @@ def sift_step(run):
     ]
     (descriptors, counts), found = (stored_descriptors(store) for store in stores)
     rows = []
-    for n_words in (n for n in N_WORDS if n <= len(descriptors)):
+    for n_words in (n for n in N_WORDS if PER_WORD * n <= len(descriptors)):
         bag = SiftBag(n_words).fit_descriptors(descriptors, np.random.default_rng(run.seed))
         x, x_validation = bag.count_words(descriptors, counts), bag.count_words(*found)
         models = {kind: make_classifier(config, run.seed).fit(x, y) for kind, config in UNTUNED.items()}
         scores = {kind: metrics.accuracy(truth, model.predict(x_validation)) for kind, model in models.items()}
-        if n_words <= len(found[0]):
+        if PER_WORD * n_words <= len(found[0]):
             other = SiftBag(n_words).fit_descriptors(found[0], np.random.default_rng(run.seed))
             scores["rf_separate"] = metrics.accuracy(truth, models["rf"].predict(other.count_words(*found)))
         rows.append({"n_words": n_words} | scores)

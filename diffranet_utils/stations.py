@@ -73,7 +73,7 @@ class Borders:
     """Smallest number of visible spots of a weak, a good and a strong image."""
 
     weak: int = 50
-    good: int = 500
+    good: int = 700
     strong: int = 2500
 
 

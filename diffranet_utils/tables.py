@@ -7,6 +7,7 @@ from .provenance import committed_result
 
 MISSING = "not yet measured"
 NO_CLAIM = "–"
+JOIN = "\N{NO-BREAK SPACE}"  # keeps a number together in narrow columns
 
 
 def format_entry(entry):
@@ -21,19 +22,19 @@ def format_entry(entry):
     Returns
     -------
     str
-        Such as ``97.5 % [96.1, 98.4], n = 800`` or ``23.1 image/s``.
+        Such as ``97.5 % [96.1, 98.4], n = 800`` or ``23.1 image/s``, with no-break spaces inside each part.
     """
     if entry is None:
         return MISSING
     if entry.get("value") is None:
         return NO_CLAIM
     share = "unit" not in entry
-    scale, unit = (100, " %") if share else (1, f" {entry['unit']}" if entry["unit"] else "")
+    scale, unit = (100, f"{JOIN}%") if share else (1, f"{JOIN}{entry['unit']}" if entry["unit"] else "")
     words = _number(entry["value"] * scale, share) + unit
     if entry.get("low") is not None:
-        words += f" [{_number(entry['low'] * scale, share)}, {_number(entry['high'] * scale, share)}]"
+        words += f" [{_number(entry['low'] * scale, share)},{JOIN}{_number(entry['high'] * scale, share)}]"
     if entry.get("n"):
-        words += f", n = {entry['n']:,}"
+        words += f", n{JOIN}={JOIN}{entry['n']:,}"
     return words
 
 

@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import asdict, dataclass, replace
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from . import dataset, metrics
 from .checkpoints import load_network, restore_state, save_network, save_state
 from .deepfreak import build_deepfreak, topology_table
 from .errors import DiffranetError, require
+from .files import sha256_of
 from .inference import TrainedNetwork, mixed_precision, pick_device, predict_proba, take
 from .progress import progress
 from .provenance import code_fingerprint, origin, plain_value
@@ -135,9 +137,10 @@ def _train_epoch(network, optimizer, data, settings, epoch):
 
 
 def _check_finite(loss, settings, epoch):
-    if not torch.isfinite(loss.detach()):
+    loss = float(loss.detach())
+    if not isfinite(loss):
         rate = learning_rate_at(settings, epoch)
-        raise Divergence(f"The loss is {float(loss)} in epoch {epoch + 1} at learning rate {rate:.3g}: lower the rate.")
+        raise Divergence(f"The loss is {loss} in epoch {epoch + 1} at learning rate {rate:.3g}: lower the rate.")
 
 
 def _refresh_statistics(network, images, settings, batch_size=16):
@@ -237,6 +240,25 @@ def first_images(split, n):
     return replace(split, images=split.images[:n], labels=split.labels[:n], ids=split.ids[:n])
 
 
+def work_name(run, root, *modules):
+    """Name for unfinished work: the same while code, images and seed are the same.
+
+    Parameters
+    ----------
+    run : provenance.Run
+    root : Path
+        Of the data set.
+    *modules : str
+        Whose code counts.
+
+    Returns
+    -------
+    str
+        A killed run finds its files under this name; after any change a new run starts afresh.
+    """
+    return sha256_of(root / "manifest.csv", f"{code_fingerprint(*modules)} {run.seed}".encode())[:16]
+
+
 def deepfreak_step(run):
     """Train the preset's topology, evaluate it once on the test split and keep the network.
 
@@ -254,8 +276,7 @@ def deepfreak_step(run):
     validation, test = (dataset.load_split(root, name) for name in ("validation", "test"))
     topology, settings = preset_settings(run)
     network = build_deepfreak(topology, generator=torch.Generator().manual_seed(run.seed))
-    # The name holds the code's fingerprint: a killed run goes on, a run of changed code starts anew.
-    name = code_fingerprint("deepfreak", "training", *dataset.SIMULATOR)
+    name = work_name(run, root, "topologies", "deepfreak", "training", "training_settings")
     checkpoint = run.results_dir / "checkpoints" / f"40_deepfreak_{name}.safetensors"
     history = train(network, training, settings, validation, checkpoint)
     on_validation, on_test = evaluate(network, validation), evaluate(network, test, title="test")

@@ -84,6 +84,9 @@ def test_receptive_field_is_where_the_gradient_flows():
     topology = deepfreak.Topology("small", filters=2, second_pool=3, blocks=(1, 1, 1, 1))
     network = deepfreak.build_deepfreak(topology, image_size=512).eval()
     field, _ = deepfreak.receptive_fields(topology)["stage 3"]
+    for block in network.stages.modules():
+        if isinstance(block, deepfreak.Bottleneck):
+            block.branch[-1].weight.data.fill_(1.0)  # it starts at zero
     for module in network.modules():  # positive weights, so that no gradient cancels or meets a zero
         if isinstance(module, torch.nn.Conv2d):
             module.weight.data.fill_(1.0)

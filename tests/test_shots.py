@@ -105,11 +105,11 @@ def test_more_light_and_larger_crystals_show_more_spots(crystal_image):
 
 @pytest.mark.parametrize(
     ("visible", "label"),
-    [(49, Label.NO_CRYSTAL), (50, Label.WEAK), (499, Label.WEAK), (500, Label.GOOD), (2500, Label.STRONG)],
+    [(49, Label.NO_CRYSTAL), (50, Label.WEAK), (699, Label.WEAK), (700, Label.GOOD), (2500, Label.STRONG)],
 )
 def test_label_borders(drawn, visible, label):
     shot = next(s for s in drawn if s.photons > 0)
-    assert shots.label_of(shot, visible, Borders(50, 500, 2500)) == label
+    assert shots.label_of(shot, visible, Borders(50, 700, 2500)) == label
 
 
 def test_flat_tops_count_once_and_edges_do_not_count():

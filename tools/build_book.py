@@ -122,8 +122,9 @@ def build_html():
         If Sphinx warns or fails.
     """
     command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "--keep-going", "-q", str(STAGING)]
-    if subprocess.run(command).returncode:
-        raise DiffranetError("The HTML build failed: see the warnings above.")
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise DiffranetError(f"The HTML build failed:\n{done.stderr.strip() or done.stdout[-3000:]}")
     return STAGING / "_build" / "html" / "index.html"
 
 

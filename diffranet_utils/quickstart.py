@@ -1,0 +1,54 @@
+"""The shortest way through the whole study: simulate, describe, learn, classify."""
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+
+from . import metrics
+from .dataset import make_image
+from .features import glcm_features
+from .progress import progress
+
+N_TRAIN, N_TEST = 80, 60
+DISTANCES, ANGLES = (1, 4), (0, 90)
+
+
+def simulate(run, split, n):
+    """Simulate the first images of a split of the run's data set.
+
+    Parameters
+    ----------
+    run : provenance.Run
+    split : str
+    n : int
+
+    Returns
+    -------
+    images : ndarray, shape (n, n_slow, n_fast), uint8
+    labels : ndarray, shape (n,), int64
+    """
+    made = [make_image(run.preset, run.seed, split, k) for k in progress(range(n), title=split)]
+    return np.stack([shot.image for shot in made]), np.array([int(shot.label) for shot in made])
+
+
+def quickstart_step(run):
+    """Train a forest on texture features of a few images and classify a few more.
+
+    Parameters
+    ----------
+    run : provenance.Run
+
+    Returns
+    -------
+    values, details : dict
+        See `provenance.save_result`.
+    """
+    train, labels = simulate(run, "train", N_TRAIN)
+    test, truth = simulate(run, "test", N_TEST)
+    forest = RandomForestClassifier(100, random_state=run.seed)
+    forest.fit(glcm_features(train, DISTANCES, ANGLES), labels)
+    predicted = forest.predict(glcm_features(test, DISTANCES, ANGLES))
+    values = {
+        "quickstart_accuracy": metrics.accuracy(truth, predicted),
+        "quickstart_hit_accuracy": metrics.hit_accuracy(truth, predicted),
+    }
+    return values, {"truth": truth.tolist(), "predicted": predicted.tolist()}

@@ -1,0 +1,177 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from test_frames import KINDS, counts, damaged, write_cbf, write_eiger, write_smv
+
+from diffranet_utils import frames, real_set, screening
+from diffranet_utils.errors import MissingDataError
+from diffranet_utils.presets import get
+from diffranet_utils.provenance import Run
+
+VERDICTS = {"hit", "miss", "unsure", "unreadable"}
+KEYS = {"file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds", "model", "reason"}
+
+
+@dataclasses.dataclass
+class FixedModel:
+    """Gives the same class and the same chance of a hit to every image."""
+
+    label: int
+    chance: float | None = None
+
+    def predict(self, images):
+        assert images.shape[1:] == (512, 512) and images.dtype == np.uint8
+        return np.full(len(images), self.label)
+
+    def __getattr__(self, name):
+        if name == "predict_proba" and self.chance is not None:
+            row = [(1 - self.chance) / 2] * 2 + [self.chance / 3] * 3
+            return lambda images: np.tile(row, (len(images), 1))
+        raise AttributeError(name)
+
+
+def frame_with(n_spots, seed=3):
+    """Counting noise with `n_spots` bright spots of nine pixels."""
+    data = np.random.default_rng(seed).poisson(5, (300, 300)).astype(np.float32)
+    for k in range(n_spots):
+        row, column = 20 + 25 * (k // 10), 20 + 25 * (k % 10)
+        data[row : row + 3, column : column + 3] += 60
+    return frames.Frame(f"{n_spots} spots", data, np.zeros(data.shape, np.uint8))
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(0, "miss"), (4, "miss"), (5, "unsure"), (19, "unsure"), (20, "hit")])
+def test_the_count_alone(n, verdict):
+    record = screening.Screener().screen(frame_with(n))
+    assert set(record) == KEYS
+    assert (record["n_spots"], record["verdict"]) == (n, verdict)
+    assert record["class"] is None and record["probability"] is None
+
+
+@pytest.mark.parametrize(
+    ("n", "label", "chance", "verdict"),
+    [(30, 4, 0.9, "hit"), (0, 2, 0.1, "miss"), (30, 2, 0.1, "unsure"), (0, 4, 0.9, "unsure"), (30, 4, 0.6, "unsure"),
+     (30, 4, None, "hit"), (10, 4, 0.9, "unsure")],
+)  # fmt: skip
+def test_a_model_must_agree_and_be_certain(n, label, chance, verdict):
+    record = screening.Screener(FixedModel(label, chance), "fixed").screen(frame_with(n))
+    assert (record["verdict"], record["model"]) == (verdict, "fixed")
+    assert record["class"] == {2: "no-crystal", 4: "good"}[label]
+    assert record["probability"] == pytest.approx(1.0 if chance is None else chance)
+
+
+def test_a_failing_model_makes_one_record():
+    class Broken:
+        def predict(self, images):
+            raise RuntimeError("no\nmemory")
+
+    record = screening.Screener(Broken(), "broken").screen(frame_with(30))
+    assert (record["verdict"], record["reason"]) == ("unreadable", "RuntimeError: no memory")
+
+
+def test_bad_files_do_not_stop_the_good_ones(tmp_path):
+    bad = []
+    for kind in KINDS:
+        (tmp_path / kind).mkdir()
+        bad.append(damaged(tmp_path / kind, kind))
+    bad = [path for path in bad if path.exists() and not path.is_dir()]
+    good = write_cbf(tmp_path / "last.cbf", counts())
+    records = list(screening.screen_paths([*bad, good]))
+    assert len(records) == len(bad) + 1
+    assert {r["verdict"] for r in records[:-1]} == {"unreadable"}
+    assert all(r["reason"] and "\n" not in r["reason"] for r in records[:-1])
+    assert records[-1]["verdict"] == "miss" and records[-1]["reason"] is None
+
+
+def test_paths_folders_and_patterns(tmp_path):
+    write_cbf(tmp_path / "b.cbf", counts())
+    write_smv(tmp_path / "a.img", counts())
+    write_eiger(tmp_path / "run_master.h5", counts())
+    write_eiger(tmp_path / "run_data_000001.h5", counts())
+    (tmp_path / "notes.txt").write_text("not a frame")
+    (tmp_path / ".hidden.cbf").write_text("")
+    names = [path.name for path in screening.expand(tmp_path)]
+    assert names == ["a.img", "b.cbf", "run_master.h5"]
+    assert [p.name for p in screening.expand(tmp_path / "*.cbf")] == ["b.cbf"]
+    records = list(screening.screen_paths([tmp_path]))
+    assert [r["file"][-4:] for r in records] == [".img", ".cbf", "r.h5", "h5#1", "h5#2"]
+    assert {r["verdict"] for r in records} == {"miss"}
+    with pytest.raises(MissingDataError, match="nothing"):
+        screening.screen_paths([tmp_path / "nothing*.cbf"])  # at once, not when the first record is asked for
+
+
+def test_hit_rate():
+    records = [{"verdict": v} for v in ("hit", "hit", "miss", "unsure", "unreadable")]
+    rate = screening.hit_rate(records)
+    assert (rate["value"], rate["n"]) == (pytest.approx(2 / 3), 3)
+    assert screening.hit_rate(records[3:]) is None
+
+
+def test_a_folder_without_models_leaves_the_count(tmp_path):
+    assert screening.load_screener(tmp_path).model is None
+    assert screening.load_screener(None).name == "spot count"
+    with pytest.raises(MissingDataError, match=r"no\.skops"):
+        screening.load_screener(tmp_path / "no.skops")
+
+
+def test_the_stand_in_says_so_and_is_reproducible():
+    preset = dataclasses.replace(get("smoke"), station=real_set.STAND_IN_STATION)
+    item = real_set.StandInFrame(preset, 2019, 0)
+    row, raw, mask, spots = real_set._prepare(item)
+    assert row["note"] == real_set.STAND_IN and row["file"].startswith("stand_in")
+    assert raw.shape == (4, 512, 512) and 0.85 < mask.mean() < 1
+    assert row["flags"]["gap"] > 100_000 and row["flags"]["beamstop"] > 1000 and row["flags"]["overload"] > 0
+    assert spots.sum() <= row["n_spots"]
+    assert np.array_equal(raw, real_set._prepare(item)[1])
+
+
+def test_module_gaps_of_a_pilatus():
+    gaps = real_set.module_gaps((2527, 2463))
+    # 12 x 5 modules of 195 x 487 pixels in a PILATUS 6M
+    assert (~gaps).sum() == 60 * 195 * 487
+    assert gaps[195:212].all() and not gaps[:195, :487].any()
+
+
+def test_spots_are_counted_in_their_crop():
+    spots = screening.peaks.Peaks(np.array([5.0, 70.0, 64.0]), np.array([5.0, 5.0, 130.0]), np.ones(3), np.ones(3))
+    crops = frames.Crops(np.zeros((2, 32, 32), np.uint8), np.ones((2, 32, 32), bool), np.array([[0, 0], [64, 0]]), 2)
+    assert real_set._spots_in(spots, crops).tolist() == [1, 1]
+
+
+def made_set():
+    """Four crops of two frames: a hit and a miss."""
+    table = [{"label": "diffraction", "n_spots": 50}, {"label": "no-diffraction", "n_spots": 0}]
+    shape = (4, 8, 8)
+    raw = np.full(shape, 4, np.uint8)
+    return real_set.RealSet("made", table, raw, np.ones(shape, bool), np.array([0, 0, 1, 1]), np.array([30, 2, 0, 0]))
+
+
+def test_baseline_by_frame_and_by_crop():
+    values = screening.baseline_values(made_set())
+    assert values["peak_count_real_frame_accuracy"]["value"] == 1
+    assert values["peak_count_real_crop_accuracy"]["value"] == 0.75
+    assert values["peak_count_real_crop_balanced_accuracy"]["value"] == 0.75
+
+
+def test_step_scores_each_model_on_raw_and_preprocessed(tmp_path, monkeypatch):
+    class Threshold:
+        def predict(self, images):  # calls bright images hits
+            return np.where(images.mean(axis=(1, 2)) > 10, 4, 2)
+
+    split = type("Split", (), {"images": np.full((3, 8, 8), 20, np.uint8)})
+    monkeypatch.setattr(screening, "ensure_models", lambda run: ({"rf": Threshold()}, []))
+    monkeypatch.setattr(real_set, "load", lambda run: made_set())
+    monkeypatch.setattr("diffranet_utils.dataset.ensure_dataset", lambda run: tmp_path)
+    monkeypatch.setattr("diffranet_utils.dataset.load_split", lambda root, name: split)
+    values, details = screening.real_frames_step(Run(get("smoke"), 1, tmp_path, tmp_path))
+    assert details["gain"] == pytest.approx(5.0)  # grey value 4 to the synthetic mean of 20
+    assert details["crop_labels"] == {"rf raw": [2] * 4, "rf preprocessed": [4] * 4}
+    assert values["rf_real_raw_accuracy"]["value"] == 0.5 and details["source"] == "made"
+
+
+def test_real_frames_are_judged_by_their_spots(real_dir):
+    labelled = frames.find_real(real_dir)
+    records = list(screening.screen_paths([item.path for item in labelled[6:8]]))
+    wanted = ["hit" if item.label.title == "diffraction" else "miss" for item in labelled[6:8]]
+    assert [record["verdict"] for record in records] == wanted
+    assert all(1.5 < record["resolution_A"] < 3.5 for record in records if record["verdict"] == "hit")
