@@ -61,7 +61,7 @@ class SearchSettings:
         require(self.n_workers >= 1, f"{self.n_workers} workers: a search needs one.")
 
 
-def search_space(topologies=range(1, 14), seed=0):
+def search_space(topologies=range(1, 14), batch_sizes=BATCH_SIZES, seed=0):
     """Tables 9 and 10 of the paper.
 
     The paper lets the momentum reach 1, at which a step is never forgotten; here it ends at 0.999.
@@ -70,6 +70,7 @@ def search_space(topologies=range(1, 14), seed=0):
     ----------
     topologies : sequence of int
         Keys of `deepfreak.TOPOLOGIES` to choose from.
+    batch_sizes : sequence of int
     seed : int
 
     Returns
@@ -85,7 +86,7 @@ def search_space(topologies=range(1, 14), seed=0):
         UniformFloatHyperparameter("learning_rate", 1e-4, 10, log=True),
         UniformFloatHyperparameter("momentum", 0.5, 0.999),
         UniformFloatHyperparameter("weight_decay", 1e-5, 5e-5),
-        CategoricalHyperparameter("batch_size", list(BATCH_SIZES)),
+        CategoricalHyperparameter("batch_size", list(batch_sizes)),
     )
     return space
 
@@ -223,7 +224,8 @@ class NetworkEvaluation:
         chosen = dict(config)
         topology = chosen.pop("topology")
         settings = Settings(epochs=max(1, round(budget)), seed=self.seed, **chosen)
-        network = build_deepfreak(topology, generator=torch.Generator().manual_seed(self.seed))
+        generator = torch.Generator().manual_seed(self.seed)
+        network = build_deepfreak(topology, image_size=self.training.images.shape[-1], generator=generator)
         path = self.folder / "checkpoints" / f"{'_'.join(map(str, config_id))}.safetensors"
         history = train(network, self.training, settings, checkpoint=path)
         seen = evaluate(network, self.validation)
@@ -238,10 +240,19 @@ class NetworkEvaluation:
                 path.unlink(missing_ok=True)
 
 
-def preset_topologies(preset):
-    """Topologies that a preset searches: none with more than twice the filters of the one it trains."""
-    widest = 2 * TOPOLOGIES[preset.topology].filters
-    return [key for key, topology in TOPOLOGIES.items() if key and topology.filters <= widest]
+def preset_space(preset, seed):
+    """The part of the space that a preset can afford.
+
+    No topology has more filters than the one that the preset trains, and an epoch has four steps or more.
+
+    Returns
+    -------
+    ConfigSpace.ConfigurationSpace
+    """
+    widest = TOPOLOGIES[preset.topology].filters
+    topologies = [key for key, topology in TOPOLOGIES.items() if key and topology.filters <= widest]
+    batch_sizes = [size for size in BATCH_SIZES if size <= preset.n_bohb_train // 4]
+    return search_space(topologies, batch_sizes, seed)
 
 
 def bohb_step(run):
@@ -262,11 +273,11 @@ def bohb_step(run):
     settings = SearchSettings(
         preset.bohb_min_epochs, preset.bohb_max_epochs, preset.bohb_iterations, preset.eta, seed=run.seed
     )
-    topologies = preset_topologies(preset)
+    space = preset_space(preset, run.seed)
     name = work_name(run, root, "topologies", "deepfreak", "training", "bohb", "bohb_service")
     folder = run.results_dir / "bohb" / name
     evaluation = NetworkEvaluation(training, validation, folder, run.seed)
-    runs = run_bohb(evaluation, search_space(topologies, run.seed), settings, folder)
+    runs = run_bohb(evaluation, space, settings, folder)
     best = incumbent(runs)
     require(best is not None, f"Every configuration of the search failed: see {folder / 'runs.jsonl'}.")
     values = {
@@ -276,7 +287,7 @@ def bohb_step(run):
     }
     details = {
         "settings": asdict(settings),
-        "topologies": topologies,
+        "topologies": list(space["topology"].choices),
         "n_train": len(training.labels),
         "n_validation": len(validation.labels),
         "runs": runs,

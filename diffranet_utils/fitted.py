@@ -176,23 +176,23 @@ def load_model(path, n_workers=1):
         If the file is damaged or holds types that a model has no use for.
     """
     import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
 
     path = Path(path)
     if not path.is_file():
         raise MissingDataError(f"No model {path}. Run `diffranet run 32_hyperopt_search` first.")
     facts = read_json(path.with_suffix(".json"))
     try:
-        foreign = set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED)
-        if foreign:
-            raise DiffranetError(f"{path} holds {', '.join(sorted(foreign))}, which no model needs: do not use it.")
         parts = skops.io.load(path, trusted=TRUSTED)
-    except DiffranetError:
-        raise
+        model = FittedModel(facts["config"], parts["classifier"], parts["words"], facts["temperature"], n_workers)
+    except UntrustedTypesFoundException as error:
+        found = str(error).splitlines()[0]
+        raise DiffranetError(f"Do not use {path}, it holds what no model needs. {found}") from error
     except Exception as error:  # skops raises whatever its zip, JSON or NumPy reader raises
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DiffranetError(f"Cannot read {path}: {reason}. Run `diffranet run 32_hyperopt_search` again.") from error
-    _check_trees(parts["classifier"], path)
-    return FittedModel(facts["config"], parts["classifier"], parts["words"], facts["temperature"], n_workers)
+    _check_trees(model.classifier, path)
+    return model
 
 
 def _decisions(classifier, x):

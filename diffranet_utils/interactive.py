@@ -13,7 +13,8 @@ from .errors import require
 from .plots import IMAGE_MAX
 
 MAX_PIXELS = 256  # longer images are reduced to this edge
-JPEG_QUALITY = 93  # single-pixel spots and the noise between them survive
+JPEG_QUALITY = 88  # single-pixel spots and the noise between them survive
+PROMPT = "Move the slider, by mouse or with the arrow keys:"
 _numbers = itertools.count(1)
 
 PAGE = """
@@ -47,7 +48,7 @@ PICTURE = """<div data-label="{label}">
 <small data-small style="display:block">{label}</small></div>"""
 
 
-def image_slider(images8bit, labels, caption, alt_texts, prompt="Move the slider, by mouse or with the arrow keys:"):
+def image_slider(images8bit, labels, caption, alt_texts, prompt=PROMPT, limits=(0, IMAGE_MAX)):
     """Show one of several images at a time, chosen with a slider.
 
     The page holds everything: the images as JPEG, and a script of a dozen lines. Where scripts do not run, all
@@ -65,6 +66,8 @@ def image_slider(images8bit, labels, caption, alt_texts, prompt="Move the slider
         One for each image, for readers who cannot see it.
     prompt : str
         Label of the slider.
+    limits : tuple of float
+        Grey values drawn white and black.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def image_slider(images8bit, labels, caption, alt_texts, prompt="Move the slider
     require(len(images8bit) > 0, "images8bit is empty: give one image or more.")
     counts = len(images8bit), len(labels), len(alt_texts)
     require(len(set(counts)) == 1, "{} images, {} labels, {} alt_texts: give as many of each.".format(*counts))
-    coded = [base64.b64encode(_jpeg(image)).decode() for image in images8bit]
+    coded = [base64.b64encode(_jpeg(image, limits)).decode() for image in images8bit]
     pictures = [
         PICTURE.format(label=html.escape(label), alt=html.escape(alt), data=data)
         for label, alt, data in zip(labels, alt_texts, coded, strict=True)
@@ -91,9 +94,10 @@ def image_slider(images8bit, labels, caption, alt_texts, prompt="Move the slider
     return HTML(PAGE.format(name=name, pictures="\n".join(pictures), **words))
 
 
-def _jpeg(image8bit):
-    """Bytes of an image, dark on white on the book's grey scale."""
-    shade = 255 - np.clip(np.asarray(image8bit, dtype=float) * (255 / IMAGE_MAX), 0, 255)
+def _jpeg(image8bit, limits):
+    """Bytes of an image, dark on white."""
+    low, high = limits
+    shade = 255 * (1 - np.clip((np.asarray(image8bit, dtype=float) - low) / (high - low), 0, 1))
     picture = Image.fromarray(np.round(shade).astype(np.uint8))
     picture.thumbnail((MAX_PIXELS, MAX_PIXELS))
     buffer = io.BytesIO()

@@ -291,9 +291,9 @@ def _slim(png):
     if len(png) <= HEAVY_PNG:
         return png
     buffer = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
-        buffer, "png", optimize=True
-    )
+    # Maximum coverage keeps the rare colours, such as the brightest spots and the colour scale.
+    options = {"method": Image.Quantize.MAXCOVERAGE, "kmeans": 1, "dither": Image.Dither.NONE}
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256, **options).save(buffer, "png", optimize=True)
     return min(png, buffer.getvalue(), key=len)
 
 

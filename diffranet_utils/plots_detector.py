@@ -49,7 +49,9 @@ def photon_transfer(ax, transfer, station):
     ax.plot(light, expected_variance(station, light, fixed_pattern=False), "k", linewidth=1)
     ax.plot(transfer.level, transfer.variance, "o", color=plots.BLUE, label="one exposure")
     ax.plot(transfer.level, transfer.difference_variance, "s", color="#D55E00", label="difference / √2")
-    ax.set(xscale="log", yscale="log", xlabel="expected photons per pixel", ylabel="variance (photons²)", ylim=(3, None))
+    ax.set(
+        xscale="log", yscale="log", xlabel="expected photons per pixel", ylabel="variance (photons²)", ylim=(3, None)
+    )
     ax.legend(fontsize=10)
 
 

@@ -78,11 +78,14 @@ def _label_axis(ax, place, values):
     """Write the first, the middle and the last value of an axis beside it."""
     for k in sorted({0, len(values) // 2, len(values) - 1}):
         value = values[k]
-        words = f"{value:.3g}" if isinstance(value, float) else _short(value)
-        ax.text(place + 0.04, k / max(len(values) - 1, 1), words, va="center", fontsize=9)
+        words = f"{value:.3g}" if isinstance(value, float) and value < 1 else _short(value)
+        box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1}
+        ax.text(place + 0.04, k / max(len(values) - 1, 1), words, va="center", fontsize=9, bbox=box)
 
 
 def _short(value):
+    if isinstance(value, float):
+        return f"{value:.0f}"
     if not isinstance(value, list):
         return str(value)
     return f"{value[0]:g} … {value[-1]:g}" if isinstance(value[0], float) else ", ".join(map(str, value))

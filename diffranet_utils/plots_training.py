@@ -26,11 +26,11 @@ def map_curves(ax, keys, quantity="side"):
         topology = find_topology(key)
         sizes = map_sizes(topology)
         values = sizes if quantity == "side" else {n: field for n, (field, _) in receptive_fields(topology).items()}
-        lines += ax.plot(list(sizes), list(values.values()), marker=marker, label=f"topology {topology.name}")
+        lines += ax.plot(list(sizes), list(values.values()), marker=marker, label=f"topology {key}")
     units = "map pixels" if quantity == "side" else "image pixels"
-    title = "side of the feature map" if quantity == "side" else "side of the receptive field"
+    title = "feature map" if quantity == "side" else "receptive field"
     ax.set_yscale("log", base=2)
-    ax.set(ylabel=f"{title} ({units})")
+    ax.set(ylabel=f"{title}, side ({units})")
     ax.tick_params(axis="x", labelrotation=35)
     for label in ax.get_xticklabels():
         label.set(ha="right", rotation_mode="anchor")

@@ -103,6 +103,32 @@ def texture(images, n_workers=1):
     return np.hstack([fine, coarse, features.glcm_features(images, (1, 4), (0, 90), n_workers)])
 
 
+def distance_to(inside, outside):
+    """How far rows lie from a training set, in units of how far its own rows lie from one another.
+
+    Features are standardised by the training set; its unit is the median distance to the nearest other row.
+
+    Parameters
+    ----------
+    inside : ndarray, shape (n, n_features), float64
+        Training rows, at least two.
+    outside : ndarray, shape (m, n_features), float64
+
+    Returns
+    -------
+    distance : ndarray, shape (m,), float64
+        About one for a row like those of the training set.
+    nearest : ndarray, shape (m,), int64
+        The training row that is nearest.
+    """
+    scaler = StandardScaler().fit(inside)
+    inside, outside = scaler.transform(inside), scaler.transform(outside)
+    own = np.linalg.norm(inside[:, None] - inside[None], axis=2)
+    np.fill_diagonal(own, np.inf)
+    away = np.linalg.norm(outside[:, None] - inside[None], axis=2)
+    return away.min(axis=1) / np.median(own.min(axis=1)), away.argmin(axis=1)
+
+
 def simulate_crops(run, n, varied, stream):
     """Crops of the photon-counting station.
 
@@ -219,7 +245,7 @@ def reality_gap_step(run):
     values, details : dict
         See `provenance.save_result`.
     """
-    n = max(run.preset.n_train // 3, 40)
+    n = max(run.preset.n_train // 4, 40)
     found = real_set.load(run)
     real = ImageSet(found.raw, found.mask, found.hits)
     check = simulate_crops(run, max(n // 2, 20), True, len(LADDER))

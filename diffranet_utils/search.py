@@ -21,6 +21,7 @@ __all__ = [
 
 MODULES = ("search", "search_space", "trials", "classifiers", "features", "texture_kernels", "sift")
 TIMEOUT_S = 900.0
+TIMED_FROM = 1000  # training images; fewer fit in seconds, and starting a process would take longer
 
 
 class Evaluator:
@@ -107,7 +108,7 @@ def search_step(run):
     """
     root = ensure_dataset(run)
     train, validation, test = (load_split(root, split) for split in ("train", "validation", "test"))
-    evaluator = Evaluator(train, validation, run, TIMEOUT_S)
+    evaluator = Evaluator(train, validation, run, TIMEOUT_S if len(train.labels) >= TIMED_FROM else None)
     path = run.results_dir / "32_hyperopt_search_trials.jsonl"
     trials = run_search(evaluator, run.preset.n_evaluations, run.seed, path, _identity(evaluator))
     values, details, found = {}, {"trials": trials, "describe": [describe(t["config"]) for t in trials]}, {}

@@ -20,10 +20,10 @@ N_WORDS = (10, 25, 50, 100, 250, 500, 1000, 5000)
 CONTRAST, BLUR_PX = 0.01, 0.8
 MAX_KEYPOINTS = 300  # of one image, the strongest first: spots of a strong pattern number thousands
 MAX_DESCRIPTORS = 100_000  # for the vocabulary
-PER_WORD = 5  # keypoints for each word, at least: a vocabulary as large as its text names nothing twice
+PER_WORD = 10  # keypoints for each word, at least: a vocabulary as large as its text names nothing twice
 SIZE = 128  # numbers in a descriptor
 OPENCV_CONTRAST, OPENCV_BLUR_PX = 0.04, 1.6
-N_DEFAULT = 60  # images on which the library's defaults are tried
+N_DEFAULT = 30  # images on which the library's defaults are tried
 
 
 def sift_descriptors(images, n_workers=1, contrast=CONTRAST, blur_px=BLUR_PX):
@@ -90,7 +90,7 @@ class SiftBag(TransformerMixin, BaseEstimator):
         Raises
         ------
         InputError
-            If the images have fewer than five keypoints for each word.
+            If the images have fewer than ten keypoints for each word.
         """
         rng = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(self.seed)
         return self.fit_descriptors(sift_descriptors(images, self.n_workers)[0], rng)

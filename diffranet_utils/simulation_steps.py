@@ -98,9 +98,7 @@ def detector_step(run):
     """
     station, shot = run.preset.station, full_shot(run)
     beam = station_beam(shot, station)
-    layers = {
-        layer.material: background.expected_photons(beam, station.detector, (layer,)) for layer in station.layers
-    }
+    layers = {layer.material: background.expected_photons(beam, station.detector, (layer,)) for layer in station.layers}
     values = {
         f"mean_{name}_photons": plain_value(float(image.mean()), "photons per pixel") for name, image in layers.items()
     }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("hpbandster")
-from diffranet_utils import bohb, presets
+from diffranet_utils import bohb, dataset, presets
 from diffranet_utils.errors import DiffranetError, InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -171,6 +171,40 @@ def test_trajectory_and_rank_correlation_by_hand():
     assert bohb.rank_correlations(runs) == [{"small": 1.0, "large": 3.0, "n": 3, "correlation": 1.0}]
 
 
-def test_small_presets_search_small_networks():
-    assert bohb.preset_topologies(presets.get("smoke")) == [9, 10, 12, 13]
-    assert bohb.preset_topologies(presets.get("paper")) == list(range(1, 14))
+def test_numpy_numbers_cross_the_wire():
+    import serpent
+
+    from diffranet_utils import bohb_service  # noqa: F401 (registers them)
+
+    sent = {"budget": np.float64(1.5), "n": np.int64(3), "worst": np.float64(np.inf), "yes": np.bool_(True)}
+    assert serpent.loads(serpent.dumps(sent)) == {"budget": 1.5, "n": 3, "worst": np.inf, "yes": True}
+
+
+def test_larger_budget_goes_on_from_the_smaller_one(tmp_path, rng):
+    images = rng.integers(0, 60, (4, 256, 256), dtype=np.uint8)
+    split = dataset.Split(images, np.array([1, 2, 3, 5]), [])
+    config = {"topology": 10, "learning_rate": 1e-3, "momentum": 0.9, "weight_decay": 1e-5, "batch_size": 2}
+    step_by_step = bohb.NetworkEvaluation(split, split, tmp_path / "a", seed=1)
+    step_by_step((0, 0, 0), config, 1.0)
+    before = (tmp_path / "a/checkpoints/0_0_0.safetensors").read_bytes()
+    assert step_by_step((0, 0, 0), config, 2.0) == bohb.NetworkEvaluation(split, split, tmp_path / "b", 1)(
+        (0, 0, 0), config, 2.0
+    )
+    assert before != (tmp_path / "a/checkpoints/0_0_0.safetensors").read_bytes()
+
+
+def test_checkpoints_of_finished_brackets_are_deleted(tmp_path):
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for name in ("0_0_0", "1_0_2", "10_0_0"):
+        (folder / f"{name}.safetensors").touch()
+    bohb.NetworkEvaluation(None, None, tmp_path, 0)._forget_before(1)
+    assert sorted(path.stem for path in folder.iterdir()) == ["10_0_0", "1_0_2"]
+
+
+def test_small_presets_search_what_they_can_afford():
+    small, full = (bohb.preset_space(presets.get(name), seed=0) for name in ("smoke", "paper"))
+    assert list(small["topology"].choices) == [9, 10]  # the two with eight filters
+    assert list(small["batch_size"].choices) == [4, 8, 16]
+    assert list(full["topology"].choices) == list(range(1, 14))
+    assert list(full["batch_size"].choices) == [4, 8, 16, 32, 64]

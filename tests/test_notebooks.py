@@ -80,7 +80,7 @@ def test_parameters_are_literals_and_the_agreed_ones(path):
 
 def test_check_cells_assert_at_least_twice(path):
     shown = [cell for cell in code_cells(path) if "solution" not in cell.metadata.get("tags", [])]
-    assert len(re.findall(r"^assert |testing\.assert_", "\n".join(cell.source for cell in shown), re.M)) >= 2
+    assert len(re.findall(r"^\s*assert |testing\.assert_", "\n".join(cell.source for cell in shown), re.M)) >= 2
 
 
 def test_exercises_have_solutions(path):

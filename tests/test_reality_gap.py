@@ -58,6 +58,13 @@ def test_texture_has_the_documented_width(rng):
     assert reality_gap.texture(images).shape == (2, 10 + 18 + 24)
 
 
+def test_distance_by_hand():
+    inside = np.array([[0.0, 5.0], [2.0, 5.0], [4.0, 5.0]])  # the second feature is constant and says nothing
+    outside = np.array([[10.0, 5.0], [2.5, 5.0]])
+    distance, nearest = reality_gap.distance_to(inside, outside)
+    assert distance == pytest.approx([3.0, 0.25]) and nearest.tolist() == [2, 1]
+
+
 def test_varied_crops_differ_in_exposure_and_gaps(run):
     found = reality_gap.simulate_crops(run, 6, True, 9)
     again = reality_gap.simulate_crops(run, 2, True, 9)

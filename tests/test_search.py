@@ -85,42 +85,42 @@ def test_points_and_settings_convert_both_ways():
 
 
 def test_search_starts_with_the_papers_settings_and_repeats(tmp_path):
-    first, again = (trials.run_search(toy, 30, 3, tmp_path / name) for name in ("a", "b"))
+    first, again = (trials.run_search(toy, 24, 3, tmp_path / name) for name in ("a", "b"))
     assert tuple(trial["config"] for trial in first[:4]) == search_space.PAPER_BEST
     assert [t["config"] for t in first] == [t["config"] for t in again]
-    other = trials.run_search(toy, 30, 4, tmp_path / "c")
-    assert [t["config"] for t in first] != [t["config"] for t in other]
+    other = trials.run_search(toy, 8, 4, tmp_path / "c")
+    assert [t["config"] for t in first[:8]] != [t["config"] for t in other]
     shorter = trials.run_search(toy, 12, 3, tmp_path / "d")
     assert [t["config"] for t in first[:12]] == [t["config"] for t in shorter]
 
 
 def test_search_learns(tmp_path):
-    found = trials.run_search(toy, 70, 3, tmp_path / "t", starts=())
+    found = trials.run_search(toy, 50, 3, tmp_path / "t", starts=())
     late = [trial["config"]["extractor"] for trial in found[30:]]
     assert late.count("lbp") / len(late) > 0.5  # a third by chance
 
 
 def test_search_resumes_after_a_kill(tmp_path):
-    whole = trials.run_search(toy, 40, 9, tmp_path / "whole")
+    whole = trials.run_search(toy, 28, 9, tmp_path / "whole")
     calls = []
 
     def killed(config):
-        if len(calls) == 26:
+        if len(calls) == 24:
             raise KeyboardInterrupt
         calls.append(config)
         return toy(config)
 
     path = tmp_path / "killed"
     with pytest.raises(KeyboardInterrupt):
-        trials.run_search(killed, 40, 9, path)
+        trials.run_search(killed, 28, 9, path)
     with path.open("a") as file:
-        file.write('{"trial": 26, "con')  # cut short while writing
+        file.write('{"trial": 24, "con')  # cut short while writing
     fresh = []
-    resumed = trials.run_search(lambda config: fresh.append(config) or toy(config), 40, 9, path)
-    assert len(fresh) == 14
+    resumed = trials.run_search(lambda config: fresh.append(config) or toy(config), 28, 9, path)
+    assert len(fresh) == 4
     assert [t["config"] for t in resumed] == [t["config"] for t in whole]
-    assert len(path.read_text().splitlines()) == 41
-    again = trials.run_search(lambda config: pytest.fail("fitted again"), 40, 9, path)
+    assert len(path.read_text().splitlines()) == 29
+    again = trials.run_search(lambda config: pytest.fail("fitted again"), 28, 9, path)
     assert again == resumed
 
 

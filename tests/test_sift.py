@@ -106,7 +106,7 @@ def test_keypoints_of_one_image_are_capped_strongest_first(images, monkeypatch):
 
 
 def test_too_few_keypoints_for_the_vocabulary(images, rng):
-    with pytest.raises(InputError, match="0 keypoints cannot make 10 words, which need 50"):
+    with pytest.raises(InputError, match="0 keypoints cannot make 10 words, which need 100"):
         sift.SiftBag(10).fit(images[:1], rng)
     with pytest.raises(InputError, match="uint8"):
         sift.sift_descriptors(images.astype(float))

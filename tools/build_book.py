@@ -77,9 +77,10 @@ def execute(name, preset):
     try:
         papermill.execute_notebook(str(source), str(target), {"PRESET": preset}, **options)
     except PapermillExecutionError as error:
+        # papermill counts from zero, but has put its cell of parameters before this one: the sum is our count from one.
         head = "\n".join(f"    {line}" for line in error.source.strip().splitlines()[:4])
         raise DiffranetError(
-            f"notebooks/{name}.ipynb failed in cell {error.cell_index + 1}: {error.ename}: {error.evalue}\n{head}"
+            f"notebooks/{name}.ipynb failed in cell {error.cell_index}: {error.ename}: {error.evalue}\n{head}"
         ) from error
     hide_injected_cell(target, preset)
 
