@@ -280,10 +280,11 @@ def bohb_step(run):
     runs = run_bohb(evaluation, space, settings, folder)
     best = incumbent(runs)
     require(best is not None, f"Every configuration of the search failed: see {folder / 'runs.jsonl'}.")
+    longest = {tuple(run["config_id"]): run["budget"] for run in sorted(runs, key=lambda run: run["budget"])}
     values = {
         "bohb_validation_accuracy": metrics.proportion(best["info"]["n_right"], best["info"]["n"]),
         "bohb_evaluations": plain_value(len(runs), "evaluations"),
-        "bohb_epochs": plain_value(sum(run["budget"] for run in runs), "epochs"),
+        "bohb_epochs": plain_value(sum(longest.values()), "epochs"),
     }
     details = {
         "settings": asdict(settings),

@@ -31,7 +31,7 @@ def show_frame(ax, frame, title=None, vmax=100.0):
     factor = max(1, min(frame.data.shape) // DISPLAY_PX)
     mean, share = block_mean(frame.data, frame.mask, factor)
     drawn = plots.show_photons(ax, mean, vmin=0.5, vmax=vmax, title=title)
-    drawn.set_data(np.ma.masked_where(share == 0, np.clip(mean, 0.5, vmax)))
+    drawn.set_data(np.ma.masked_where(share < 0.5, np.clip(mean, 0.5, vmax)))
     drawn.set_extent((0, mean.shape[1] * factor, mean.shape[0] * factor, 0))
     return drawn
 
@@ -70,7 +70,7 @@ def mark_peaks(ax, peaks, limit=1500):
 
 
 def verdict_grid(ax, details):
-    """Draw how many crops of each frame each model calls a hit, shaded by whether that is right.
+    """Draw how many crops of each frame each model calls a hit: blue where that is right, red where it is wrong.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def verdict_grid(ax, details):
     called = np.array([[np.mean(np.array(m)[index == k] >= 3) for m in models.values()] for k in range(len(rows))])
     truth = np.array([row["label"] == "diffraction" for row in rows])[:, None]
     right = np.where(truth, called, 1 - called)
-    ax.imshow(right, cmap="RdYlGn", vmin=-0.3, vmax=1.3, aspect="auto")
+    ax.imshow(right, cmap="RdBu", vmin=-0.4, vmax=1.4, aspect="auto")
     counts = np.bincount(index)
     for (row, column), share in np.ndenumerate(called):
         ax.text(column, row, f"{share * counts[row]:.0f}/{counts[row]}", ha="center", va="center")

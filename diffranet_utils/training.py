@@ -200,11 +200,9 @@ def evaluate(network, split, device=None, title=None):
     """
     start = time.perf_counter()
     probabilities = predict_proba(network, split.images, device, title)
-    seconds = time.perf_counter() - start
-    truth = np.asarray(split.labels)
+    seconds, truth = time.perf_counter() - start, np.asarray(split.labels)
     predicted = probabilities.argmax(axis=1) + 1
-    given = probabilities[np.arange(len(truth)), truth - 1]
-    loss = float(-np.log(np.maximum(given, 1e-300)).mean())
+    loss = float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth - 1], 1e-300)).mean())
     return Evaluation(predicted, probabilities, loss, float((predicted == truth).mean()), seconds)
 
 
