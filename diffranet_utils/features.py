@@ -277,7 +277,7 @@ def _map_images(function, images, n_workers, title):
     )
     require(shape[0] > 0, "There is no image to take features of.")
     with ThreadPoolExecutor(n_workers) as pool:
-        rows = pool.map(function, images)
+        rows = map(function, images) if n_workers == 1 else pool.map(function, images)
         if len(images) >= BAR_FROM:
             rows = progress(rows, total=len(images), title=title)
         return np.stack(list(rows))

@@ -13,7 +13,7 @@ from .errors import require
 from .plots import IMAGE_MAX
 
 MAX_PIXELS = 256  # longer images are reduced to this edge
-JPEG_QUALITY = 88  # single-pixel spots and the noise between them survive
+JPEG_QUALITY = 90  # single-pixel spots and the noise between them survive
 PROMPT = "Move the slider, by mouse or with the arrow keys:"
 _numbers = itertools.count(1)
 
