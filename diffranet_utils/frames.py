@@ -51,9 +51,8 @@ class Frame:
     @property
     def beam_px(self):
         """(slow, fast) of the direct beam; the middle of the frame where the header is silent."""
-        if self.beam_fast_px is None or self.beam_slow_px is None:
-            return self.data.shape[0] / 2, self.data.shape[1] / 2
-        return self.beam_slow_px, self.beam_fast_px
+        known = self.beam_fast_px is not None and self.beam_slow_px is not None
+        return (self.beam_slow_px, self.beam_fast_px) if known else tuple(n / 2 for n in self.data.shape)
 
     def flag_counts(self):
         """Number of pixels per flag, by title, zeros left out."""
@@ -282,14 +281,14 @@ def find_real(folder=None):
     MissingDataError, InputError
         If the folder has no labels.csv, or a row names no file or no known label.
     """
-    folder = folder or os.environ.get(REAL_VARIABLE)
-    if not folder or not Path(folder).is_dir():
+    folder = Path(folder or os.environ.get(REAL_VARIABLE) or "")
+    if folder == Path() or not folder.is_dir():
         return None
-    table = Path(folder) / "labels.csv"
+    table = folder / "labels.csv"
     if not table.exists():
         raise MissingDataError(f"No {table}. Write one with the columns file, label and note.")
     with table.open(newline="") as handle:
-        return [_labelled(Path(folder), table, row) for row in csv.DictReader(handle)]
+        return [_labelled(folder, table, row) for row in csv.DictReader(handle)]
 
 
 def _labelled(folder, table, row):

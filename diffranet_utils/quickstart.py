@@ -1,12 +1,14 @@
 """The shortest way through the whole study: simulate, describe, learn, classify."""
 
 import numpy as np
+from joblib import Parallel, delayed
 from sklearn.ensemble import RandomForestClassifier
 
 from . import metrics
 from .dataset import make_image
 from .features import glcm_features
 from .progress import progress
+from .stations import unit_crystal
 
 N_TRAIN, N_TEST = 80, 60
 DISTANCES, ANGLES = (1, 4), (0, 90)
@@ -26,7 +28,10 @@ def simulate(run, split, n):
     images : ndarray, shape (n, n_slow, n_fast), uint8
     labels : ndarray, shape (n,), int64
     """
-    made = [make_image(run.preset, run.seed, split, k) for k in progress(range(n), title=split)]
+    unit_crystal(run.preset.station.crystal)  # made once, before the threads ask for it
+    jobs = (delayed(make_image)(run.preset, run.seed, split, k) for k in range(n))
+    threads = Parallel(n_jobs=run.preset.n_workers, prefer="threads", return_as="generator")
+    made = list(progress(threads(jobs), total=n, title=split))
     return np.stack([shot.image for shot in made]), np.array([int(shot.label) for shot in made])
 
 

@@ -1,10 +1,11 @@
-"""The builder: what it refuses, what it reports, and what it throws away."""
+"""The book's builder: what it runs, what it throws away, and how it says that a chapter failed."""
 
 import importlib.util
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from diffranet_utils.errors import DiffranetError, MissingDataError
 
@@ -18,52 +19,55 @@ def builder(tmp_path, monkeypatch):
     spec.loader.exec_module(module)
     for name, path in (("ROOT", tmp_path), ("BUILD", tmp_path / "build"), ("STAGING", tmp_path / "build" / "book")):
         monkeypatch.setattr(module, name, path)
-    for folder in (tmp_path / "notebooks", tmp_path / "build" / "book" / "notebooks"):
-        folder.mkdir(parents=True)
+    for folder in ("notebooks", "build/book/notebooks"):
+        (tmp_path / folder).mkdir(parents=True)
     return module
 
 
-def write(builder, name, *sources):
-    cells = [nbformat.v4.new_code_cell('PRESET = "smoke"', metadata={"tags": ["parameters"]})]
-    cells += [nbformat.v4.new_code_cell(source) for source in sources]
-    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), builder.ROOT / "notebooks" / f"{name}.ipynb")
+def write_notebook(root, name, *sources):
+    cells = [new_code_cell('PRESET = "none"', metadata={"tags": ["parameters"]}), *map(new_code_cell, sources)]
+    metadata = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), root / "notebooks" / f"{name}.ipynb")
 
 
-def test_a_failing_cell_is_named_with_its_error(builder):
-    write(builder, "10_a", "x = 1", "y = 0\nx / y")
-    with pytest.raises(DiffranetError) as failure:
-        builder.execute("10_a", "smoke")
-    first, *code = str(failure.value).splitlines()
-    assert first == "notebooks/10_a.ipynb failed in cell 3: ZeroDivisionError: division by zero"
-    assert code == ["    y = 0", "    x / y"]
+def test_a_failing_chapter_is_named_with_its_cell_and_error(builder, tmp_path):
+    write_notebook(tmp_path, "99_broken", "x = 1", "x / 0  # fails")
+    with pytest.raises(DiffranetError) as caught:
+        builder.execute("99_broken", "smoke")
+    message = str(caught.value)
+    assert "notebooks/99_broken.ipynb failed in cell 3" in message
+    assert "ZeroDivisionError" in message and "x / 0  # fails" in message
 
 
-def test_the_preset_reaches_the_notebook_and_the_source_stays(builder):
-    write(builder, "10_a", "print(PRESET)", "import os; print(os.path.basename(os.getcwd()))")
-    before = (builder.ROOT / "notebooks" / "10_a.ipynb").read_bytes()
-    builder.execute("10_a", "workshop")
-    done = nbformat.read(builder.STAGING / "notebooks" / "10_a.ipynb", 4)
-    assert [cell.outputs[0].text.strip() for cell in done.cells if cell.outputs] == ["workshop", "notebooks"]
-    assert (builder.ROOT / "notebooks" / "10_a.ipynb").read_bytes() == before
+def test_a_chapter_whose_kernel_dies_is_named(builder, tmp_path):
+    write_notebook(tmp_path, "96_dead", "import os; os._exit(1)")
+    with pytest.raises(DiffranetError, match="notebooks/96_dead.ipynb: the kernel died"):
+        builder.execute("96_dead", "smoke")
 
 
-def test_listed_notebooks_must_exist(builder):
-    toc = {"parts": [{"chapters": [{"file": "book/page"}, {"file": "notebooks/10_a"}, {"file": "notebooks/11_b"}]}]}
-    write(builder, "10_a")
-    with pytest.raises(MissingDataError, match="11_b"):
-        builder.chapters(toc)
-    write(builder, "11_b")
-    assert builder.chapters(toc) == ["10_a", "11_b"]
+def test_a_chapter_gets_the_preset_and_leaves_its_source_alone(builder, tmp_path):
+    write_notebook(tmp_path, "98_whole", "print(PRESET)")
+    before = (tmp_path / "notebooks" / "98_whole.ipynb").read_bytes()
+    builder.execute("98_whole", "workshop")
+    made = nbformat.read(tmp_path / "build" / "book" / "notebooks" / "98_whole.ipynb", 4)
+    assert made.cells[-1].outputs[0].text == "workshop\n"
+    assert (tmp_path / "notebooks" / "98_whole.ipynb").read_bytes() == before
 
 
-def test_results_of_older_code_are_dropped(builder, monkeypatch):
-    results = builder.BUILD / "results" / "smoke"
-    builder.drop_stale_results("smoke")
+def test_results_of_older_code_are_thrown_away(builder, tmp_path, monkeypatch):
+    results = tmp_path / "build" / "results" / "smoke"
     results.mkdir(parents=True)
-    (results / "20_dataset.json").write_text("{}")
     builder.drop_stale_results("smoke")
-    assert (results / "20_dataset.json").exists()
-    monkeypatch.setattr(builder, "code_fingerprint", lambda: "changed")
+    assert not results.exists(), "results of unknown code"
+    results.mkdir(parents=True)
+    builder.drop_stale_results("smoke")
+    assert results.exists()
+    monkeypatch.setattr(builder, "code_fingerprint", lambda: "newer")
     builder.drop_stale_results("smoke")
     assert not results.exists()
+
+
+def test_a_listed_notebook_that_is_missing_is_named(builder):
+    toc = {"parts": [{"chapters": [{"file": "book/setup"}, {"file": "notebooks/97_nowhere"}]}]}
+    with pytest.raises(MissingDataError, match="97_nowhere"):
+        builder.chapters(toc)

@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 import papermill
 import yaml
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from diffranet_utils import presets, scorecard
@@ -82,6 +83,9 @@ def execute(name, preset):
         raise DiffranetError(
             f"notebooks/{name}.ipynb failed in cell {error.cell_index}: {error.ename}: {error.evalue}\n{head}"
         ) from error
+    except DeadKernelError as error:
+        message = f"notebooks/{name}.ipynb: the kernel died. Memory may have run out; close other programs."
+        raise DiffranetError(message) from error
     hide_injected_cell(target, preset)
 
 

@@ -11,10 +11,12 @@ from diffranet_utils.labels import Label
 
 TARGET = Path(__file__).resolve().parent.parent / "book" / "figures" / "classes.png"
 ZOOM = (slice(250, 378), slice(120, 248))
+PULSE = (0.8e12, 1.5e12)  # photons of a usual pulse
+GREY_RANGE = 24  # of an enlarged part, from light to dark
 
 
 def one_of_each(seed=2019):
-    """Simulate shots until every class has come up once.
+    """Simulate shots until every class has come up once, at a usual pulse energy and well inside its borders.
 
     Returns
     -------
@@ -23,9 +25,19 @@ def one_of_each(seed=2019):
     """
     rng, found = np.random.default_rng(seed), {}
     while len(found) < len(Label):
-        shot = shots.render_shot(shots.sample_shot(rng, presets.get("smoke")), presets.get("smoke"))
-        found.setdefault(shot.label, shot)
+        drawn = shots.sample_shot(rng, presets.get("smoke"))
+        if drawn.photons and not PULSE[0] < drawn.photons < PULSE[1]:
+            continue
+        shot = shots.render_shot(drawn, presets.get("smoke"))
+        if shot.label != Label.WEAK or shot.truth["n_visible"] > 300:
+            found.setdefault(shot.label, shot)
     return {label: found[label] for label in Label}
+
+
+def enlarged(image):
+    """The part to enlarge, its background moved to light grey and its contrast raised."""
+    part = image[ZOOM].astype(float)
+    return np.clip((part - np.median(part) + GREY_RANGE / 4) * 255 / GREY_RANGE, 0, 255).astype(np.uint8)
 
 
 def main():
@@ -37,7 +49,7 @@ def main():
             plt.Rectangle((ZOOM[1].start, ZOOM[0].start), 128, 128, fill=False, color="black", linewidth=0.8)
         )
         whole.spines[:].set(visible=True, color=plots.CLASS_COLORS[label], linewidth=3)
-        plots.show_image(part, shot.image[ZOOM])
+        plots.show_image(part, enlarged(shot.image), vmax=255)
     write_bytes(TARGET, plots.figure_png(fig))
 
 
