@@ -8,6 +8,8 @@ INSTALLED = $(VENV)/.installed
 # Kernels and settings of the user must not win over those of the environment.
 export JUPYTER_PREFER_ENV_PATH = 1
 unexport JUPYTER_PATH
+# Idle OpenMP threads sleep: spinning ones slow a small machine down several times when anything runs beside them.
+export OMP_WAIT_POLICY = PASSIVE
 
 .PHONY: help book test lint lab bench clean
 

@@ -33,7 +33,7 @@ class SearchSettings:
     eta : int
         Each rung keeps one configuration in `eta` and gives it `eta` times the budget.
     n_workers : int
-        Threads that evaluate side by side; with one, a search repeats to the same numbers.
+        Evaluations side by side; with one, a search repeats to the same numbers where training does.
     seed : int
     timeout_s : float
         Longest time without a finished evaluation.

@@ -16,7 +16,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-MODELS = Path("build/results/smoke/models")
 Preset = Annotated[str, typer.Option(help="Size of the run: smoke, workshop or paper.")]
 Seed = Annotated[int, typer.Option(help="The only source of randomness.")]
 
@@ -111,7 +110,7 @@ def run(
 @app.command()
 def screen(
     paths: Annotated[list[Path], typer.Argument(help="Detector frames, or folders of them.")],
-    model: Annotated[Path, typer.Option(help="Folder of trained models; without one, spots are counted.")] = MODELS,
+    model: Annotated[Path | None, typer.Option(help="Model or folder of models; by default spots are counted.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ):

@@ -13,8 +13,7 @@ from .errors import InputError, MissingDataError, require
 from .frame_masks import Flag, block_mean
 from .labels import RealLabel
 
-REAL_VARIABLE = "DIFFRANET_REAL"
-CROP = 512
+REAL_VARIABLE, CROP = "DIFFRANET_REAL", 512
 
 
 @dataclass(frozen=True)
@@ -185,8 +184,8 @@ def prepare_frame(frame, size=CROP, factor=None, fill=False):
     grey = fill_masked(grey, mask) if fill else np.where(mask, grey, 0)
     corners = _crop_corners(frame, mean.shape, size, factor)
     cuts = [np.s_[row : row + size, column : column + size] for row, column in corners]
-    origins = np.array(corners) * factor
-    return Crops(np.stack([grey[c] for c in cuts]), np.stack([mask[c] for c in cuts]), origins, factor)
+    raw, masks = (np.stack([layer[cut] for cut in cuts]) for layer in (grey, mask))
+    return Crops(raw, masks, np.array(corners) * factor, factor)
 
 
 def _crop_corners(frame, shape, size, factor):

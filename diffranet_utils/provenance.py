@@ -14,7 +14,7 @@ from .files import read_json, sha256_of, write_json
 
 PACKAGES = (
     "numpy", "scipy", "numba", "scikit-learn", "scikit-image", "opencv-python-headless",
-    "torch", "hyperopt", "hpbandster", "fabio", "gemmi",
+    "torch", "hyperopt", "hpbandster", "ConfigSpace", "fabio", "gemmi",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = ROOT / "results"

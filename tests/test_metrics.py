@@ -68,10 +68,16 @@ def test_balanced_accuracy_matches_scikit_learn(labelled):
     entry = metrics.balanced_accuracy(*labelled)
     assert entry["value"] == pytest.approx(balanced_accuracy_score(*labelled))
     assert entry["low"] < entry["value"] < entry["high"]
-    assert entry == metrics.balanced_accuracy(*labelled)  # the bootstrap has its own seed
 
 
-def test_bootstrap_interval_has_the_width_of_the_normal_one(labelled):
+def test_balanced_interval_of_perfect_recalls_still_admits_doubt():
+    entry = metrics.balanced_accuracy([1, 1, 1, 2, 2], [1, 1, 1, 2, 2])
+    lows = [proportion_confint(n, n, method="wilson")[0] for n in (3, 2)]
+    assert (entry["value"], entry["high"]) == (1, pytest.approx(1))
+    assert entry["low"] == pytest.approx(1 - np.hypot(1 - lows[0], 1 - lows[1]) / 2)
+
+
+def test_balanced_interval_has_the_width_of_the_normal_one(labelled):
     truth, predicted = labelled
     entry = metrics.balanced_accuracy(truth, predicted)
     recalls = [(predicted[truth == k] == k).mean() for k in range(1, 6)]
