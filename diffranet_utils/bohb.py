@@ -8,15 +8,17 @@ import torch
 from scipy import stats
 
 from . import dataset, metrics
+from .checkpoints import work_name
 from .deepfreak import build_deepfreak
 from .errors import require
 from .files import read_json, write_json
 from .provenance import plain_value
 from .topologies import TOPOLOGIES
-from .training import evaluate, first_images, train, work_name
+from .training import evaluate, first_images, train
 from .training_settings import Settings
 
 BATCH_SIZES = (4, 8, 16, 32, 64)
+EPOCH_TIMEOUT_S = 300.0  # generous: on two cores an epoch of the small presets lasts seconds
 CRASH_LOSS = 1.0  # the loss is 1 - accuracy, and nothing is worse than no image right
 
 
@@ -271,13 +273,12 @@ def bohb_step(run):
     n = preset.n_bohb_train
     training, validation = (first_images(dataset.load_split(root, name), n) for name in ("train", "validation"))
     settings = SearchSettings(
-        preset.bohb_min_epochs, preset.bohb_max_epochs, preset.bohb_iterations, preset.eta, seed=run.seed
-    )
+        preset.bohb_min_epochs, preset.bohb_max_epochs, preset.bohb_iterations, preset.eta, seed=run.seed,
+        timeout_s=EPOCH_TIMEOUT_S * (1 + preset.bohb_max_epochs),
+    )  # fmt: skip
     space = preset_space(preset, run.seed)
-    name = work_name(run, root, "topologies", "deepfreak", "training", "bohb", "bohb_service")
-    folder = run.results_dir / "bohb" / name
-    evaluation = NetworkEvaluation(training, validation, folder, run.seed)
-    runs = run_bohb(evaluation, space, settings, folder)
+    folder = run.results_dir / "bohb" / work_name(run, root, "bohb", "bohb_service")
+    runs = run_bohb(NetworkEvaluation(training, validation, folder, run.seed), space, settings, folder)
     best = incumbent(runs)
     require(best is not None, f"Every configuration of the search failed: see {folder / 'runs.jsonl'}.")
     longest = {tuple(run["config_id"]): run["budget"] for run in sorted(runs, key=lambda run: run["budget"])}

@@ -49,12 +49,15 @@ class ResultLog:
     ----------
     runs : list of dict
         ``config_id``, ``budget``, ``config``, ``model_based``, ``loss``, ``info``, ``seconds``, ``finished``.
+    closed : bool
+        After a stop: what still comes in late is not written, since a new search may use the file by then.
     """
 
     def __init__(self, path):
         self.path = Path(path)
         self.runs = read_runs(path)
         self.picks = {}
+        self.closed = False
         self.last_change = time.monotonic()
         if self.path.exists():  # without the cut line, or the next one would be glued to it
             self.path.write_text("".join(json.dumps(run) + "\n" for run in self.runs))
@@ -81,7 +84,7 @@ class ResultLog:
         """Append a finished job; HpBandSter calls this."""
         self.last_change = time.monotonic()
         budget = float(job.kwargs["budget"])
-        if self.result_of(job.id, budget):
+        if self.closed or self.result_of(job.id, budget):
             return
         result = job.result or {"loss": None, "info": json.dumps({"error": str(job.exception).strip()})}
         run = {
@@ -170,6 +173,8 @@ class ResumableBOHB(BOHB):
         return {name: plain(v) if hasattr(v, "tolist") else v for name, v in config.items()}, info
 
     def _submit_job(self, config_id, config, budget):
+        if self.log.closed:
+            raise DiffranetError("The search was stopped.")
         known = self.log.result_of(config_id, float(budget))
         if known is None:
             super()._submit_job(config_id, config, budget)
@@ -221,18 +226,25 @@ def serve(evaluate, space, settings, folder, total):
     """
     log, box = ResultLog(folder / "runs.jsonl"), {}
     # HpBandSter's threads inherit "daemon" from this one, so that a stuck search cannot keep the process alive.
-    thread = threading.Thread(target=_search, args=(evaluate, space, settings, log, box), daemon=True)
+    thread = threading.Thread(target=_search, args=(evaluate, space, settings, log, box), name="search", daemon=True)
     thread.start()
+    try:
+        _watch(thread, log, box, total, settings.timeout_s)
+    finally:
+        log.closed = True
+    if "error" in box:
+        raise DiffranetError(f"The search in {folder} stopped: {box['error']}") from box["error"]
+    return log.runs
+
+
+def _watch(thread, log, box, total, timeout_s):
     with progress(total=total, title="search", unit="evaluation") as bar:
         while thread.is_alive():
             thread.join(POLL_S)
             bar.update(len(log.runs) - bar.n)
             idle = time.monotonic() - log.last_change
-            if idle > settings.timeout_s:
+            if idle > timeout_s:
                 raise DiffranetError(f"No evaluation finished in {idle:.0f} s: {_waiting_for(box)}; see {log.path}.")
-    if "error" in box:
-        raise DiffranetError(f"The search in {folder} stopped: {box['error']}") from box["error"]
-    return log.runs
 
 
 def _search(evaluate, space, settings, log, box):
@@ -247,8 +259,10 @@ def _search(evaluate, space, settings, log, box):
             log, settings.seed, configspace=space, eta=settings.eta, min_budget=settings.min_budget,
             max_budget=settings.max_budget, working_directory=str(log.path.parent), ping_interval=5, **place,
         )  # fmt: skip
-        optimizer.run(n_iterations=settings.n_iterations, min_n_workers=settings.n_workers)
-        optimizer.shutdown(shutdown_workers=True)
+        try:
+            optimizer.run(n_iterations=settings.n_iterations, min_n_workers=settings.n_workers)
+        finally:
+            optimizer.shutdown(shutdown_workers=True)
     except Exception as error:
         box["error"] = error
     finally:

@@ -10,9 +10,13 @@ from safetensors.torch import save_file
 
 from .deepfreak import build_deepfreak
 from .errors import DiffranetError, MissingDataError, require
-from .files import atomic_path, plain, write_json
+from .files import atomic_path, plain, sha256_of, write_json
 from .inference import TrainedNetwork
+from .provenance import code_fingerprint
 from .topologies import Topology
+
+# Whose change makes a half-done training another one.
+TRAINING_CODE = ("presets", "topologies", "deepfreak", "training", "training_settings", "inference")
 
 
 def write_tensors(path, tensors, about):
@@ -152,3 +156,22 @@ def restore_state(path, network, optimizer, settings):
             buffer = torch.empty_like(parameter).copy_(tensors[f"momentum.{name}"])
             optimizer.state[parameter]["momentum_buffer"] = buffer
     return about
+
+
+def work_name(run, root, *modules):
+    """Name for unfinished work: the same while code, preset, images and seed are the same.
+
+    Parameters
+    ----------
+    run : provenance.Run
+    root : Path
+    *modules : str
+        Whose code counts, beside that of every training, the presets and the images under `root`.
+
+    Returns
+    -------
+    str
+        A killed run finds its files under this name; after any change a new run starts afresh.
+    """
+    code = code_fingerprint(*TRAINING_CODE, *modules)
+    return sha256_of(root / "manifest.csv", f"{code} {run.preset.name} {run.seed}".encode())[:16]

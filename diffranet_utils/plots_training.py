@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import ScalarFormatter
 
 from .topologies import find_topology, map_sizes, receptive_fields
 
@@ -30,6 +31,7 @@ def map_curves(ax, keys, quantity="side"):
     units = "map pixels" if quantity == "side" else "image pixels"
     title = "feature map" if quantity == "side" else "receptive field"
     ax.set_yscale("log", base=2)
+    ax.yaxis.set_major_formatter(ScalarFormatter())
     ax.set(ylabel=f"{title}, side ({units})")
     ax.tick_params(axis="x", labelrotation=35)
     for label in ax.get_xticklabels():
@@ -77,7 +79,7 @@ def learning_curves(loss_axis, accuracy_axis, history):
 
 
 def rung_losses(ax, runs):
-    """Draw each configuration's loss at the budgets it reached, joined by a line.
+    """Draw each configuration's loss at the budgets it reached, joined by a line; a cross marks a run that failed.
 
     Parameters
     ----------
@@ -91,11 +93,15 @@ def rung_losses(ax, runs):
     for points in paths.values():
         budgets, losses = np.array(sorted(points), dtype=float).T
         ax.plot(budgets, losses, marker="o", color="C0", alpha=0.7, lw=1.5)
+    failed = [(run["budget"], run["loss"]) for run in runs if "error" in run["info"]]
+    if failed:
+        ax.plot(*np.array(failed, dtype=float).T, "X", ms=10, color="C1", label="failed")
+        ax.legend()
     ticks = sorted({run["budget"] for run in runs})
     ax.set_xscale("log")
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
-    ax.set(xlabel="budget (epochs)", ylabel="loss (1 - validation accuracy)", ylim=(-0.02, 1.02))
+    ax.set(xlabel="budget (epochs)", ylabel="loss (1 - validation accuracy)", ylim=(-0.02, 1.08))
 
 
 def incumbent_steps(ax, trajectory, total_seconds):
@@ -113,7 +119,6 @@ def incumbent_steps(ax, trajectory, total_seconds):
     losses = [step["loss"] for step in trajectory]
     ax.step(times, [*losses, losses[-1]], where="post")
     for step in trajectory:
-        ax.annotate(
-            f"{step['budget']:g} epochs", (step["seconds"], step["loss"]), xytext=(4, 6), textcoords="offset points"
-        )
-    ax.set(xlabel="time spent on evaluations (s)", ylabel="incumbent's loss", ylim=(-0.02, 1.02), xlim=(0, None))
+        text = f"{step['budget']:g} epoch{'' if step['budget'] == 1 else 's'}"
+        ax.annotate(text, (step["seconds"], step["loss"]), xytext=(4, 6), textcoords="offset points")
+    ax.set(xlabel="time spent on evaluations (s)", ylabel="incumbent's loss", ylim=(-0.02, 1.12), xlim=(0, None))

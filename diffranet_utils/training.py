@@ -11,13 +11,12 @@ import torch
 from torch import nn
 
 from . import dataset, metrics
-from .checkpoints import load_network, restore_state, save_network, save_state
+from .checkpoints import load_network, restore_state, save_network, save_state, work_name
 from .deepfreak import build_deepfreak, topology_table
 from .errors import DiffranetError, require
-from .files import sha256_of
 from .inference import TrainedNetwork, mixed_precision, pick_device, predict_proba, take
 from .progress import progress
-from .provenance import code_fingerprint, origin, plain_value
+from .provenance import origin, plain_value
 from .topologies import map_sizes
 from .training_settings import PAPER_CONFIGURATIONS, SMALL, Settings, learning_rate_at, preset_settings
 
@@ -192,7 +191,7 @@ def evaluate(network, split, device=None, title=None):
     network : DeepFreak
     split : Split
     device, title : optional
-        See `checkpoints.predict_proba`, also for the errors.
+        See `inference.predict_proba`, also for the errors.
 
     Returns
     -------
@@ -238,24 +237,6 @@ def first_images(split, n):
     return replace(split, images=split.images[:n], labels=split.labels[:n], ids=split.ids[:n])
 
 
-def work_name(run, root, *modules):
-    """Name for unfinished work: the same while code, images and seed are the same.
-
-    Parameters
-    ----------
-    run : provenance.Run
-    root : Path
-    *modules : str
-        Whose code counts, beside the images under `root`.
-
-    Returns
-    -------
-    str
-        A killed run finds its files under this name; after any change a new run starts afresh.
-    """
-    return sha256_of(root / "manifest.csv", f"{code_fingerprint(*modules)} {run.seed}".encode())[:16]
-
-
 def deepfreak_step(run):
     """Train the preset's topology, evaluate it once on the test split and keep the network.
 
@@ -273,7 +254,7 @@ def deepfreak_step(run):
     validation, test = (dataset.load_split(root, name) for name in ("validation", "test"))
     topology, settings = preset_settings(run)
     network = build_deepfreak(topology, generator=torch.Generator().manual_seed(run.seed))
-    name = work_name(run, root, "topologies", "deepfreak", "training", "training_settings")
+    name = work_name(run, root)
     checkpoint = run.results_dir / "checkpoints" / f"40_deepfreak_{name}.safetensors"
     history = train(network, training, settings, validation, checkpoint)
     on_test = evaluate(network, test, title="test")

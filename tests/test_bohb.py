@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("hpbandster")
-from diffranet_utils import bohb, dataset, presets
+from diffranet_utils import bohb, checkpoints, dataset, presets, provenance
 from diffranet_utils.errors import DiffranetError, InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -139,6 +139,23 @@ def test_stuck_worker_ends_in_a_message(tmp_path):
     with pytest.raises(DiffranetError, match=r"waiting for configuration \(0, 0, 0\) at budget 1"):
         bohb.run_bohb(stuck, bohb.search_space(), settings, tmp_path)
     release.set()
+    for thread in [thread for thread in threading.enumerate() if thread.name == "search"]:
+        thread.join(20)
+        assert not thread.is_alive()
+    assert not (tmp_path / "runs.jsonl").exists()  # what came late is not written: a new search may be at work
+
+
+def test_unfinished_work_is_found_again_only_where_nothing_changed(tmp_path):
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("id\n1\n")
+    runs = [
+        provenance.start_run(name, seed, tmp_path, tmp_path)
+        for name, seed in (("smoke", 1), ("workshop", 1), ("smoke", 2))
+    ]
+    names = [checkpoints.work_name(run, tmp_path, "bohb") for run in runs] + [checkpoints.work_name(runs[0], tmp_path)]
+    assert checkpoints.work_name(runs[0], tmp_path, "bohb") == names[0]
+    manifest.write_text("id\n2\n")
+    assert len({*names, checkpoints.work_name(runs[0], tmp_path, "bohb")}) == 5
 
 
 def test_two_workers_share_the_work(tmp_path):
