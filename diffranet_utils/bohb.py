@@ -175,8 +175,7 @@ def trajectory(runs):
     steps, spent = [], 0.0
     for k, run in enumerate(runs, start=1):
         spent += run["seconds"]
-        best = incumbent(runs[:k])
-        if best is run:
+        if incumbent(runs[:k]) is run:
             steps.append({"seconds": round(spent, 2), **{key: run[key] for key in ("loss", "budget", "config_id")}})
     return steps
 
@@ -284,6 +283,7 @@ def bohb_step(run):
     longest = {tuple(run["config_id"]): run["budget"] for run in sorted(runs, key=lambda run: run["budget"])}
     values = {
         "bohb_validation_accuracy": metrics.proportion(best["info"]["n_right"], best["info"]["n"]),
+        "most_frequent_class": metrics.proportion(int(np.bincount(validation.labels).max()), len(validation.labels)),
         "bohb_evaluations": plain_value(len(runs), "evaluations"),
         "bohb_epochs": plain_value(sum(longest.values()), "epochs"),
     }

@@ -2,7 +2,6 @@
 
 import numpy as np
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import ScalarFormatter
 
 from .topologies import find_topology, map_sizes, receptive_fields
 
@@ -31,7 +30,7 @@ def map_curves(ax, keys, quantity="side"):
     units = "map pixels" if quantity == "side" else "image pixels"
     title = "feature map" if quantity == "side" else "receptive field"
     ax.set_yscale("log", base=2)
-    ax.yaxis.set_major_formatter(ScalarFormatter())
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.set(ylabel=f"{title}, side ({units})")
     ax.tick_params(axis="x", labelrotation=35)
     for label in ax.get_xticklabels():
@@ -96,7 +95,7 @@ def rung_losses(ax, runs):
     failed = [(run["budget"], run["loss"]) for run in runs if "error" in run["info"]]
     if failed:
         ax.plot(*np.array(failed, dtype=float).T, "X", ms=10, color="C1", label="failed")
-        ax.legend()
+        ax.legend(loc="lower left", frameon=True)
     ticks = sorted({run["budget"] for run in runs})
     ax.set_xscale("log")
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
