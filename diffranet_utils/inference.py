@@ -43,7 +43,7 @@ def predict_proba(network, images, device=None, title=None):
     given = f"Images of shape {tuple(images.shape)} and type {images.dtype}"
     require(fits, f"{given}: this network needs shape (n, {size[0]}, {size[1]}) and type uint8.")
     network.to(device, memory_format=torch.channels_last).eval()
-    step = 256 if device.type == "cuda" else 8  # on a processor small batches stay near its caches
+    step = 256 if device.type == "cuda" else 4  # on a processor small batches stay in its caches
     starts = range(0, len(images), step)
     bar = starts if title is None else progress(starts, title=title, unit="batch")
     with torch.inference_mode(), mixed_precision(device):

@@ -63,7 +63,7 @@ class Preset:
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("smoke", 300, 100, 200, 10, 120, 9, 3, 1, 1, 3, 64, n_sift=100),
+        Preset("smoke", 240, 80, 160, 10, 100, 9, 3, 1, 1, 3, 64, n_sift=80),
         Preset("workshop", 2000, 500, 1000, 50, 2000, 9, 12, 2, 1, 9, 400),
         Preset("paper", 10_000, 2_400, 12_600, 150, 10_000, 8, 50, 16, 2, 50, 10_000),
     )
