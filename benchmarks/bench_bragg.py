@@ -63,11 +63,13 @@ def time_nanobragg(program):
 
 def main():
     station, shot = RUN.preset.station, simulation_steps.full_shot(RUN)
-    crystal = unit_crystal(station.crystal).rotated(shot.rotation)
+    crystal = unit_crystal(station.crystal).rotated(shot.crystals[0].rotation)
     beam = simulation_steps.station_beam(shot, station)
 
     def image(backend):
-        return lambda: bragg.expected_photons(crystal, beam, station.detector, shot.domains, backend=backend)
+        return lambda: bragg.expected_photons(
+            crystal, beam, station.detector, shot.crystals[0].domains, backend=backend
+        )
 
     image("reflections")()  # compile
     seconds = {"reflection loop": timed(image("reflections"), 2 * REPEATS), "pixel loop": timed(image("pixels"), 3)}

@@ -1,12 +1,15 @@
-"""Scattering from everything that is not the lattice: the water around the crystal and the air before it."""
+"""Scattering from everything that is not the lattice: water, air, ice, and the disorder of the crystal itself."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from . import geometry
 from .bragg import CLASSICAL_RADIUS_SQUARED
 from .errors import require
+from .ice import ice_f2
+from .structure_factors import mean_compton, mean_square_form_factor
 
 AVOGADRO = 6.02214076e23
 # Air as one effective diatomic molecule near N2: bond length (angstrom) and weights of the coherent and the
@@ -78,7 +81,13 @@ class Material:
         return self.density_g_cm3 * 1e6 * AVOGADRO / self.molar_mass
 
 
-MATERIALS = {"water": Material(1.0, 18.0, water_f2), "air": Material(1.2e-3, 28.0, air_f2)}
+MATERIALS = {
+    "water": Material(1.0, 18.0, water_f2),
+    "air": Material(1.2e-3, 28.0, air_f2),
+    "ice": Material(0.93, 18.0, ice_f2),
+}
+DISORDER = ("diffuse", "compton")
+N_TABLE = 4096
 
 
 @dataclass(frozen=True)
@@ -144,9 +153,78 @@ def expected_photons(beam, detector, layers):
     ndarray, shape (n_slow, n_fast), float32
         Photons per pixel.
     """
-    s = geometry.stol(detector, beam.wavelength_A)
-    # The curve is smooth: 4,096 points and a straight line between them are exact to 1e-6 and much faster.
-    grid = np.linspace(0, s.max(), 4096)
-    power = np.interp(s, grid, scattering_power(grid, layers))
-    factors = geometry.solid_angle(detector) * geometry.polarization(detector)
-    return (CLASSICAL_RADIUS_SQUARED * beam.photons * power * factors).astype(np.float32)
+    return _photons(beam, detector, lambda s: scattering_power(s, layers), beam.photons)
+
+
+def disorder_power(stol, recipe, part):
+    """What one unit cell of a crystal scatters between and under its Bragg spots.
+
+    ``diffuse``: ``sum f^2 (1 - exp(-2 B s^2))``, light lost to the spots because atoms move (Debye, 1913;
+    independent atoms). ``compton``: ``sum (Z - f^2 / Z)``, electrons that recoil one by one.
+
+    Parameters
+    ----------
+    stol : ndarray, float64
+        1/angstrom.
+    recipe : stations.CrystalRecipe
+        Gives atoms in the cell and B factor.
+    part : {"diffuse", "compton"}
+
+    Returns
+    -------
+    ndarray, float64
+        Electrons squared per unit cell.
+
+    Raises
+    ------
+    InputError
+        If the part is unknown.
+    """
+    require(part in DISORDER, f"Unknown part {part!r} of a crystal's scattering: choose {' or '.join(DISORDER)}.")
+    s2 = np.square(stol)
+    if part == "compton":
+        return recipe.n_atoms * mean_compton(s2)
+    return recipe.n_atoms * mean_square_form_factor(s2) * (1 - np.exp(-2 * recipe.b_factor_A2 * s2))
+
+
+def disorder_photons(beam, detector, recipe, parts):
+    """Expected photons per pixel from the disorder of one unit cell in the beam.
+
+    Parameters
+    ----------
+    beam : Beam
+    detector : Detector
+    recipe : stations.CrystalRecipe
+    parts : sequence of str
+        Of `DISORDER`.
+
+    Returns
+    -------
+    ndarray, shape (n_slow, n_fast), float32
+        Photons per pixel; multiply by the number of cells.
+    """
+
+    def power(s):
+        return sum((disorder_power(s, recipe, part) for part in parts), np.zeros_like(s))
+
+    return _photons(beam, detector, power, beam.fluence)
+
+
+def _photons(beam, detector, power, strength):
+    """Table of a smooth curve in sin(theta)/lambda, times what each pixel sees of it."""
+    sine = geometry.sin_theta(detector)
+    # 4,096 points and a straight line between them are exact to 1e-6 and much faster.
+    step = sine.max() / beam.wavelength_A / (N_TABLE - 2)
+    table = power(np.arange(N_TABLE) * step) * (CLASSICAL_RADIUS_SQUARED * strength)
+    out = np.empty(detector.shape, np.float32)
+    _look_up(sine, 1 / (beam.wavelength_A * step), table, geometry.pixel_factors(detector), out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _look_up(sine, scale, table, factors, out):
+    for i in range(sine.shape[0]):
+        for j in range(sine.shape[1]):
+            place = sine[i, j] * scale
+            k = int(place)
+            out[i, j] = (table[k] + (place - k) * (table[k + 1] - table[k])) * factors[i, j]

@@ -7,16 +7,20 @@ that spot. Whether a sub-pixel is lit is decided by the same arithmetic in both 
 """
 
 import math
+import os
 
 import numpy as np
 from numba import njit
 
 from . import geometry
 from .errors import require
-from .reflections import lit_intensity
+from .reflections import Spots, lit_intensity
 
 CLASSICAL_RADIUS_SQUARED = 7.94079248018965e-30  # r_e^2 in square metre
 TOPHAT_R2 = (3 / (4 * math.pi)) ** (2 / 3)  # unit volume: the integrated intensity of the exact lattice factor
+BACKENDS = ("auto", "reflections", "torch", "pixels")
+MAX_SPOTS = 2**19
+SPOT = np.dtype([(name, np.int32) for name in "hkl"] + [(n, np.float64) for n in ("slow_px", "fast_px", "photons")])
 SHAPES = ("square", "tophat", "gauss", "round")
 
 
@@ -41,8 +45,9 @@ def expected_photons(  # noqa: PLR0913 - the physics has these parts
         Shape of the lattice factor.
     tophat_r2 : float
         Squared radius at which a top-hat spot ends, in units of (index error times cells).
-    backend : {"auto", "reflections", "pixels"}
-        ``auto`` loops over reflections where the spot shape allows it, else over pixels.
+    backend : {"auto", "reflections", "torch", "pixels"}
+        ``auto`` loops over reflections where the spot shape allows it, else over pixels. ``torch`` does the former
+        on a GPU if there is one; ``auto`` takes it where DIFFRANET_GPU=1.
 
     Returns
     -------
@@ -57,22 +62,74 @@ def expected_photons(  # noqa: PLR0913 - the physics has these parts
     domains = np.ascontiguousarray(domains, dtype=np.float64)
     _check(domains, oversample, spot, tophat_r2, backend)
     compact = spot == "tophat" and min(crystal.n_cells) ** 2 > 4 * tophat_r2  # the spot stays within its own node
-    require(backend != "reflections" or compact, "Only top-hat spots of two or more cells can loop over reflections.")
-    if compact and backend != "pixels":
+    by_reflection = backend in ("reflections", "torch")
+    require(compact or not by_reflection, "Only top-hat spots of two or more cells can loop over reflections.")
+    if compact and (backend == "torch" or (backend == "auto" and _gpu_wanted())):
+        from .bragg_torch import lit_intensity as lit_on_device
+
+        total = lit_on_device(crystal, beam, detector, domains, oversample, tophat_r2)
+    elif compact and backend != "pixels":
         total = lit_intensity(crystal, beam, detector, domains, oversample, tophat_r2)
     else:
         total = _by_pixel(crystal, beam, detector, domains, oversample, (spot, tophat_r2))
+    return (total * _photons_per_f2(beam, detector, len(domains), oversample)).astype(np.float32)
+
+
+def spot_list(crystal, beam, detector, domains, *, oversample=2, tophat_r2=TOPHAT_R2):
+    """Every reflection that lights the detector: where, and with how many photons.
+
+    Parameters
+    ----------
+    crystal, beam, detector, domains, oversample, tophat_r2
+        As for `expected_photons`; spots are top-hats.
+
+    Returns
+    -------
+    ndarray, shape (n_spots,), structured
+        ``h``, ``k``, ``l``; ``slow_px``, ``fast_px``, centre of mass in pixels from the image's corner; ``photons``,
+        expected in all. Brightest first. All photons together are those of the image.
+
+    Raises
+    ------
+    InputError
+        As `expected_photons`, and if there are more than half a million spots.
+    """
+    domains = np.ascontiguousarray(domains, dtype=np.float64)
+    _check(domains, oversample, "tophat", tophat_r2, "reflections")
+    require(min(crystal.n_cells) ** 2 > 4 * tophat_r2, "Only crystals of two or more cells have separate spots.")
+    weight = np.prod(crystal.n_cells, dtype=float) ** 2 * _photons_per_f2(beam, detector, len(domains), oversample)
+    spots = Spots(weight, np.zeros((MAX_SPOTS, 6)), np.zeros(1, np.int64))
+    lit_intensity(crystal, beam, detector, domains, oversample, tophat_r2, spots)
+    n = int(spots.filled[0])
+    require(n < MAX_SPOTS - 1, f"More than {n} spots: take a smaller detector or a coarser table.")
+    # A beam of several sources meets a reflection several times.
+    hkl, index = np.unique(spots.rows[:n, :3].astype(np.int32), axis=0, return_inverse=True)
+    photons, slow, fast = (np.bincount(index.ravel(), column, len(hkl)) for column in spots.rows[:n, 3:].T)
+    table = np.empty(len(hkl), SPOT)
+    table["h"], table["k"], table["l"] = hkl.T
+    table["slow_px"], table["fast_px"] = ((sums / photons + 0.5) / oversample for sums in (slow, fast))
+    table["photons"] = photons
+    return table[np.argsort(-photons, kind="stable")]
+
+
+def _photons_per_f2(beam, detector, n_domains, oversample):
+    """Expected photons of each pixel for one square electron in one sub-pixel, domain and source."""
     directions, wavelengths = beam.incident()
     factors = geometry.solid_angle(detector, oversample) * geometry.polarization(detector, oversample, directions[0])
-    steps = len(domains) * len(wavelengths) * oversample**2
-    return (total * factors * (CLASSICAL_RADIUS_SQUARED * beam.fluence / steps)).astype(np.float32)
+    steps = n_domains * len(wavelengths) * oversample**2
+    return factors * (CLASSICAL_RADIUS_SQUARED * beam.fluence / steps)
+
+
+def _gpu_wanted():
+    """True where the environment variable DIFFRANET_GPU is 1: bytes made on a processor stay the reference."""
+    return os.environ.get("DIFFRANET_GPU") == "1"
 
 
 def _check(domains, oversample, spot, tophat_r2, backend):
     require(oversample >= 1, f"oversample is {oversample}: give 1 or more.")
     require(spot in SHAPES, f"Unknown spot shape {spot!r}: choose one of {', '.join(SHAPES)}.")
     require(tophat_r2 > 0, f"tophat_r2 is {tophat_r2}: give a positive number.")
-    require(backend in ("auto", "reflections", "pixels"), f"Unknown backend {backend!r}: auto, reflections or pixels.")
+    require(backend in BACKENDS, f"Unknown backend {backend!r}: choose one of {', '.join(BACKENDS)}.")
     shape_ok = domains.ndim == 3 and domains.shape[1:] == (3, 3) and len(domains) > 0
     require(shape_ok, f"domains has shape {domains.shape}: give (n, 3, 3) rotations.")
     identity = domains @ domains.transpose(0, 2, 1)

@@ -18,8 +18,8 @@ from .shots import render_shot, sample_shot
 
 SPLITS = ("train", "validation", "test")
 SIMULATOR = (
-    "geometry", "cells", "structure_factors", "crystal", "bragg", "reflections", "background", "detector", "stations",
-    "shots", "labels",
+    "geometry", "cells", "structure_factors", "crystal", "sources", "bragg", "reflections", "ice", "background",
+    "detector", "shadows", "experiment", "stations", "shots", "labelling", "labels",
 )  # fmt: skip
 BATCH = 10  # images a worker makes before it reports back
 

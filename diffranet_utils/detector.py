@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numba import njit
 from scipy import fft
 from scipy.special import erf
 
 from .errors import require
 
+NORMAL_FROM = 60.0  # expected photons above which counts come from a corrected normal distribution
 PADDING = 64  # pixels of darkness around the sensor, so that light spread over one edge does not enter at the other
 
 
@@ -78,10 +80,45 @@ def read_out(expected, detector, readout, rng):
     require(expected.shape == detector.shape, f"Image {expected.shape} does not fit the detector {detector.shape}.")
     require(bool(np.all(expected >= 0)), "Expected photons must be finite and not negative.")
     gain = calibration(detector.shape, readout.calibration_rms, readout.calibration_seed)
-    photons = rng.poisson(expected * gain).astype(np.float32)
+    photons = draw_photons((expected * gain).astype(np.float32), rng)
     signal = spread(photons, detector.pixel_mm * 1e3, readout) + np.float32(readout.offset)
     signal += np.float32(readout.read_noise) * rng.standard_normal(detector.shape, dtype=np.float32)
     return np.floor(np.clip(signal, 0, readout.saturation))
+
+
+def draw_photons(expected, rng):
+    """Poisson counts; where many photons are expected, from a normal variate with three correction terms.
+
+    ``B + sqrt(B) z + (z^2 - 1) / 6 + (z - z^3) / (72 sqrt(B))``, rounded (Cornish and Fisher, 1938,
+    doi:10.2307/1400905): above 60 photons its distribution function is within 1e-4 of Poisson's, and it is faster.
+
+    Parameters
+    ----------
+    expected : ndarray, float32
+        Mean counts.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, float32
+        Whole numbers.
+    """
+    z = rng.standard_normal(expected.shape, dtype=np.float32)
+    counts = np.empty(expected.shape, np.float32)
+    _corrected_normal(expected, z, counts)
+    few = expected < NORMAL_FROM
+    counts[few] = rng.poisson(expected[few])
+    return counts
+
+
+@njit(cache=True, nogil=True)
+def _corrected_normal(expected, z, counts):
+    for i in range(expected.shape[0]):
+        for j in range(expected.shape[1]):
+            mean, x = max(expected[i, j], np.float32(1)), z[i, j]
+            root = np.sqrt(mean)
+            value = mean + root * x + (x * x - 1) / 6 + (x - x * x * x) / (72 * root)
+            counts[i, j] = np.floor(value + np.float32(0.5))
 
 
 def to_8bit(counts):
@@ -105,10 +142,10 @@ def calibration(shape, rms, seed):
 
     Returns
     -------
-    ndarray, shape `shape`, float64
+    ndarray, shape `shape`, float32
         Read-only, since it belongs to the detector.
     """
-    gain = np.maximum(1 + rms * np.random.default_rng(seed).standard_normal(shape), 0)
+    gain = np.maximum(1 + rms * np.random.default_rng(seed).standard_normal(shape), 0).astype(np.float32)
     gain.flags.writeable = False
     return gain
 

@@ -210,6 +210,29 @@ def polarization(detector, oversample=1, incident=BEAM_AXIS):
     return 0.5 * (1 + (along / first_subpixel_lengths(detector, oversample)) ** 2)
 
 
+@lru_cache(maxsize=8)
+def sin_theta(detector):
+    """Sine of half the scattering angle at each pixel centre.
+
+    Returns
+    -------
+    ndarray, shape (n_slow, n_fast), float64
+        0 on the beam axis, below 1/sqrt(2).
+    """
+    return np.sqrt(np.maximum(0.5 * (1 - detector.distance_m / path_lengths(detector)), 0.0))
+
+
+@lru_cache(maxsize=8)
+def pixel_factors(detector):
+    """Solid angle (steradian) times polarisation of each pixel, both at its centre.
+
+    Returns
+    -------
+    ndarray, shape (n_slow, n_fast), float64
+    """
+    return solid_angle(detector) * polarization(detector)
+
+
 def stol(detector, wavelength_A):
     """Sin(theta) / lambda at each pixel centre.
 
@@ -218,8 +241,7 @@ def stol(detector, wavelength_A):
     ndarray, shape (n_slow, n_fast), float64
         1/angstrom.
     """
-    cos_two_theta = detector.distance_m / path_lengths(detector)
-    return np.sqrt(np.maximum(0.5 * (1 - cos_two_theta), 0.0)) / wavelength_A
+    return sin_theta(detector) / wavelength_A
 
 
 def resolution(detector, wavelength_A):

@@ -6,21 +6,18 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from . import frames, peaks
-from .detector import read_out
 from .frame_headers import Header
 from .geometry import Detector
 from .labels import RealLabel, is_hit
 from .presets import Preset
+from .shadows import Beamstop, Modules, Shadows
 from .shots import render_shot, sample_shot
-from .stations import PILATUS, CrystalRecipe, Stream
+from .stations import LYSOZYME, PILATUS, Stream
 
 REAL, STAND_IN = "real frames", "stand-in, simulated"
 N_STAND_IN = 12
-MODULE, GAP = (195, 487), (17, 7)  # rows and columns of a PILATUS module and between two of them
-STOP_PX, ARM_PX, LEAK = 22, 6, 0.05
 OVERLOAD = 1_000_000
 
-LYSOZYME = CrystalRecipe("lysozyme", (78.9, 78.9, 38.1, 90.0, 90.0, 90.0), "P 43 21 2", 8_000, 20.0, 1.6, 0.2, 100)
 # Unlike both stations that models train on: another cell, wavelength, distance, beam position and size.
 STAND_IN_STATION = replace(
     PILATUS,
@@ -31,6 +28,7 @@ STAND_IN_STATION = replace(
     wavelength_A=1.033,
     photons=2e10,
     stream=Stream(p_crystal=0.6, edge_median_um=10.0, edge_max_um=20.0),
+    shadows=Shadows(beamstop=Beamstop(3.8, 2.0, transmission=0.05), modules=Modules((195, 487), (17, 7))),
 )
 
 
@@ -88,7 +86,7 @@ class StandInFrame:
     number: int
 
     def make(self):
-        """Render the frame: expectation, shadow, counting, gaps, bad pixels.
+        """Render the frame, and write gaps and overloads as a PILATUS does.
 
         Returns
         -------
@@ -98,40 +96,15 @@ class StandInFrame:
         rng = np.random.default_rng([self.seed, 50, self.number])
         station = self.preset.station
         shot = render_shot(sample_shot(rng, self.preset), self.preset)
-        expected = (shot.bragg + shot.background) * _shadow(station.detector)
-        counts = read_out(expected, station.detector, station.readout, rng).astype(np.int32)
+        counts = shot.counts.astype(np.int32)
         counts[rng.integers(0, counts.shape[0], 5), rng.integers(0, counts.shape[1], 5)] = OVERLOAD + 5000
-        counts[module_gaps(counts.shape)] = -1
+        counts[shot.masks["gap"]] = -1
         detector = station.detector
         header = Header(
             station.wavelength_A, detector.distance_mm, detector.pixel_mm, detector.beam_fast_px, detector.beam_slow_px
         )
         frame = frames.make_frame(f"stand_in_{self.number:02d}", counts, header)
         return frame, RealLabel.DIFFRACTION if is_hit(shot.label) else RealLabel.NO_DIFFRACTION
-
-
-def module_gaps(shape):
-    """Pixels between the modules of a PILATUS.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (n_slow, n_fast) of the frame.
-
-    Returns
-    -------
-    ndarray, shape `shape`, bool
-    """
-    slow, fast = (np.arange(n) % (m + g) >= m for n, m, g in zip(shape, MODULE, GAP, strict=True))
-    return slow[:, None] | fast[None, :]
-
-
-def _shadow(detector):
-    """Transmission of a round beamstop on a horizontal arm."""
-    slow, fast = np.indices(detector.shape)
-    slow, fast = slow - detector.beam_slow_px, fast - detector.beam_fast_px
-    stopped = (np.hypot(slow, fast) < STOP_PX) | ((np.abs(slow) < ARM_PX) & (fast > 0))
-    return np.where(stopped, np.float32(LEAK), np.float32(1))
 
 
 def find_items(run):

@@ -11,14 +11,15 @@ from sklearn.svm import SVC
 
 from . import features, peaks, real_set
 from .dataset import ensure_dataset, load_split
-from .detector import read_out, to_8bit
 from .frames import fill_masked
 from .labels import is_hit
 from .metrics import accuracy, balanced_accuracy, mcnemar
 from .screening import HIT_SPOTS, baseline_values
+from .shadows import Shadows
 from .shots import render_shot, sample_shot
 from .stations import PILATUS
 
+PLAIN = replace(PILATUS, shadows=Shadows())  # nothing hides a part of the pattern
 EXPOSURES = (0.01, 1.0)  # photons per pulse of the synchrotron station are scaled by a log-uniform factor
 GREY_ZERO, GREY_PER_SIGMA = 64, 16
 
@@ -153,27 +154,19 @@ def simulate_crops(run, n, varied, stream):
 
 def _simulate_crop(run, seed, varied):
     rng = np.random.default_rng(seed)
-    station = _varied_station(rng) if varied else PILATUS
-    preset = replace(run.preset, station=station)
+    preset = replace(run.preset, station=_varied_station(rng) if varied else PLAIN)
     shot = render_shot(sample_shot(rng, preset), preset)
-    counts = read_out(shot.bragg + shot.background, station.detector, station.readout, rng)
-    mask = ~_random_gaps(rng, counts.shape) if varied else np.ones(counts.shape, bool)
-    return np.where(mask, to_8bit(counts), 0).astype(np.uint8), mask, bool(is_hit(shot.label))
+    mask = ~shot.masks.get("gap", np.zeros(shot.image.shape, bool))
+    return np.where(mask, shot.image, 0).astype(np.uint8), mask, bool(is_hit(shot.label))
 
 
 def _varied_station(rng):
-    """The photon-counting station with another exposure, and the beam anywhere on the detector."""
+    """The photon-counting station with another exposure, the beam and the gaps anywhere on the detector."""
     beam_fast, beam_slow = rng.uniform(0, 512, 2)
     detector = replace(PILATUS.detector, beam_fast_px=beam_fast, beam_slow_px=beam_slow)
     scale = np.exp(rng.uniform(*np.log(EXPOSURES)))
-    return replace(PILATUS, detector=detector, photons=PILATUS.photons * scale)
-
-
-def _random_gaps(rng, shape):
-    """Module gaps at a random place of a larger detector."""
-    larger = real_set.module_gaps((shape[0] + 300, shape[1] + 600))
-    row, column = rng.integers(0, 300), rng.integers(0, 600)
-    return larger[row : row + shape[0], column : column + shape[1]]
+    gaps = replace(PILATUS.shadows.modules, first=(int(rng.integers(0, 212)), int(rng.integers(0, 494))))
+    return replace(PLAIN, detector=detector, photons=PLAIN.photons * scale, shadows=Shadows(modules=gaps))
 
 
 def classifiers(seed):

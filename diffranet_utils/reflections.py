@@ -27,10 +27,14 @@ Search = namedtuple("Search", "radius theta margin thickness q_max")
 # M U^T / wavelength applied to beam axis x distance, slow axis, fast axis, incident direction: (n, 21).
 Domains = namedtuple("Domains", "incident rows")
 
+# A list of spots: weight of each pixel; rows of h, k, l and the sums of weight, weight x slow, weight x fast (in
+# sub-pixels); how many rows are filled, in an array of one element.
+Spots = namedtuple("Spots", "weight rows filled")
+
 MIN_COSINE = 0.02  # rays that leave more sideways than this never meet the detector
 
 
-def lit_intensity(crystal, beam, detector, domains, oversample, tophat_r2):
+def lit_intensity(crystal, beam, detector, domains, oversample, tophat_r2, spots=None):
     """Sum of F^2 N^2 over the sub-pixels, domains and sources that a top-hat spot lights.
 
     Parameters
@@ -42,11 +46,28 @@ def lit_intensity(crystal, beam, detector, domains, oversample, tophat_r2):
     oversample : int
     tophat_r2 : float
         See `bragg.expected_photons`.
+    spots : Spots, optional
+        Filled with what every single reflection contributes.
 
     Returns
     -------
     ndarray, shape (n_slow, n_fast), float64
         Electrons squared.
+    """
+    total = np.zeros(detector.shape)
+    for lattice, source, plane, search, turned in prepare(crystal, beam, detector, domains, oversample, tophat_r2):
+        _kernel(total, lattice, source, plane, search, turned, spots)
+    return total * float(np.prod(crystal.n_cells)) ** 2
+
+
+def prepare(crystal, beam, detector, domains, oversample, tophat_r2):
+    """Everything that the loop needs, source by source.
+
+    Arguments as `lit_intensity`.
+
+    Yields
+    ------
+    Lattice, Source, Plane, Search, Domains
     """
     n_cells = np.asarray(crystal.n_cells, float)
     m = np.diag(n_cells) @ crystal.cell_vectors_A
@@ -56,12 +77,10 @@ def lit_intensity(crystal, beam, detector, domains, oversample, tophat_r2):
     lengths = geometry.path_lengths(detector, oversample)
     pixel_of = np.arange(max(lengths.shape)) // oversample
     plane = Plane(-y[0], z[0], detector.pixel_m / oversample, detector.distance_m, 1 / lengths, pixel_of)
-    total = np.zeros(detector.shape)
     for direction, wavelength in zip(*beam.incident(), strict=True):
-        source = Source(*direction, wavelength)
         search = _search(m, domains, tophat_r2, direction, wavelength, detector)
-        _kernel(total, lattice, source, plane, search, _domains(domains, m, direction, wavelength, detector))
-    return total * float(np.prod(n_cells)) ** 2
+        turned = _domains(domains, m, direction, wavelength, detector)
+        yield lattice, Source(*direction, wavelength), plane, search, turned
 
 
 def _search(m, domains, tophat_r2, direction, wavelength, detector):
@@ -88,7 +107,7 @@ def _domains(domains, m, direction, wavelength, detector):
 
 
 @njit(cache=True, nogil=True)
-def _kernel(total, lattice, source, plane, search, domains):
+def _kernel(total, lattice, source, plane, search, domains, spots):
     """Visit the reflections that can touch the sphere: for each (h, k), the roots of a parabola in l."""
     star, origin, shape = lattice.reciprocal, lattice.origin, lattice.table.shape
     wavelength = source.wavelength
@@ -126,13 +145,15 @@ def _kernel(total, lattice, source, plane, search, domains):
                 f = float(lattice.table[ih, ik, l - origin[2]])
                 if f > 0:
                     q = (x + l * star[2, 0], y + l * star[2, 1], z + l * star[2, 2])
-                    _one_reflection(total, f * f, (h, k, l), q, lattice, source, plane, search, domains, excitation)
+                    _one_reflection(
+                        total, f * f, (h, k, l), q, lattice, source, plane, search, domains, excitation, spots
+                    )
                 l += 1
 
 
 @njit(cache=True, nogil=True)
 def _one_reflection(  # noqa: PLR0913 - called from one place, in the hot loop
-    total, f2, hkl, q, lattice, source, plane, search, domains, excitation
+    total, f2, hkl, q, lattice, source, plane, search, domains, excitation, spots
 ):
     """Add F^2 to every sub-pixel that one reflection lights, domain by domain."""
     wavelength, radius, margin = source.wavelength, search.radius, search.margin
@@ -194,6 +215,28 @@ def _one_reflection(  # noqa: PLR0913 - called from one place, in the hot loop
                 dl = (row_l + sideways * axis[17]) * inverse - axis[20] - node_l
                 if dh * dh + dk * dk + dl * dl < r2:
                     total[pixel_of[i], pixel_of[j]] += f2
+                    if spots is not None:
+                        _note(spots, f2 * spots.weight[pixel_of[i], pixel_of[j]], i, j)
+    if spots is not None:
+        _close(spots, hkl)
+
+
+@njit(cache=True, nogil=True)
+def _note(spots, share, i, j):
+    """Add one lit sub-pixel to the row in work."""
+    row = spots.rows[spots.filled[0]]
+    row[3] += share
+    row[4] += share * i
+    row[5] += share * j
+
+
+@njit(cache=True, nogil=True)
+def _close(spots, hkl):
+    """Keep the row in work if it holds light and there is room for another."""
+    row, last = spots.rows[spots.filled[0]], spots.rows.shape[0] - 1
+    if row[3] > 0 and spots.filled[0] < last:
+        row[0], row[1], row[2] = hkl
+        spots.filled[0] += 1
 
 
 @njit(cache=True, nogil=True)

@@ -3,17 +3,35 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
-from . import background, bragg
+from . import background, bragg, shadows
+from .background import Layer
 from .crystal import mosaic_domains, random_orientation
-from .detector import noise_gain, read_out, spread, to_8bit
-from .geometry import Beam
+from .detector import read_out, spread, to_8bit
+from .labelling import count_visible, label_of
 from .labels import Label
 from .stations import unit_crystal
 
-N_SIGMA = 5.0  # a spot is visible when it stands this far above the noise of its surroundings
 N_EDGES = 64  # crystal sizes drawn in advance; the first that shows enough spots is taken
+
+
+@dataclass(frozen=True)
+class Pose:
+    """One crystal in the beam.
+
+    Parameters
+    ----------
+    rotation : ndarray, shape (3, 3), float64
+        Orientation.
+    domains : ndarray, shape (n_domains, 3, 3), float64
+        Rotations of its mosaic domains.
+    edges_um : ndarray, shape (N_EDGES,), float64
+        Edges in the order in which they are tried.
+    """
+
+    rotation: np.ndarray
+    domains: np.ndarray
+    edges_um: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -25,22 +43,19 @@ class Shot:
     photons : float
         Pulse energy as a number of photons; zero for a blank shot.
     wavelength_A : float
-    rotation : ndarray, shape (3, 3), float64, or None
-        Orientation of the crystal; None if there is none in the beam.
-    domains : ndarray, shape (n_domains, 3, 3), float64, or None
-        Rotations of its mosaic domains.
-    edges_um : ndarray, shape (N_EDGES,), float64, or None
-        Crystal edges in the order in which they are tried.
+    crystals : tuple of Pose
+        Empty where there is none in the beam.
     noise_seed : int
         Seed of counting and read noise.
+    ice_um : float
+        Thickness of ice in the beam.
     """
 
     photons: float
     wavelength_A: float
-    rotation: np.ndarray | None
-    domains: np.ndarray | None
-    edges_um: np.ndarray | None
+    crystals: tuple
     noise_seed: int
+    ice_um: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -50,12 +65,17 @@ class ShotImage:
     Parameters
     ----------
     image : ndarray, shape (n_slow, n_fast), uint8
-        What the detector writes.
+        What is kept of it.
     label : Label
     truth : dict
-        Pulse energy, wavelength, crystal edge, n_visible and orientation.
+        Pulse energy, wavelength, crystals, ice, n_visible and orientations.
     bragg, background : ndarray, shape (n_slow, n_fast), float32
-        Expected photons per pixel.
+        Expected photons per pixel, before any shadow.
+    counts : ndarray, shape (n_slow, n_fast), float32
+        What the detector writes.
+    masks : dict
+        Name to ndarray, shape (n_slow, n_fast), bool: pixels ``stopped``, ``gap``, ``hot``, ``dead``; empty where
+        the station has no shadows.
     """
 
     image: np.ndarray
@@ -63,6 +83,8 @@ class ShotImage:
     truth: dict
     bragg: np.ndarray
     background: np.ndarray
+    counts: np.ndarray
+    masks: dict
 
 
 def sample_shot(rng, preset):
@@ -70,7 +92,7 @@ def sample_shot(rng, preset):
 
     Pulse energy ~ N(1, energy_sigma), negative values set to zero; wavelength ~ N(1, wavelength_sigma);
     a crystal is present in a share of the pulses that are not blank; its orientation is uniform, its edge
-    log-normal up to a limit.
+    log-normal up to a limit. More crystals, and ice, come where the station's stream has them.
 
     Parameters
     ----------
@@ -86,12 +108,23 @@ def sample_shot(rng, preset):
     photons = station.photons * max(0.0, 1 + station.energy_sigma * rng.standard_normal())
     wavelength = station.wavelength_A * (1 + station.wavelength_sigma * rng.standard_normal())
     noise_seed = int(rng.integers(2**63))
-    if photons == 0 or rng.random() >= station.stream.p_crystal:
-        return Shot(photons, wavelength, None, None, None, noise_seed)
-    recipe = station.crystal
-    rotation = random_orientation(rng)
-    domains = mosaic_domains(rng, recipe.mosaic_deg, recipe.n_domains)
-    return Shot(photons, wavelength, rotation, domains, sample_edges(rng, station.stream, N_EDGES), noise_seed)
+    if photons == 0:
+        return Shot(photons, wavelength, (), noise_seed)
+    crystals = _sample_crystals(rng, station)
+    # Drawn last and only where asked for, so that stations without ice keep their shots.
+    icy = station.stream.p_ice > 0 and rng.random() < station.stream.p_ice
+    return Shot(photons, wavelength, crystals, noise_seed, station.stream.ice_um if icy else 0.0)
+
+
+def _sample_crystals(rng, station):
+    stream, recipe, crystals = station.stream, station.crystal, []
+    chance = stream.p_crystal
+    while chance > 0 and rng.random() < chance:
+        rotation = random_orientation(rng)
+        domains = mosaic_domains(rng, recipe.mosaic_deg, recipe.n_domains)
+        crystals.append(Pose(rotation, domains, sample_edges(rng, stream, N_EDGES)))
+        chance = stream.p_another
+    return tuple(crystals)
 
 
 def sample_edges(rng, stream, n):
@@ -114,7 +147,7 @@ def sample_edges(rng, stream, n):
     return edges
 
 
-def render_shot(shot, preset):
+def render_shot(shot, preset, backend="auto"):
     """Compute the image of a shot and label it by what its noiseless pattern shows.
 
     Parameters
@@ -122,52 +155,52 @@ def render_shot(shot, preset):
     shot : Shot
     preset : Preset
         As given to `sample_shot`.
+    backend : str
+        Who computes the Bragg spots, see `bragg.expected_photons`.
 
     Returns
     -------
     ShotImage
     """
     station = preset.station
-    beam = Beam(shot.wavelength_A, shot.photons, station.beam_um)
-    back = background.expected_photons(beam, station.detector, station.layers)
-    pattern, edge, visible = _crystal_pattern(shot, station, beam, back)
+    detector, readout = station.detector, station.readout
+    beam, shade = station.beam(shot.photons, shot.wavelength_A), shadows.shade(detector, station.shadows)
+    back = background.expected_photons(beam, detector, station_layers(shot, station))
+    pattern, back, edges, visible = _crystal_patterns(shot, station, beam, back, backend)
     rng = np.random.default_rng(shot.noise_seed)
-    image = to_8bit(read_out(back + pattern, station.detector, station.readout, rng))
+    total = back + pattern if shade is None else (back + pattern) * shade.transmission
+    counts = read_out(total, detector, readout, rng)
+    if shade is not None:
+        counts = shade.read(counts, readout.saturation)
     truth = {
         "pulse_photons": shot.photons,
         "wavelength_A": shot.wavelength_A,
-        "edge_um": edge,
+        "edge_um": max(edges, default=0.0),
+        "n_crystals": len(edges),
+        "ice_um": shot.ice_um,
         "n_visible": visible,
-        "rotation": None if shot.rotation is None else shot.rotation.ravel().tolist(),
+        "rotation": [float(x) for pose in shot.crystals for x in pose.rotation.flat],
     }
-    return ShotImage(image, label_of(shot, visible, station.borders), truth, pattern, back)
+    masks = {} if shade is None else shade.masks()
+    label = label_of(shot.photons, visible, station.borders)
+    return ShotImage(to_8bit(counts), label, truth, pattern, back, counts, masks)
 
 
-def label_of(shot, n_visible, borders):
-    """Class of a shot from its truth.
+def station_layers(shot, station):
+    """Layers that the pulse crosses: those of the station, and the shot's ice."""
+    return (*station.layers, Layer("ice", shot.ice_um * 1e-3)) if shot.ice_um else station.layers
+
+
+def unit_pattern(pose, station, beam, backend="auto"):
+    """Expected Bragg photons of one simulated block of a crystal, and the cells it stands for.
 
     Parameters
     ----------
-    shot : Shot
-    n_visible : int
-    borders : Borders
-
-    Returns
-    -------
-    Label
-        No-crystal for a crystal too small to show `borders.weak` spots at any size drawn, since a
-        label says what the picture shows.
-    """
-    if shot.photons == 0:
-        return Label.BLANK
-    for label, border in ((Label.STRONG, borders.strong), (Label.GOOD, borders.good), (Label.WEAK, borders.weak)):
-        if n_visible >= border:
-            return label
-    return Label.NO_CRYSTAL
-
-
-def unit_pattern(shot, station, beam):
-    """Expected Bragg photons of one simulated block, and the cells it stands for.
+    pose : Pose
+    station : Station
+    beam : Beam
+    backend : str
+        See `bragg.expected_photons`.
 
     Returns
     -------
@@ -175,64 +208,30 @@ def unit_pattern(shot, station, beam):
     cells : int
         Multiply by ``edge^3 / volume / cells`` for a crystal of that edge.
     """
-    crystal = unit_crystal(station.crystal).rotated(shot.rotation)
-    pattern = bragg.expected_photons(crystal, beam, station.detector, shot.domains)
+    crystal = unit_crystal(station.crystal).rotated(pose.rotation)
+    pattern = bragg.expected_photons(crystal, beam, station.detector, pose.domains, backend=backend)
     return pattern, int(np.prod(crystal.n_cells))
 
 
-def _crystal_pattern(shot, station, beam, back):
-    """Bragg photons, edge and visible spots of the first crystal size that shows enough."""
-    if shot.rotation is None:
-        return np.zeros(station.detector.shape, np.float32), 0.0, 0
-    unit, cells = unit_pattern(shot, station, beam)
-    blurred = spread(unit, station.detector.pixel_mm * 1e3, station.readout)
-    volume = unit_crystal(station.crystal).volume_A3
-    for edge in shot.edges_um:
-        scale = np.float32((edge * 1e4) ** 3 / volume / cells)
-        visible = count_visible(blurred, scale, back, station)
+def _crystal_patterns(shot, station, beam, back, backend):
+    """Bragg photons, background with disorder, edges and visible spots at the first sizes that show enough."""
+    if not shot.crystals:
+        return np.zeros(station.detector.shape, np.float32), back, [], 0
+    units = [unit_pattern(pose, station, beam, backend)[0] for pose in shot.crystals]
+    blurred = [spread(unit, station.detector.pixel_mm * 1e3, station.readout) for unit in units]
+    form = unit_crystal(station.crystal)
+    block = form.volume_A3 * np.prod(form.n_cells)
+    one_cell = None
+    if station.disorder:
+        one_cell = background.disorder_photons(beam, station.detector, station.crystal, station.disorder)
+    for edges in zip(*(pose.edges_um for pose in shot.crystals), strict=True):
+        scales = [np.float32((edge * 1e4) ** 3 / block) for edge in edges]
+        behind = back if one_cell is None else back + one_cell * np.float32(sum(scales) * np.prod(form.n_cells))
+        visible = count_visible(_weighted(blurred, scales), 1.0, behind, station)
         if visible >= station.borders.weak:
             break
-    return unit * scale, float(edge), visible
+    return _weighted(units, scales), behind, [float(edge) for edge in edges], visible
 
 
-def count_visible(blurred, scale, back, station):
-    """Count the spots that an ideal observer would see.
-
-    A spot is a local maximum (3 x 3) of the point-spread Bragg image above 5 sigma, with
-    ``sigma^2 = w (B + (c B)^2) + read_noise^2``: B the expected background, c the calibration
-    error, w the sum of the squared point spread.
-
-    Parameters
-    ----------
-    blurred : ndarray, shape (n_slow, n_fast), float32
-        Point-spread Bragg photons of one simulated block.
-    scale : float
-        Blocks in the crystal.
-    back : ndarray, shape (n_slow, n_fast), float32
-        Expected background photons.
-    station : Station
-
-    Returns
-    -------
-    int
-    """
-    readout = station.readout
-    weight = noise_gain(station.detector.pixel_mm * 1e3, readout)
-    variance = weight * (back + (readout.calibration_rms * back) ** 2) + readout.read_noise**2
-    return int(_local_maxima(blurred, (N_SIGMA / scale) ** 2 * variance))
-
-
-@njit(cache=True, nogil=True)
-def _local_maxima(image, threshold2):
-    """Count interior pixels that exceed their threshold and their eight neighbours."""
-    count = 0
-    for i in range(1, image.shape[0] - 1):
-        for j in range(1, image.shape[1] - 1):
-            v = image[i, j]
-            if v * v <= threshold2[i, j]:
-                continue
-            # Later neighbours may tie, earlier ones may not: a flat top counts once.
-            earlier = max(image[i - 1, j - 1], image[i - 1, j], image[i - 1, j + 1], image[i, j - 1])
-            later = max(image[i, j + 1], image[i + 1, j - 1], image[i + 1, j], image[i + 1, j + 1])
-            count += v > earlier and v >= later
-    return count
+def _weighted(images, scales):
+    return sum(image * scale for image, scale in zip(images, scales, strict=True))

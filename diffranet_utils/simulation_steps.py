@@ -8,7 +8,6 @@ import numpy as np
 from . import background, bragg, geometry, shots
 from .crystal import mosaic_domains, random_orientation
 from .detector import noise_gain, point_spread, read_out, spread, to_8bit
-from .geometry import Beam
 from .provenance import plain_value
 from .stations import unit_crystal
 
@@ -35,12 +34,13 @@ def full_shot(run, number=0, edge_um=15.0):
     station, rng = run.preset.station, np.random.default_rng([run.seed, 1000, number])
     rotation = random_orientation(rng)
     domains = mosaic_domains(rng, station.crystal.mosaic_deg, station.crystal.n_domains)
-    return shots.Shot(station.photons, station.wavelength_A, rotation, domains, np.array([edge_um]), number)
+    pose = shots.Pose(rotation, domains, np.array([edge_um]))
+    return shots.Shot(station.photons, station.wavelength_A, (pose,), number)
 
 
 def station_beam(shot, station):
     """The beam of one shot."""
-    return Beam(shot.wavelength_A, shot.photons, station.beam_um)
+    return station.beam(shot.photons, shot.wavelength_A)
 
 
 def bragg_step(run):
@@ -56,12 +56,16 @@ def bragg_step(run):
         See `provenance.save_result`.
     """
     station, shot = run.preset.station, full_shot(run)
-    crystal, beam = unit_crystal(station.crystal).rotated(shot.rotation), station_beam(shot, station)
+    crystal, beam = unit_crystal(station.crystal).rotated(shot.crystals[0].rotation), station_beam(shot, station)
     images, seconds = {}, {}
     for backend in ("reflections", "pixels"):
-        bragg.expected_photons(crystal, beam, station.detector, shot.domains[:1], backend=backend)  # compile first
+        bragg.expected_photons(
+            crystal, beam, station.detector, shot.crystals[0].domains[:1], backend=backend
+        )  # compile first
         start = perf_counter()
-        images[backend] = bragg.expected_photons(crystal, beam, station.detector, shot.domains, backend=backend)
+        images[backend] = bragg.expected_photons(
+            crystal, beam, station.detector, shot.crystals[0].domains, backend=backend
+        )
         seconds[backend] = perf_counter() - start
     lit = images["pixels"] > 0
     differing = np.abs(images["reflections"] - images["pixels"])[lit] > 1e-4 * images["pixels"][lit]
@@ -77,7 +81,7 @@ def bragg_step(run):
 def _domain_row(crystal, beam, station, shot, n):
     """What a pattern of the first n domains looks like, and what it costs."""
     start = perf_counter()
-    image = bragg.expected_photons(crystal, beam, station.detector, shot.domains[:n])
+    image = bragg.expected_photons(crystal, beam, station.detector, shot.crystals[0].domains[:n])
     seconds = perf_counter() - start
     brightest = np.sort(image[image > 0])[::-1]
     half = int(np.searchsorted(np.cumsum(brightest), 0.5 * brightest.sum())) + 1
@@ -211,7 +215,7 @@ def visible_spots(run, number):
         ``edge_um``, ``energy`` (of the mean pulse), ``orientation``, ``n_visible``.
     """
     station, shot = run.preset.station, full_shot(run, number)
-    unit, cells = shots.unit_pattern(shot, station, station_beam(shot, station))
+    unit, cells = shots.unit_pattern(shot.crystals[0], station, station_beam(shot, station))
     blurred = spread(unit, station.detector.pixel_mm * 1e3, station.readout)
     volume, rows = unit_crystal(station.crystal).volume_A3, []
     for energy in ENERGIES:

@@ -1,122 +1,25 @@
-"""Experiments that can be simulated: source, crystal, sample stream and detector of each station."""
+"""Experiments that can be simulated, by name, and the crystals in their beams."""
 
-from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
 from .background import Layer
 from .crystal import Crystal, StructureFactors, cell_vectors
 from .detector import Readout
-from .errors import InputError
+from .errors import InputError, require
+from .experiment import Borders, CrystalRecipe, Spectrum, Station, Stream
 from .geometry import Detector
+from .shadows import Beamstop, Modules, Shadows
 
-
-@dataclass(frozen=True)
-class CrystalRecipe:
-    """What the crystals of a station are made of.
-
-    Parameters
-    ----------
-    name : str
-    cell : tuple of 6 float
-        Edges (angstrom), angles (degree).
-    space_group : str
-    n_atoms : float
-        Non-hydrogen atoms in the cell.
-    b_factor_A2 : float
-    d_min_A : float
-        Finest spacing in the table of structure factors.
-    mosaic_deg : float
-        Largest turn of a mosaic domain.
-    n_domains : int
-    domain_um : float
-        Edge of the block that is simulated before scaling up to the crystal.
-    """
-
-    name: str
-    cell: tuple
-    space_group: str
-    n_atoms: float
-    b_factor_A2: float
-    d_min_A: float
-    mosaic_deg: float
-    n_domains: int
-    domain_um: float = 0.1
-
-    @property
-    def n_cells(self):
-        """Cells of the simulated block along a, b, c."""
-        return tuple(int(np.ceil(self.domain_um * 1e4 / edge)) for edge in self.cell[:3])
-
-
-@dataclass(frozen=True)
-class Stream:
-    """How crystals arrive in the beam.
-
-    Parameters
-    ----------
-    p_crystal : float
-        Chance that a pulse that is not blank meets a crystal.
-    edge_median_um, edge_sigma, edge_max_um : float
-        Crystal edge: log-normal median, sigma of its logarithm, upper limit.
-    """
-
-    p_crystal: float = 0.69
-    edge_median_um: float = 7.5
-    edge_sigma: float = 0.64
-    edge_max_um: float = 30.0
-
-
-@dataclass(frozen=True)
-class Borders:
-    """Smallest number of visible spots of a weak, a good and a strong image."""
-
-    weak: int = 50
-    good: int = 700
-    strong: int = 2500
-
-
-@dataclass(frozen=True)
-class Station:
-    """One experiment.
-
-    Parameters
-    ----------
-    name, title : str
-    detector : Detector
-    crystal : CrystalRecipe
-    layers : tuple of Layer
-    readout : Readout
-    wavelength_A, wavelength_sigma : float
-        Mean and relative rms from shot to shot.
-    photons, energy_sigma : float
-        Mean photons per pulse, and rms from shot to shot relative to it.
-    beam_um : float
-        Edge of the square focus.
-    stream : Stream
-    borders : Borders
-    """
-
-    name: str
-    title: str
-    detector: Detector
-    crystal: CrystalRecipe
-    layers: tuple
-    readout: Readout
-    wavelength_A: float
-    wavelength_sigma: float
-    photons: float
-    energy_sigma: float
-    beam_um: float
-    stream: Stream = field(default_factory=Stream)
-    borders: Borders = field(default_factory=Borders)
-
+__all__ = ["STATIONS", "Borders", "CrystalRecipe", "Spectrum", "Station", "Stream", "get", "unit_crystal"]
 
 PHOTOSYSTEM_II = CrystalRecipe(
     "photosystem II (4RVY)", (117.0, 222.0, 308.0, 90.0, 90.0, 90.0), "P 21 21 21", 200_000, 50.0, 2.2, 0.5, 300
 )
 THAUMATIN = CrystalRecipe("thaumatin", (57.8, 57.8, 150.1, 90.0, 90.0, 90.0), "P 41 21 2", 12_500, 18.0, 1.6, 0.25, 100)
+LYSOZYME = CrystalRecipe("lysozyme", (78.9, 78.9, 38.1, 90.0, 90.0, 90.0), "P 43 21 2", 8_000, 20.0, 1.6, 0.2, 100)
 
 DIFFRANET = Station(
     name="diffranet",
@@ -144,8 +47,36 @@ PILATUS = Station(
     energy_sigma=0.05,
     beam_um=20.0,
     stream=Stream(edge_median_um=10.0, edge_max_um=20.0),
+    borders=Borders(40, 240, 300),  # a small cell has few spots; most of them show at once
+    # Gaps as between the modules of a PILATUS, of which the image is a part; the beamstop hangs on a thin arm.
+    shadows=Shadows(
+        beamstop=Beamstop(4.0, 1.0, transmission=0.03),
+        modules=Modules((195, 487), (17, 7), first=(60, 230)),
+        hot=1e-5,
+        dead=1e-5,
+    ),
 )
-STATIONS = {station.name: station for station in (DIFFRANET, PILATUS)}
+CSPAD = Station(
+    name="cspad",
+    title="an XFEL station with an integrating detector of many tiles",
+    detector=Detector(512, 512, 0.110, 70.0),
+    crystal=LYSOZYME,
+    layers=(Layer("water", 0.004),),
+    readout=Readout(
+        calibration_rms=0.02, point_spread="none", offset=5.0, read_noise=0.5, saturation=2700.0, calibration_seed=3
+    ),
+    wavelength_A=1.32,
+    wavelength_sigma=0.002,
+    photons=4e11,
+    energy_sigma=0.3,
+    beam_um=10.0,
+    stream=Stream(edge_median_um=2.5, edge_sigma=0.6, edge_max_um=10.0),
+    borders=Borders(30, 120, 150),
+    # The spectrum of one self-amplified pulse, and tiles of a CSPAD around the opening for the direct beam.
+    spectrum=Spectrum(bandpass=0.003, n_wavelengths=3),
+    shadows=Shadows(modules=Modules((185, 194), (8, 6), first=(30, 40), hole_mm=6.0), hot=2e-5, dead=2e-4, seed=4),
+)
+STATIONS = {station.name: station for station in (DIFFRANET, PILATUS, CSPAD)}
 
 
 def get(name):
@@ -163,11 +94,38 @@ def get(name):
 
 @lru_cache(maxsize=4)
 def unit_crystal(recipe):
-    """The simulated block of a recipe, axes along the laboratory's, with its Wilson structure factors.
+    """The simulated block of a recipe, axes along the laboratory's, with its structure factors.
 
-    The table is part of the recipe: its seed is fixed, so that every shot sees the same crystal form.
+    The table is part of the recipe: where it is random, its seed is fixed, so that every shot sees the same form.
+
+    Raises
+    ------
+    InputError
+        If the recipe's file cannot be used.
     """
-    factors = StructureFactors.wilson(
-        recipe.cell, recipe.space_group, recipe.d_min_A, recipe.n_atoms, recipe.b_factor_A2, np.random.default_rng(4)
-    )
-    return Crystal(cell_vectors(*recipe.cell), recipe.n_cells, factors)
+    return Crystal(cell_vectors(*recipe.cell), recipe.n_cells, _factors(recipe))
+
+
+def _factors(recipe):
+    """Structure factors from the file that the recipe names, or from Wilson's statistics."""
+    kind = Path(recipe.factors).suffix.lower()
+    if not recipe.factors:
+        return StructureFactors.wilson(
+            recipe.cell,
+            recipe.space_group,
+            recipe.d_min_A,
+            recipe.n_atoms,
+            recipe.b_factor_A2,
+            np.random.default_rng(4),
+        )
+    if kind in (".pdb", ".ent", ".cif", ".mmcif"):
+        return StructureFactors.from_model(recipe.factors, recipe.d_min_A)
+    if kind == ".mtz":
+        require(bool(recipe.column), f"{recipe.factors}: name the column of amplitudes, such as FC.")
+        factors = StructureFactors.from_mtz(recipe.factors, recipe.column)
+    else:
+        factors = StructureFactors.from_text(recipe.factors)
+    finest = factors.d_min_A(cell_vectors(*recipe.cell))
+    wanted = f"{recipe.factors} ends at {finest:.2f} A, and d_min_A is {recipe.d_min_A}"
+    require(finest <= recipe.d_min_A + 0.01, f"{wanted}: give {finest:.2f} or more.")
+    return factors

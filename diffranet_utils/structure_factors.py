@@ -80,7 +80,7 @@ class StructureFactors:
         """
         hkl, operations = _unique_reflections(cell, space_group, d_min_A)
         s2 = 0.25 * np.sum((hkl @ np.linalg.inv(cell_vectors(*cell)).T) ** 2, axis=1)
-        mean = n_atoms * _mean_square_form_factor(s2) * np.exp(-2 * b_factor_A2 * s2)
+        mean = n_atoms * mean_square_form_factor(s2) * np.exp(-2 * b_factor_A2 * s2)
         mean *= (1 - 0.8 * np.exp(-200 * s2)) ** 2
         centric, epsilon, absent = _classify(hkl, operations)
         acentric_e2, normal = rng.exponential(size=s2.size), rng.standard_normal(s2.size)
@@ -149,6 +149,22 @@ class StructureFactors:
         mates = np.concatenate([sign * image for image in images for sign in (1, -1)])
         return cls.from_hkl(mates, np.tile(f, len(mates) // len(f)))
 
+    def d_min_A(self, cell_vectors_A):
+        """Finest spacing of a reflection in the table.
+
+        Parameters
+        ----------
+        cell_vectors_A : ndarray, shape (3, 3), float64
+            Rows a, b, c.
+
+        Returns
+        -------
+        float
+            Angstrom.
+        """
+        hkl = np.argwhere(self.table > 0) + np.array(self.origin)
+        return 1 / float(np.linalg.norm(hkl @ np.linalg.inv(cell_vectors_A).T, axis=1).max())
+
     def __call__(self, hkl):
         """Amplitudes of the given reflections.
 
@@ -197,16 +213,33 @@ def _classify(hkl, operations):
     return centric, epsilon, absent
 
 
-def _mean_square_form_factor(s2):
-    """Mean f^2 of a protein atom at (sin(theta)/lambda)^2, from the IT92 coefficients."""
+def mean_square_form_factor(s2):
+    """Mean f^2 of a protein atom, from the coefficients of the International Tables (C, 1992).
+
+    Parameters
+    ----------
+    s2 : ndarray, float64
+        (sin(theta)/lambda)^2, 1/angstrom^2.
+
+    Returns
+    -------
+    ndarray, float64
+        Electrons squared.
+    """
+    return sum(share * _form_factor(element, s2) ** 2 for element, share in COMPOSITION.items())
+
+
+def mean_compton(s2):
+    """Mean inelastic scattering of a protein atom, ``Z - f^2 / Z``; arguments as `mean_square_form_factor`."""
+    charges = {"C": 6, "N": 7, "O": 8, "S": 16}
+    return sum(share * (charges[e] - _form_factor(e, s2) ** 2 / charges[e]) for e, share in COMPOSITION.items())
+
+
+def _form_factor(element, s2):
     import gemmi
 
-    total = np.zeros_like(s2)
-    for element, share in COMPOSITION.items():
-        coefficients = gemmi.Element(element).it92
-        f = coefficients.c + sum(a * np.exp(-b * s2) for a, b in zip(coefficients.a, coefficients.b, strict=True))
-        total += share * f**2
-    return total
+    coefficients = gemmi.Element(element).it92
+    return coefficients.c + sum(a * np.exp(-b * s2) for a, b in zip(coefficients.a, coefficients.b, strict=True))
 
 
 def _read_structure(path):

@@ -7,6 +7,7 @@ from diffranet_utils import bragg, nanobragg
 from diffranet_utils.crystal import Crystal, StructureFactors, cell_vectors, mosaic_domains, random_orientation
 from diffranet_utils.errors import InputError
 from diffranet_utils.geometry import Beam, Detector
+from diffranet_utils.sources import source_grid
 
 REFERENCES = (
     "square_one_domain", "tophat_one_domain", "tophat_mosaic", "tophat_divergence_dispersion", "gauss_mosaic_monoclinic"
@@ -36,11 +37,38 @@ def test_reflection_loop_equals_pixel_loop(rng, cell, mosaic):
     domains = mosaic_domains(rng, mosaic, 6)
     sources = np.array([[-10.0, 0, 0, 1, 1.5e-10], [-10, 0.1, -0.05, 1, 1.51e-10]])
     beam = Beam(1.5, 1e12, 30.0, sources)
-    fast, plain = (
-        bragg.expected_photons(crystal, beam, DETECTOR, domains, backend=b) for b in ("reflections", "pixels")
+    fast, tensors, plain = (
+        bragg.expected_photons(crystal, beam, DETECTOR, domains, backend=b) for b in ("reflections", "torch", "pixels")
     )
-    assert np.array_equal(fast > 0, plain > 0) and plain.max() > 0
-    assert np.allclose(fast, plain, rtol=1e-5)
+    for image in (fast, tensors):
+        assert np.array_equal(image > 0, plain > 0) and plain.max() > 0
+        assert np.allclose(image, plain, rtol=1e-5)
+
+
+def test_spot_list_holds_all_light_and_no_other(rng):
+    crystal, domains = a_crystal(rng), mosaic_domains(rng, 0.4, 12)
+    image = bragg.expected_photons(crystal, BEAM, DETECTOR, domains)
+    spots = bragg.spot_list(crystal, BEAM, DETECTOR, domains)
+    assert spots["photons"].sum() == pytest.approx(image.sum(dtype=float), rel=1e-6)
+    assert (np.diff(spots["photons"]) <= 0).all() and len(np.unique(spots[["h", "k", "l"]])) == len(spots)
+    # One reflection alone gives its own spot: same place, same photons.
+    bright = spots[0]
+    hkl = [(bright["h"], bright["k"], bright["l"])]
+    alone = Crystal(crystal.cell_vectors_A, crystal.n_cells, StructureFactors.from_hkl(hkl, crystal.factors(hkl)))
+    lone = bragg.expected_photons(alone, BEAM, DETECTOR, domains).astype(float)
+    slow, fast = np.indices(lone.shape) + 0.5
+    assert lone.sum() == pytest.approx(bright["photons"], rel=1e-6)
+    assert (lone * slow).sum() / lone.sum() == pytest.approx(bright["slow_px"], abs=0.3)
+    assert (lone * fast).sum() / lone.sum() == pytest.approx(bright["fast_px"], abs=0.3)
+
+
+def test_spots_of_several_sources_are_counted_once(rng):
+    crystal, domains = a_crystal(rng), mosaic_domains(rng, 0.2, 4)
+    beam = Beam(1.5, 1e12, 30.0, source_grid(1.5, bandpass=0.01, n_wavelengths=3))
+    spots = bragg.spot_list(crystal, beam, DETECTOR, domains)
+    image = bragg.expected_photons(crystal, beam, DETECTOR, domains)
+    assert spots["photons"].sum() == pytest.approx(image.sum(dtype=float), rel=1e-6)
+    assert len(np.unique(spots[["h", "k", "l"]])) == len(spots)
 
 
 def test_tophat_keeps_the_integrated_intensity_of_the_exact_lattice(rng):

@@ -78,7 +78,7 @@ def test_wilson_intensities_have_the_distributions_of_their_kind(table):
 def test_f_square_at_zero_angle_without_solvent_counts_the_electrons():
     # sum of f(0)^2 over the composition, from the atomic numbers
     z2 = sum(share * gemmi.Element(e).atomic_number ** 2 for e, share in structure_factors.COMPOSITION.items())
-    assert structure_factors._mean_square_form_factor(np.zeros(1))[0] == pytest.approx(z2, rel=1e-2)
+    assert structure_factors.mean_square_form_factor(np.zeros(1))[0] == pytest.approx(z2, rel=1e-2)
 
 
 def test_tables_are_zero_outside():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import integrate
+from scipy import integrate, stats
 
 from diffranet_utils import detector
 from diffranet_utils.detector import Readout
@@ -65,6 +65,15 @@ def test_counts_are_poisson(rng):
     n = counts.size
     assert counts.mean() == pytest.approx(30, abs=5 * np.sqrt(30 / n))
     assert counts.var() == pytest.approx(30, rel=5 * np.sqrt(2 / n))
+
+
+@pytest.mark.parametrize("mean", [0.3, 20.0, 60.0, 75.5, 400.0, 5000.0])
+def test_fast_counts_follow_poissons_distribution(rng, mean):
+    counts = detector.draw_photons(np.full((1000, 1000), mean, np.float32), rng).ravel()
+    values, n = np.unique(counts, return_counts=True)
+    assert (counts == np.floor(counts)).all() and counts.min() >= 0
+    found = np.cumsum(n) / counts.size
+    assert abs(found - stats.poisson.cdf(values, mean)).max() < 1.95 / np.sqrt(counts.size)  # Kolmogorov, 0.1 %
 
 
 def test_read_noise_offset_and_calibration_add_up(rng):

@@ -125,13 +125,6 @@ def test_the_stand_in_says_so_and_is_reproducible():
     assert np.array_equal(raw, real_set._prepare(item)[1])
 
 
-def test_module_gaps_of_a_pilatus():
-    gaps = real_set.module_gaps((2527, 2463))
-    # 12 x 5 modules of 195 x 487 pixels in a PILATUS 6M
-    assert (~gaps).sum() == 60 * 195 * 487
-    assert gaps[195:212].all() and not gaps[:195, :487].any()
-
-
 def test_spots_are_counted_in_their_crop():
     spots = screening.peaks.Peaks(np.array([5.0, 70.0, 64.0]), np.array([5.0, 5.0, 130.0]), np.ones(3), np.ones(3))
     crops = frames.Crops(np.zeros((2, 32, 32), np.uint8), np.ones((2, 32, 32), bool), np.array([[0, 0], [64, 0]]), 2)
