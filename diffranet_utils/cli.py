@@ -51,23 +51,35 @@ def common(
 
 
 @app.command()
-def simulate(
+def simulate(  # noqa: PLR0913 - options of a command
     n: Annotated[int, typer.Option(help="Number of shots.")] = 1,
     seed: Seed = 2019,
-    station: Annotated[str, typer.Option(help="Experiment to simulate: diffranet or pilatus.")] = "diffranet",
+    station: Annotated[str, typer.Option(help="Experiment: diffranet, pilatus or cspad.")] = "diffranet",
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting: detector.distance_mm=100, stream.p_ice=1 ...")
+    ] = None,
+    crystal: Annotated[Path | None, typer.Option(help="Cell and structure factors: PDB, mmCIF or MTZ.")] = None,
+    column: Annotated[str, typer.Option(help="Column of amplitudes in an MTZ file.")] = "",
+    arrays: Annotated[bool, typer.Option("--arrays", help="Also write photons, masks and spots as NPZ.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for the images and their truth.")] = Path("build/shots"),
 ):
     """Simulate single shots: an 8-bit PGM and a JSON file with the truth for each."""
     from dataclasses import replace
 
     from . import presets, stations
+    from . import simulate as simulation
     from .progress import progress
 
     require(n >= 1, f"--n is {n}: give at least one shot.")
     require(seed >= 0, f"--seed is {seed}: give zero or more.")
-    preset = replace(presets.get("smoke"), station=stations.get(station))
+    chosen = stations.get(station)
+    if crystal is not None:
+        chosen = replace(chosen, crystal=simulation.crystal_from_file(chosen.crystal, crystal, column))
+    chosen = simulation.change(chosen, change or [])
+    stations.unit_crystal(chosen.crystal)  # a file that cannot be used fails before anything is written
+    preset = replace(presets.get("smoke"), station=chosen)
     for number in progress(range(1, n + 1), title="simulate", unit="shot"):
-        label = _simulate_one(out / f"shot_{number:06d}", [seed, number], preset)
+        label = simulation.simulate_one(out / f"shot_{number:06d}", [seed, number], preset, arrays)
         typer.echo(f"{out / f'shot_{number:06d}.pgm'}  {label.title}")
 
 
@@ -141,20 +153,6 @@ def info():
     for preset in presets.PRESETS.values():
         sizes = ", ".join(f"{size} {split}" for split, size in preset.split_sizes.items())
         typer.echo(f"preset {preset.name}: {sizes} images")
-
-
-def _simulate_one(stem, seed, preset):
-    """Write one shot and its truth beside it, and return its label."""
-    import numpy as np
-
-    from . import shots
-    from .dataset_build import encode_pgm
-    from .files import write_bytes, write_json
-
-    shot = shots.render_shot(shots.sample_shot(np.random.default_rng(seed), preset), preset)
-    write_bytes(stem.with_suffix(".pgm"), encode_pgm(shot.image))
-    write_json(stem.with_suffix(".json"), {"label": int(shot.label), "class": shot.label.title, **shot.truth})
-    return shot.label
 
 
 def _fail(message, code):

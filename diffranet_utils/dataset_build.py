@@ -208,7 +208,8 @@ def _make_file(root, preset, seed, name, split, number):
     content = encode_pgm(shot.image)
     path = Path("synthetic") / split / str(int(shot.label)) / f"{name}.pgm"
     write_bytes(root / path, content)
-    truth = shot.truth | {"rotation": " ".join(f"{x:.9f}" for x in shot.truth["rotation"] or [])}
+    lists = {"rotation": "{:.9f}", "other_edges_um": "{:.6f}"}
+    truth = shot.truth | {key: " ".join(form.format(x) for x in shot.truth[key]) for key, form in lists.items()}
     row = {"id": name, "split": split, "label": int(shot.label), "path": path.as_posix(), "sha256": sha256_of(content)}
     return row | truth | {"seed": f"{seed}/{SPLITS.index(split)}/{number}"}
 

@@ -175,7 +175,8 @@ def render_shot(shot, preset, backend="auto"):
     truth = {
         "pulse_photons": shot.photons,
         "wavelength_A": shot.wavelength_A,
-        "edge_um": max(edges, default=0.0),
+        "edge_um": edges[0] if edges else 0.0,
+        "other_edges_um": edges[1:],
         "n_crystals": len(edges),
         "ice_um": shot.ice_um,
         "n_visible": visible,
@@ -189,6 +190,36 @@ def render_shot(shot, preset, backend="auto"):
 def station_layers(shot, station):
     """Layers that the pulse crosses: those of the station, and the shot's ice."""
     return (*station.layers, Layer("ice", shot.ice_um * 1e-3)) if shot.ice_um else station.layers
+
+
+def spot_lists(shot, image, preset):
+    """Every spot of a rendered shot, crystal by crystal.
+
+    Parameters
+    ----------
+    shot : Shot
+    image : ShotImage
+        Of this shot.
+    preset : Preset
+
+    Returns
+    -------
+    list of ndarray
+        One table per crystal as `bragg.spot_list` gives it, photons of the whole crystal, before any shadow.
+    """
+    station = preset.station
+    beam, form = station.beam(shot.photons, shot.wavelength_A), unit_crystal(station.crystal)
+    tables = []
+    for pose, edge in zip(shot.crystals, crystal_edges(image.truth), strict=True):
+        table = bragg.spot_list(form.rotated(pose.rotation), beam, station.detector, pose.domains)
+        table["photons"] *= (edge * 1e4) ** 3 / (form.volume_A3 * np.prod(form.n_cells))
+        tables.append(table)
+    return tables
+
+
+def crystal_edges(truth):
+    """Edges of all crystals of a shot from its truth, micrometre."""
+    return [truth["edge_um"], *truth["other_edges_um"]] if truth["n_crystals"] else []
 
 
 def unit_pattern(pose, station, beam, backend="auto"):

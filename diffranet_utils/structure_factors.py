@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .cells import cell_vectors
-from .errors import require
+from .errors import InputError, require
 
 COMPOSITION = {"C": 0.63, "N": 0.17, "O": 0.195, "S": 0.005}  # protein, by number of non-hydrogen atoms
 
@@ -109,7 +109,7 @@ class StructureFactors:
         """
         import gemmi
 
-        structure = _read_structure(path)
+        structure = read_structure(path)
         density = gemmi.DensityCalculatorX()
         density.d_min, density.rate = d_min_A, 2.0
         density.set_refmac_compatible_blur(structure[0])
@@ -130,12 +130,7 @@ class StructureFactors:
         InputError
             If the file is no MTZ or lacks the column.
         """
-        import gemmi
-
-        try:
-            mtz = gemmi.read_mtz_file(str(path))
-        except (OSError, RuntimeError, ValueError) as error:
-            require(False, f"Cannot read {path} as MTZ: {error}")
+        mtz = read_mtz(path)
         labels = mtz.column_labels()
         require(column in labels, f"{path} has no column {column!r}; it has {', '.join(labels)}.")
         hkl = np.array(mtz.make_miller_array())
@@ -242,7 +237,18 @@ def _form_factor(element, s2):
     return coefficients.c + sum(a * np.exp(-b * s2) for a, b in zip(coefficients.a, coefficients.b, strict=True))
 
 
-def _read_structure(path):
+def read_mtz(path):
+    """A reflection file as `gemmi.Mtz`; raises InputError if it is none."""
+    import gemmi
+
+    try:
+        return gemmi.read_mtz_file(str(path))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(f"Cannot read {path} as MTZ: {error}") from None
+
+
+def read_structure(path):
+    """An atomic model as `gemmi.Structure`; raises InputError if it has no atoms or no cell."""
     import gemmi
 
     try:

@@ -148,7 +148,23 @@ def test_a_second_crystal_adds_its_pattern(crystal_image):
         shots.render_shot(with_edge(shot, 1e12, *edges), FEW_DOMAINS) for edges in ((12.0,), (20.0,), (12.0, 20.0))
     )
     assert np.allclose(both.bragg, one.bragg + other.bragg, rtol=1e-5)
-    assert both.truth["n_crystals"] == 2 and both.truth["edge_um"] == 20.0 and len(both.truth["rotation"]) == 18
+    assert (
+        both.truth["n_crystals"] == 2
+        and shots.crystal_edges(both.truth) == [12.0, 20.0]
+        and len(both.truth["rotation"]) == 18
+    )
+
+
+def test_spots_of_a_shot_hold_its_light(crystal_image):
+    shot, _ = crystal_image
+    two = with_edge(shot, 1e12, 12.0, 20.0)
+    image = shots.render_shot(two, FEW_DOMAINS)
+    tables = shots.spot_lists(two, image, FEW_DOMAINS)
+    assert sum(table["photons"].sum() for table in tables) == pytest.approx(image.bragg.sum(dtype=float), rel=1e-5)
+    assert tables[1]["photons"].sum() / tables[0]["photons"].sum() == pytest.approx((20 / 12) ** 3, rel=1e-6)
+    assert (
+        shots.spot_lists(replace(shot, crystals=()), shots.render_shot(replace(shot, crystals=()), SMOKE), SMOKE) == []
+    )
 
 
 def test_several_crystals_come_geometrically():
