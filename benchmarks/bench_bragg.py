@@ -1,7 +1,7 @@
 """Time one Bragg image of the paper (300 domains, 2 x 2 sub-pixels) on one core: ours beside its peers.
 
 Peers are the pixel loop of this repository and, where the environment variable NANOBRAGG names the
-program, nanoBragg itself (compile it with -O3). Prints medians and ratios and writes build/bench/bragg.json.
+program, nanoBragg itself (compile it with -O3). Prints medians and ratios and writes results/bench/bragg.json.
 """
 
 import os
@@ -78,7 +78,7 @@ def main():
     ours = median(seconds["reflection loop"])
     for name, values in seconds.items():
         print(f"{name:16s} {median(values):8.4f} s   {median(values) / ours:7.1f} x ours   ({len(values)} runs)")
-    write_json("build/bench/bragg.json", {"seconds": seconds, **provenance.origin()})
+    write_json("results/bench/bragg.json", {"seconds": seconds, **provenance.origin()})
 
 
 if __name__ == "__main__":

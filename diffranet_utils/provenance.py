@@ -132,6 +132,12 @@ def committed_result(chapter, preset="paper"):
     return read_json(path) if path.exists() else None
 
 
+def benchmark(name):
+    """The timing record that the repository ships under ``results/bench``, or None if there is none yet."""
+    path = COMMITTED / "bench" / f"{name}.json"
+    return read_json(path) if path.exists() else None
+
+
 def origin():
     """Commit, package versions and device of this process.
 

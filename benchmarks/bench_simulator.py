@@ -1,0 +1,97 @@
+"""Time the whole simulation, photons to label, in the paper's class mix: one core, two cores, scaling and memory.
+
+Writes results/bench/simulator.json, which chapter 10 shows. Run it on an idle machine: `make bench`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+
+from diffranet_utils import bragg, presets, provenance
+from diffranet_utils.crystal import mosaic_domains, random_orientation
+from diffranet_utils.dataset_build import make_image
+from diffranet_utils.files import write_json
+from diffranet_utils.geometry import Detector
+from diffranet_utils.stations import DIFFRANET, unit_crystal
+
+PRESET, SEED = presets.get("smoke"), 11
+N_IMAGES, REPEATS = 40, 5
+MEMORY = "import resource, diffranet_utils.dataset_build as d, diffranet_utils.presets as p\n" + (
+    "for k in range(20): d.make_image(p.get('smoke'), 11, 'train', k)\n"
+    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+)
+
+
+def make_images(first, n=N_IMAGES):
+    """Simulate `n` images of the class mix; return their seconds."""
+    start = perf_counter()
+    for k in range(first, first + n):
+        make_image(PRESET, SEED, "train", k)
+    return perf_counter() - start
+
+
+def rates():
+    """Images per second of one and of two processes, medians of several rounds in turn."""
+    found = {1: [], 2: []}
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        list(pool.map(make_images, (0, 0), (2, 2)))  # compile and load
+        for round_ in range(REPEATS):
+            for n in found:
+                start = perf_counter()
+                list(pool.map(make_images, [N_IMAGES * (round_ * 2 + k) for k in range(n)]))
+                found[n].append(n * N_IMAGES / (perf_counter() - start))
+    return {n: median(values) for n, values in found.items()}
+
+
+def seconds_of(detector=DIFFRANET.detector, n_domains=300, oversample=2):
+    """Median seconds of one Bragg image."""
+    rng = np.random.default_rng(SEED)
+    crystal = unit_crystal(DIFFRANET.crystal).rotated(random_orientation(rng))
+    beam, domains = DIFFRANET.beam(1e12, 1.5), mosaic_domains(rng, 0.5, n_domains)
+    times = []
+    for _ in range(4):
+        start = perf_counter()
+        bragg.expected_photons(crystal, beam, detector, domains, oversample=oversample)
+        times.append(perf_counter() - start)
+    return median(times[1:])
+
+
+def resized(factor):
+    """The paper's detector with `factor` times as many, smaller pixels along each edge."""
+    n = int(512 * factor)
+    return Detector(n, n, 0.172 / factor, DIFFRANET.detector.distance_mm)
+
+
+def scaling():
+    """Seconds against domains, sub-pixels and pixels of the same field of view."""
+    domains = {n: seconds_of(n_domains=n) for n in (30, 100, 300, 1000)}
+    oversample = {n * n: seconds_of(oversample=n) for n in (1, 2, 3, 4)}
+    pixels = {int(512 * f) ** 2: seconds_of(resized(f)) for f in (0.5, 1, 2, 3)}
+    return {"domains": domains, "sub-pixels in a pixel": oversample, "pixels": pixels}
+
+
+def main():
+    os.environ["OMP_NUM_THREADS"] = "1"
+    of_one, of_two = rates().values()
+    memory = float(subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True).stdout)
+    found = {
+        "images_per_second_one_core": of_one,
+        "images_per_second_two_cores": of_two,
+        "two_cores_over_one": of_two / of_one,
+        "peak_memory_mb": memory,
+        "scaling_s": scaling(),
+        "n_images": N_IMAGES * REPEATS,
+    }
+    print(json.dumps(found, indent=1))
+    write_json("results/bench/simulator.json", found | provenance.origin())
+
+
+if __name__ == "__main__":
+    main()
