@@ -20,7 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 MODULES = ("search", "search_space", "trials", "classifiers", "features", "texture_kernels", "sift")
-TIMEOUT_S = 900.0
+TIMEOUT_S = 240.0  # 150 evaluations of a minute or two each: a search of an evening's length at most
 TIMED_FROM = 1000  # training images; fewer fit in seconds, and starting a process would take longer
 
 

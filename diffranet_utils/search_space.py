@@ -38,6 +38,17 @@ CLASSIFIERS = {
         "class_weight": CLASS_WEIGHTS,
     },
 }
+# Not in the paper, and only searched on request: scikit-learn's two other ensembles of trees.
+MORE_CLASSIFIERS = {
+    "et": CLASSIFIERS["rf"],
+    "boosting": {
+        "n_rounds": (50, 100, 200, 400),
+        "learning_rate": (0.03, 0.1, 0.3),
+        "max_leaf_nodes": (7, 15, 31, 63),
+        "class_weight": CLASS_WEIGHTS,
+    },
+}
+ALL_CLASSIFIERS = CLASSIFIERS | MORE_CLASSIFIERS
 CATEGORICAL = ("distances", "angles_deg", "class_weight")  # no order among the values; all others have one
 
 # Settings that the search looks at first: Table 3 in full; Table 4's best LBP and SIFT, with Table 8's defaults for
@@ -53,17 +64,22 @@ PAPER_BEST = (
 )
 
 
-def labels():
+def labels(classifiers=CLASSIFIERS):
     """Names that Hyperopt gives to the dimensions, such as ``svm_C``."""
-    inner = [f"{kind}_{name}" for group in (EXTRACTORS, CLASSIFIERS) for kind in group for name in group[kind]]
+    inner = [f"{kind}_{name}" for group in (EXTRACTORS, classifiers) for kind in group for name in group[kind]]
     return ["extractor", "classifier", *inner]
 
 
-def hyperopt_space():
+def hyperopt_space(classifiers=CLASSIFIERS):
     """The space as Hyperopt takes it; every leaf is the index of a value.
 
     Ladders such as C are ordered: `quniform` lets the estimator learn that neighbours behave alike. Half a step
     is added at both ends, because rounding would otherwise make the end values half as likely.
+
+    Parameters
+    ----------
+    classifiers : dict
+        `CLASSIFIERS`, the paper's, or `ALL_CLASSIFIERS`.
 
     Returns
     -------
@@ -79,7 +95,7 @@ def hyperopt_space():
     def branches(label, group):
         return hp.choice(label, [{name: leaf(kind, name, v) for name, v in group[kind].items()} for kind in group])
 
-    return {"extractor": branches("extractor", EXTRACTORS), "classifier": branches("classifier", CLASSIFIERS)}
+    return {"extractor": branches("extractor", EXTRACTORS), "classifier": branches("classifier", classifiers)}
 
 
 def decode(indices):
@@ -96,7 +112,7 @@ def decode(indices):
         ``extractor``, ``classifier`` and the parameters of both, as JSON holds them.
     """
     config = {}
-    for role, group in (("extractor", EXTRACTORS), ("classifier", CLASSIFIERS)):
+    for role, group in (("extractor", EXTRACTORS), ("classifier", ALL_CLASSIFIERS)):
         kind = config[role] = list(group)[int(indices[role])]
         config |= {name: values[round(float(indices[f"{kind}_{name}"]))] for name, values in group[kind].items()}
     return config
@@ -120,7 +136,7 @@ def encode(config):
         If a value is not in the space.
     """
     indices = {}
-    for role, group in (("extractor", EXTRACTORS), ("classifier", CLASSIFIERS)):
+    for role, group in (("extractor", EXTRACTORS), ("classifier", ALL_CLASSIFIERS)):
         kind = config[role]
         indices[role] = list(group).index(kind)
         indices |= {f"{kind}_{name}": list(values).index(config[name]) for name, values in group[kind].items()}
@@ -130,7 +146,7 @@ def encode(config):
 def describe(config):
     """Settings on one line, such as ``glcm distances [1, 5] angles_deg [0] | svm C 32 gamma 0.5``."""
     words = []
-    for role, group in (("extractor", EXTRACTORS), ("classifier", CLASSIFIERS)):
+    for role, group in (("extractor", EXTRACTORS), ("classifier", ALL_CLASSIFIERS)):
         inner = [f"{name} {_short(config[name])}" for name in group[config[role]]]
         words.append(" ".join([config[role], *inner]))
     return " | ".join(words)

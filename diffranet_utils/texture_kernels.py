@@ -23,15 +23,15 @@ def glcm_properties(image, offsets, out):
         Filled with contrast, dissimilarity, homogeneity, ASM, energy and correlation.
     """
     rows, columns = image.shape
-    left, right = np.zeros((LEVELS, LEVELS), np.uint32), np.zeros((LEVELS, LEVELS), np.uint32)
     levels = _levels(image)
+    ranks = _ranks(image, levels)
+    counts = np.zeros((4, levels.size**2), np.uint32)
     for k in range(offsets.shape[0]):
         down, across = offsets[k]
         start, stop = max(0, -across), min(columns, columns - across)
         if down < rows and start < stop:
-            here, there = image[: rows - down, start:stop], image[down:, start + across : stop + across]
-            _count_pairs(here, there, left, right)
-        _summarise(left, right, levels, out[k])
+            _count_pairs(ranks[: rows - down, start:stop], ranks[down:, start + across : stop + across], counts)
+        _summarise(counts, levels, out[k])
 
 
 @njit(cache=True, nogil=True)
@@ -45,38 +45,54 @@ def _levels(image):
 
 
 @njit(cache=True, nogil=True)
-def _count_pairs(here, there, left, right):
-    """Count pairs of the left and right half of each row into two matrices.
-
-    Neighbouring pixels often hold the same pair; with one matrix each count would wait for the one before.
-    """
-    half = here.shape[1] // 2
-    for r in range(here.shape[0]):
-        a, b = here[r, :half], there[r, :half]
-        c, d = here[r, half:], there[r, half:]
-        for k in range(half):
-            left[a[k], b[k]] += np.uint32(1)
-            right[c[k], d[k]] += np.uint32(1)
-        if c.size > half:
-            right[c[half], d[half]] += np.uint32(1)
+def _ranks(image, levels):
+    """Replace each grey value by its place among those that occur: a small matrix stays in the fastest memory."""
+    rank = np.zeros(LEVELS, np.uint8)
+    for k in range(levels.size):
+        rank[levels[k]] = k
+    ranks = np.empty(image.shape, np.uint8)
+    for r in range(image.shape[0]):
+        for c in range(image.shape[1]):
+            ranks[r, c] = rank[image[r, c]]
+    return ranks
 
 
 @njit(cache=True, nogil=True)
-def _summarise(left, right, levels, out):
-    """Turn the counts into the six features, in whole numbers as long as possible, and empty both matrices.
+def _count_pairs(here, there, counts):
+    """Count pairs of the four quarters of each row into four matrices.
+
+    Neighbouring pixels often hold the same pair; with one matrix each count would wait for the one before.
+    """
+    quarter, n = here.shape[1] // 4, np.uint32(np.sqrt(counts.shape[1]))
+    first, second, third, fourth = counts[0], counts[1], counts[2], counts[3]
+    for r in range(here.shape[0]):
+        a, b = here[r], there[r]
+        for k in range(quarter):
+            first[a[k] * n + b[k]] += np.uint32(1)
+            second[a[k + quarter] * n + b[k + quarter]] += np.uint32(1)
+            third[a[k + 2 * quarter] * n + b[k + 2 * quarter]] += np.uint32(1)
+            fourth[a[k + 3 * quarter] * n + b[k + 3 * quarter]] += np.uint32(1)
+        for k in range(4 * quarter, a.size):
+            first[a[k] * n + b[k]] += np.uint32(1)
+
+
+@njit(cache=True, nogil=True)
+def _summarise(counts, levels, out):
+    """Turn the counts into the six features, in whole numbers as long as possible, and empty the matrices.
 
     With S the symmetric counts and N their sum, the correlation (sum S ij / N - m^2) / (sum S i^2 / N - m^2) needs
     no second pass, because both marginals are the same.
     """
     total = absolute = square = first = second = product = 0
     homogeneity = asm = 0.0
-    for a in range(levels.size):
-        for b in range(a, levels.size):
-            i, j = levels[a], levels[b]
-            count = _take(left, right, i, j)
+    n_levels = levels.size
+    for a in range(n_levels):
+        for b in range(a, n_levels):
+            count = _sum_of_four(counts, a * n_levels + b)
             if a != b:
-                count += _take(left, right, j, i)
+                count += _sum_of_four(counts, b * n_levels + a)
             if count > 0:
+                i, j = levels[a], levels[b]
                 gap = j - i
                 total += 2 * count
                 absolute += 2 * count * gap
@@ -86,6 +102,7 @@ def _summarise(left, right, levels, out):
                 first += count * (i + j)
                 second += count * (i * i + j * j)
                 product += 2 * count * i * j
+    counts[:] = 0
     n = max(total, 1)
     out[0], out[1], out[2] = square / n, absolute / n, homogeneity / n
     out[3], out[4] = asm / n / n, np.sqrt(asm) / n
@@ -94,11 +111,8 @@ def _summarise(left, right, levels, out):
 
 
 @njit(cache=True, nogil=True)
-def _take(left, right, i, j):
-    count = np.int64(left[i, j]) + np.int64(right[i, j])
-    left[i, j] = 0
-    right[i, j] = 0
-    return count
+def _sum_of_four(counts, place):
+    return np.int64(counts[0, place]) + counts[1, place] + counts[2, place] + counts[3, place]
 
 
 @njit(cache=True, nogil=True)

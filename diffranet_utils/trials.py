@@ -10,15 +10,15 @@ import pandas as pd
 from .errors import DiffranetError, require
 from .files import sha256_of, write_bytes
 from .progress import progress
-from .search_space import PAPER_BEST, decode, describe, encode, hyperopt_space, labels
+from .search_space import CLASSIFIERS, PAPER_BEST, decode, describe, encode, hyperopt_space, labels
 
 
-def run_search(evaluate, n_evaluations, seed, path, identity="", starts=PAPER_BEST):
+def run_search(evaluate, n_evaluations, seed, path, identity="", starts=PAPER_BEST, classifiers=CLASSIFIERS):
     """Search the joint space with the tree-structured Parzen estimator (Bergstra et al., 2011).
 
-    Every trial is appended to `path` as it ends. A search that was cut short is replayed from there: the
-    estimator depends on seed and results only, so it suggests the same settings again, is handed the recorded
-    results instead of new fits, and goes on where it stopped.
+    Every trial is appended to `path` as it ends, and a CSV table beside it is kept up to date. A search that was
+    cut short is replayed from there: the estimator depends on seed and results only, so it suggests the same
+    settings again, is handed the recorded results instead of new fits, and goes on where it stopped.
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ def run_search(evaluate, n_evaluations, seed, path, identity="", starts=PAPER_BE
         What else decides the results (images, code): trials recorded under another identity are set aside.
     starts : sequence of dict
         Settings to look at first.
+    classifiers : dict
+        Part of the space, see `search_space.hyperopt_space`.
 
     Returns
     -------
@@ -46,11 +48,12 @@ def run_search(evaluate, n_evaluations, seed, path, identity="", starts=PAPER_BE
         If the estimator suggests other settings than those recorded.
     """
     require(n_evaluations > 0, f"n_evaluations is {n_evaluations}: give at least 1.")
-    log, suggest = TrialLog(path, sha256_of(f"{seed} {identity}".encode())[:16]), Suggestions(seed)
+    log, suggest = TrialLog(path, sha256_of(f"{seed} {identity}".encode())[:16]), Suggestions(seed, classifiers)
     for number in progress(range(n_evaluations), title="search", unit="trial"):
         indices = encode(starts[number]) if number < len(starts) else suggest.next()
         trial = log.replay_or_run(decode(indices), evaluate)
         suggest.add(indices, None if trial["status"] == "failed" else 1 - trial["accuracy"])
+        log.write_table()
     return log.done
 
 
@@ -63,14 +66,16 @@ class Suggestions:
     Parameters
     ----------
     seed : int
+    classifiers : dict
+        See `run_search`.
     """
 
-    def __init__(self, seed):
+    def __init__(self, seed, classifiers=CLASSIFIERS):
         from hyperopt import Trials
         from hyperopt.base import Domain
 
-        self.seed, self.trials = seed, Trials()
-        self.domain = Domain(None, hyperopt_space())
+        self.seed, self.trials, self.labels = seed, Trials(), labels(classifiers)
+        self.domain = Domain(None, hyperopt_space(classifiers))
 
     def next(self):
         """Indices of the next point, label -> index."""
@@ -89,7 +94,7 @@ class Suggestions:
         number = len(self.trials.trials)
         document = generate_trial(number, indices)
         for part in (document["misc"]["idxs"], document["misc"]["vals"]):
-            part.update({label: [] for label in labels() if label not in part})  # the branches not taken
+            part.update({label: [] for label in self.labels if label not in part})  # the branches not taken
         document["state"] = JOB_STATE_DONE
         document["result"] = {"status": "fail"} if loss is None else {"status": "ok", "loss": loss}
         self.trials.insert_trial_docs([document])
@@ -132,6 +137,10 @@ class TrialLog:
                 file.write(json.dumps(trial) + "\n")
         self.done.append(trial)
         return trial
+
+    def write_table(self):
+        """Write the trials so far as CSV beside the file, for people and spreadsheets."""
+        write_bytes(self.path.with_suffix(".csv"), trial_table(self.done).to_csv().encode())
 
 
 def best_trial(trials, role, kind):

@@ -286,3 +286,34 @@ def test_search_step(splits, run, monkeypatch):
         assert values[f"{kind}_validation_accuracy"]["value"] >= 0.5
     assert {"glcm_validation_accuracy", "lbp_validation_accuracy", "rf_hit_accuracy"} <= set(values)
     assert set(details["best_per_extractor"]) == {"glcm", "lbp", "sift"}
+
+
+def test_more_classifiers_join_the_space_on_request(tmp_path, splits, run):
+    wide = trials.run_search(toy, 40, 5, tmp_path / "wide", classifiers=search_space.ALL_CLASSIFIERS)
+    kinds = {trial["config"]["classifier"] for trial in wide}
+    assert kinds == {"rf", "svm", "et", "boosting"}
+    narrow = trials.run_search(toy, 40, 5, tmp_path / "narrow")
+    assert {trial["config"]["classifier"] for trial in narrow} == {"rf", "svm"}
+    lbp = {"extractor": "lbp", "points": 8, "radius": 1, "class_weight": "balanced"}
+    evaluator = search.Evaluator(splits["train"], splits["validation"], run)
+    for config in (
+        {"classifier": "et", "n_trees": 30, "max_features": "sqrt", "max_depth": None},
+        {"classifier": "boosting", "n_rounds": 20, "learning_rate": 0.3, "max_leaf_nodes": 7},
+    ):
+        assert evaluator(lbp | config)["accuracy"] > 0.5  # a fifth by chance
+        assert search_space.decode(search_space.encode(lbp | config | {"n_trees": 10, "n_rounds": 50})) is not None
+
+
+def test_table_of_trials_keeps_up(tmp_path):
+    trials.run_search(toy, 5, 1, tmp_path / "t.jsonl")
+    lines = (tmp_path / "t.csv").read_text().splitlines()
+    assert len(lines) == 6 and lines[0].startswith("trial,")
+
+
+def test_a_binary_task_adapts_the_weights(rng):
+    config = FOREST | {"max_depth": 2, "class_weight": [0.25, 0.25, 0.1, 0.2, 0.3]}
+    machine = make_classifier(MACHINE | {"class_weight": config["class_weight"]}, binary=True)[-1]
+    assert machine.class_weight == pytest.approx({1: 0.25, 2: 0.2})
+    x, y = rng.normal(size=(400, 2)), np.where(rng.random(400) < 0.5, 1, 2)
+    share = make_classifier(config, binary=True).fit(x, y).predict_proba(x)[:, 0].mean()
+    assert share == pytest.approx(0.25 / 0.45, abs=0.06)
