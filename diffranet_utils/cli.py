@@ -16,6 +16,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+dataset_app = typer.Typer(help="Build a data set, verify it, pack it into shards.", no_args_is_help=False)
+data_app = typer.Typer(help="Fetch public data.", no_args_is_help=True)
+app.add_typer(dataset_app, name="dataset")
+app.add_typer(data_app, name="data")
+
+Root = Annotated[Path, typer.Option(help="Folder of the data set.")]
 Preset = Annotated[str, typer.Option(help="Size of the run: smoke, workshop or paper.")]
 Seed = Annotated[int, typer.Option(help="The only source of randomness.")]
 
@@ -83,21 +89,76 @@ def simulate(  # noqa: PLR0913 - options of a command
         typer.echo(f"{out / f'shot_{number:06d}.pgm'}  {label.title}")
 
 
-@app.command()
+@dataset_app.callback(invoke_without_command=True)
 def dataset(
-    root: Annotated[Path, typer.Option(help="Folder of the data set.")] = Path("build/data/smoke"),
+    context: typer.Context,
+    root: Root = Path("build/data/smoke"),
     preset: Preset = "smoke",
     seed: Seed = 2019,
-    workers: Annotated[int, typer.Option(help="Processes that simulate.")] = 2,
+    workers: Annotated[int | None, typer.Option(help="Processes that simulate; by default the preset's.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to use instead, tcp://HOST:PORT.")] = None,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Compute Bragg spots on the GPU; the card says so.")] = False,
 ):
     """Build a data set in DiffraNet's folder layout, or complete one that was interrupted."""
+    if context.invoked_subcommand is not None:
+        return
     from . import dataset as datasets
     from . import presets
+    from .dataset_build import use_gpu
 
-    require(workers >= 1, f"--workers is {workers}: give at least one process.")
+    require(workers is None or workers >= 1, f"--workers is {workers}: give at least one process.")
     require(seed >= 0, f"--seed is {seed}: give zero or more.")
-    datasets.build_dataset(root, presets.get(preset), seed, workers)
+    if gpu:
+        use_gpu()
+    card = datasets.build_dataset(root, presets.get(preset), seed, workers, scheduler)
+    typer.echo(", ".join(f"{name} {share:.1%}" for name, share in card["shares"].items()))
     typer.echo(f"The data set is in {root}")
+
+
+@dataset_app.command()
+def verify(
+    root: Root = Path("build/data/smoke"),
+    repair: Annotated[bool, typer.Option("--repair", help="Make damaged and missing images again.")] = False,
+):
+    """Hash every image, and name what is damaged, missing or foreign; exit code 1 if something is."""
+    from . import dataset_verify
+
+    report = dataset_verify.verify(root, repair)
+    typer.echo("\n".join(report.lines()))
+    raise typer.Exit(0 if report.sound else 1)
+
+
+@dataset_app.command()
+def shard(
+    root: Root = Path("build/data/smoke"),
+    out: Annotated[Path, typer.Option(help="Folder of the tar files.")] = Path("build/shards"),
+    per_shard: Annotated[int, typer.Option(help="Images in one file.")] = 1000,
+):
+    """Pack a data set into tar files in the WebDataset layout, for sets of millions."""
+    from .shards import write_shards
+
+    typer.echo(f"{len(write_shards(root, out, per_shard))} shards are in {out}")
+
+
+@data_app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="diffranet or thaumatin-grid; see `diffranet data list`.")],
+    to: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("data"),
+):
+    """Download public data, checked by SHA-256 and resumed where it was cut off."""
+    from . import fetch as fetching
+
+    for path in fetching.fetch(name, to / name):
+        typer.echo(path)
+
+
+@data_app.command("list")
+def list_data():
+    """Name the public data that can be fetched."""
+    from .fetch import SOURCES
+
+    for name, source in SOURCES.items():
+        typer.echo(f"{name}: {source.about}; {len(source.files)} files")
 
 
 @app.command()

@@ -7,6 +7,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
+from . import published
 from .dataset_build import SPLITS, build_dataset, identity_of, make_image
 from .errors import DiffranetError, MissingDataError, require
 from .files import atomic_path, locked, read_json, sha256_of
@@ -59,7 +60,7 @@ def ensure_dataset(run):
     identity = identity_of(run.preset, run.seed)
     with locked(root):
         known = read_json(root / "identity.json") if (root / "identity.json").exists() else identity
-        if any(known.get(key) != identity[key] for key in ("code", "seed", "station")):
+        if any(known.get(key, False) != identity[key] for key in ("code", "seed", "station", "gpu")):
             remove_dataset(root)
         elif card.exists() and read_json(card)["split_sizes"] == identity["split_sizes"]:
             return root
@@ -98,7 +99,9 @@ def load_split(root, split):
     ----------
     root : path-like
         Data set folder.
-    split : {"train", "validation", "test"}
+    split : str
+        ``train``, ``validation`` or ``test``. Where there is no manifest, as in the published DiffraNet, the class
+        folders are read; ``real_raw/test`` names real images there, see `published.scan`.
 
     Returns
     -------
@@ -107,20 +110,31 @@ def load_split(root, split):
     Raises
     ------
     InputError
-        If the split is unknown.
+        If the split or a class folder is unknown.
     MissingDataError
         If there is no data set.
     DiffranetError
         If an image is missing or damaged.
     """
-    require(split in SPLITS, f"Unknown split {split!r}: choose one of {', '.join(SPLITS)}.")
-    manifest = load_manifest(root)
-    rows = manifest[manifest.split == split]
+    rows = _rows_of(Path(root), split)
     key = sha256_of("".join(rows.sha256).encode())[:16]
-    packed = Path(root) / f"{split}-{key}.npy"
+    packed = Path(root) / f"{split.replace('/', '-')}-{key}.npy"
     if not packed.exists():
         _pack(Path(root), rows, packed)
     return Split(np.load(packed, mmap_mode="r"), rows.label.to_numpy(np.int64), rows.id.tolist())
+
+
+def _rows_of(root, split):
+    """Rows of one split: from the manifest, or from class folders where there is none."""
+    require(
+        split in SPLITS or split.startswith("real_"),
+        f"Unknown split {split!r}: choose one of {', '.join(SPLITS)}, or real_raw/test and the like.",
+    )
+    by_folder = split not in SPLITS or (not (root / "manifest.csv").exists() and (root / "synthetic").is_dir())
+    if by_folder:
+        return published.scan(root, split)
+    manifest = load_manifest(root)
+    return manifest[manifest.split == split]
 
 
 def read_image(path):
@@ -142,6 +156,8 @@ def read_image(path):
     import cv2
 
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if Path(path).is_file() else None
+    if image is not None and image.ndim == 3 and (image[..., :1] == image[..., :3]).all():
+        image = np.ascontiguousarray(image[..., 0])  # grey, written as if it had colours
     if image is None or image.ndim != 2 or image.dtype != np.uint8:
         raise DiffranetError(f"{path} is not a readable 8-bit grey image: rebuild or restore it.")
     return image

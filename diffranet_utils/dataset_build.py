@@ -1,9 +1,9 @@
 """Build the labelled data set in DiffraNet's folder layout, with workers, and go on after a stop."""
 
 import csv
-import json
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+import os
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 
@@ -11,10 +11,12 @@ import numpy as np
 
 from .errors import DiffranetError, require
 from .files import atomic_path, read_json, sha256_of, write_bytes, write_json
+from .journal import Journal
 from .labels import Label
 from .progress import progress
 from .provenance import code_fingerprint, origin
 from .shots import render_shot, sample_shot
+from .workers import completed
 
 SPLITS = ("train", "validation", "test")
 SIMULATOR = (
@@ -22,19 +24,31 @@ SIMULATOR = (
     "detector", "shadows", "experiment", "stations", "shots", "labelling", "labels",
 )  # fmt: skip
 BATCH = 10  # images a worker makes before it reports back
+GPU_VARIABLE = "DIFFRANET_GPU"
 
 
-def image_ids(preset):
-    """Names of all images of a preset, split by split.
+def batched(items, n):
+    """Lists of `n` items, the last one perhaps shorter, made as they are asked for."""
+    items = iter(items)
+    while batch := list(islice(items, n)):
+        yield batch
+
+
+def images_of(preset):
+    """All images of a preset, split by split.
 
     A name counts within its split, so that the first images of a larger preset are those of a smaller one.
 
-    Returns
-    -------
-    list of tuple
-        (id, split, number within the split).
+    Yields
+    ------
+    tuple
+        (number within the set, id, split, number within the split).
     """
-    return [(f"{split}_{k:06d}", split, k) for split, n in preset.split_sizes.items() for k in range(n)]
+    number = 0
+    for split, n in preset.split_sizes.items():
+        for k in range(n):
+            yield number, f"{split}_{k:06d}", split, k
+            number += 1
 
 
 def make_image(preset, seed, split, number):
@@ -58,8 +72,10 @@ def make_image(preset, seed, split, number):
     return render_shot(sample_shot(rng, preset), preset)
 
 
-def build_dataset(root, preset, seed, workers=None):
+def build_dataset(root, preset, seed, workers=None, scheduler=None):
     """Make every missing image of a data set, then its manifest and card.
+
+    Workers compute, this process writes: a cluster needs no folder in common.
 
     Parameters
     ----------
@@ -69,6 +85,8 @@ def build_dataset(root, preset, seed, workers=None):
     seed : int
     workers : int, optional
         Processes; by default the preset's.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers are used instead.
 
     Returns
     -------
@@ -78,24 +96,43 @@ def build_dataset(root, preset, seed, workers=None):
     Raises
     ------
     DiffranetError
-        If the folder cannot be written, or holds a data set of another seed, station or code.
+        If the folder cannot be written, or holds a data set of another seed, station or code, or the scheduler does
+        not answer.
     """
     root, start = Path(root), perf_counter()
     identity = identity_of(preset, seed)
     _claim(root, identity)
-    rows = _journal(root)
-    todo = [entry for entry in image_ids(preset) if entry[0] not in rows]
-    with progress(total=len(todo), title="simulate") as bar:
-        for new in _in_workers(root, preset, seed, todo, workers or preset.n_workers):
-            _append(root, new)
-            rows.update({row["id"]: row for row in new})
-            bar.update(len(new))
-    ordered = [rows[name] for name, _, _ in image_ids(preset)]
-    _write_manifest(root, ordered)
-    made = {"made": len(todo), "seconds": round(perf_counter() - start, 2)}
-    card = identity | origin() | made | {"counts": class_counts(ordered)}
+    journal = open_journal(root, preset)
+    n_missing = int((journal.place < 0).sum())
+    missing = (image for image in images_of(preset) if image[0] not in journal)
+    workers = workers or preset.n_workers
+    with progress(total=n_missing, title="simulate") as bar:
+        make = partial(_make_batch, preset, seed)
+        for made in completed(make, batched(missing, BATCH), workers, scheduler):
+            for path, content, _ in made:
+                write_bytes(root / path, content)
+            journal.append([row for _, _, row in made])
+            bar.update(len(made))
+    counts, sha256 = write_manifest(root, journal)
+    card = identity | origin() | {"made": n_missing, "seconds": round(perf_counter() - start, 2), "counts": counts}
+    card |= {"workers": scheduler or workers, "manifest_sha256": sha256, "shares": class_shares(counts)}
     write_json(root / "card.json", card)
     return card
+
+
+def use_gpu():
+    """Let this process and its workers compute Bragg spots on the GPU.
+
+    Raises
+    ------
+    DiffranetError
+        If torch sees none.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        raise DiffranetError("No GPU here that torch can use: leave --gpu out.")
+    os.environ[GPU_VARIABLE] = "1"
 
 
 def encode_pgm(image):
@@ -112,24 +149,10 @@ def encode_pgm(image):
     return b"P5\n%d %d\n255\n" % (image.shape[1], image.shape[0]) + np.ascontiguousarray(image).tobytes()
 
 
-def class_counts(rows):
-    """Images per split and class.
-
-    Parameters
-    ----------
-    rows : iterable of dict
-        With keys ``split`` and ``label``.
-
-    Returns
-    -------
-    dict
-        split -> class name -> count.
-    """
-    counts = {}
-    for row in rows:
-        of_split = counts.setdefault(row["split"], {label.title: 0 for label in Label})
-        of_split[Label(row["label"]).title] += 1
-    return counts
+def class_shares(counts):
+    """Share of each class in all splits together, from the counts of a card."""
+    total = {label.title: sum(of_split[label.title] for of_split in counts.values()) for label in Label}
+    return {name: round(n / sum(total.values()), 5) for name, n in total.items()}
 
 
 def identity_of(preset, seed):
@@ -144,9 +167,51 @@ def identity_of(preset, seed):
         "seed": seed,
         "station": preset.station.name,
         "split_sizes": preset.split_sizes,
-        "workers": preset.n_workers,
+        "gpu": os.environ.get(GPU_VARIABLE) == "1",
         "code": code_fingerprint(*SIMULATOR),
     }
+
+
+def open_journal(root, preset, check_files=True):
+    """Journal of a build, without images that have left the folder since; leftovers of a kill are deleted."""
+    for orphan in root.glob("synthetic/*/*/.*.tmp"):
+        orphan.unlink()
+    sizes = preset.split_sizes
+    first = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
+
+    def number_of(row):
+        k = int(row["id"].split("_")[1])
+        return first[row["split"]] + k if k < sizes[row["split"]] else None  # a larger set may have been here
+
+    journal = Journal(root / "journal.jsonl", number_of, sum(sizes.values()))
+    if check_files and journal.size:
+        for number, row in zip(np.flatnonzero(journal.place >= 0), journal.rows(), strict=True):
+            if not (root / row["path"]).exists():
+                journal.forget(number)
+    return journal
+
+
+def write_manifest(root, journal):
+    """Write ``manifest.csv``, row by row in the order of the images.
+
+    Returns
+    -------
+    counts : dict
+        split -> class name -> images.
+    sha256 : str
+        Of the file.
+    """
+    counts = {}
+    with atomic_path(root / "manifest.csv") as temporary, temporary.open("w", newline="") as table:
+        writer = None
+        for row in journal.rows():
+            if writer is None:
+                writer = csv.DictWriter(table, fieldnames=list(row))
+                writer.writeheader()
+            writer.writerow(row)
+            of_split = counts.setdefault(row["split"], {label.title: 0 for label in Label})
+            of_split[Label(row["label"]).title] += 1
+    return counts, sha256_of(root / "manifest.csv")
 
 
 def _claim(root, identity):
@@ -155,67 +220,20 @@ def _claim(root, identity):
     if not path.exists():
         write_json(path, identity)
     known = read_json(path)
-    same = all(known[key] == identity[key] for key in ("seed", "station", "code"))
+    same = all(known.get(key, False) == identity[key] for key in ("seed", "station", "code", "gpu"))
     require(same, f"{root} holds a data set of another seed, station or program version: choose an empty folder.")
 
 
-def _journal(root):
-    """Rows of the images already made; a line cut short by a kill is dropped, and its image made again."""
-    path, rows = root / "journal.jsonl", {}
-    for orphan in root.glob("synthetic/*/*/.*.tmp"):
-        orphan.unlink()
-    if not path.exists():
-        return rows
-    whole = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    write_bytes(path, "".join(whole).encode())
-    for row in map(json.loads, whole):
-        if (root / row["path"]).exists():
-            rows[row["id"]] = row
-    return rows
+def _make_batch(preset, seed, batch):
+    return [make_file(preset, seed, name, split, number) for _, name, split, number in batch]
 
 
-def _append(root, rows):
-    try:
-        with (root / "journal.jsonl").open("a") as journal:
-            journal.write("".join(json.dumps(row) + "\n" for row in rows))
-    except OSError as error:
-        raise DiffranetError(
-            f"Cannot write {root}/journal.jsonl: {error.strerror}. Free some space and resume."
-        ) from error
-
-
-def _in_workers(root, preset, seed, todo, workers):
-    """Yield lists of finished rows, in whatever order they come."""
-    batches = [todo[k : k + BATCH] for k in range(0, len(todo), BATCH)]
-    if workers == 1 or len(batches) < 2:
-        yield from (_make_batch(root, preset, seed, batch) for batch in batches)
-        return
-    # Spawned, not forked: a notebook's process has threads that do not survive a fork.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_make_batch, root, preset, seed, batch) for batch in batches]
-        try:
-            yield from (future.result() for future in as_completed(futures))
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _make_batch(root, preset, seed, batch):
-    return [_make_file(root, preset, seed, *entry) for entry in batch]
-
-
-def _make_file(root, preset, seed, name, split, number):
+def make_file(preset, seed, name, split, number):
+    """Render one image: its path below the root, its bytes and its row of the manifest."""
     shot = make_image(preset, seed, split, number)
     content = encode_pgm(shot.image)
     path = Path("synthetic") / split / str(int(shot.label)) / f"{name}.pgm"
-    write_bytes(root / path, content)
     lists = {"rotation": "{:.9f}", "other_edges_um": "{:.6f}"}
     truth = shot.truth | {key: " ".join(form.format(x) for x in shot.truth[key]) for key, form in lists.items()}
     row = {"id": name, "split": split, "label": int(shot.label), "path": path.as_posix(), "sha256": sha256_of(content)}
-    return row | truth | {"seed": f"{seed}/{SPLITS.index(split)}/{number}"}
-
-
-def _write_manifest(root, rows):
-    with atomic_path(root / "manifest.csv") as temporary, temporary.open("w", newline="") as table:
-        writer = csv.DictWriter(table, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    return path, content, row | truth | {"seed": f"{seed}/{SPLITS.index(split)}/{number}"}
