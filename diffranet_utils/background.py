@@ -166,7 +166,7 @@ def disorder_power(stol, recipe, part):
     ----------
     stol : ndarray, float64
         1/angstrom.
-    recipe : stations.CrystalRecipe
+    recipe : experiment.CrystalRecipe
         Gives atoms in the cell and B factor.
     part : {"diffuse", "compton"}
 
@@ -194,7 +194,7 @@ def disorder_photons(beam, detector, recipe, parts):
     ----------
     beam : Beam
     detector : Detector
-    recipe : stations.CrystalRecipe
+    recipe : experiment.CrystalRecipe
     parts : sequence of str
         Of `DISORDER`.
 

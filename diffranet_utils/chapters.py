@@ -14,7 +14,7 @@ STEPS = {
     "20_dataset": "dataset:dataset_step",
     "30_texture_features": "texture_step:texture_step",
     "31_sift_bag_of_words": "sift:sift_step",
-    "32_hyperopt_search": "search:search_step",
+    "32_hyperopt_search": "search_analysis:joint_search_step",
     "40_deepfreak": "training:deepfreak_step",
     "41_bohb_search": "bohb:bohb_step",
     "50_real_frames": "screening:real_frames_step",

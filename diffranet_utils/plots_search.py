@@ -89,3 +89,26 @@ def _short(value):
     if not isinstance(value, list):
         return str(value)
     return f"{value[0]:g} … {value[-1]:g}" if isinstance(value[0], float) else ", ".join(map(str, value))
+
+
+def right_by_visible(ax, rows, borders=()):
+    """Draw the share of images labelled right against the number of visible spots.
+
+    Parameters
+    ----------
+    ax : Axes
+    rows : list of dict
+        From `search_analysis.by_visible`: ``low``, ``high`` and a record entry per classifier.
+    borders : sequence of int
+        Numbers of spots at which the class changes, drawn as lines.
+    """
+    kinds = [kind for kind in rows[0] if kind not in ("low", "high")]
+    for kind, color in zip(kinds, ("#0072B2", "#D55E00"), strict=False):
+        places = [max(row["low"], 0.5) for row in rows]
+        value, low, high = (np.array([row[kind][key] for row in rows]) for key in ("value", "low", "high"))
+        bars = np.clip([value - low, high - value], 0, None)  # rounding leaves -1e-17 where all are right
+        ax.errorbar(places, value, bars, marker="o", linestyle="none", color=color, label=NAMES[kind])
+    for border in borders:
+        ax.axvline(border, color="0.6", linewidth=1, linestyle="--")
+    ax.set(xscale="log", xlabel="visible spots (lower end of each bin; left: none)", ylabel="share labelled right")
+    ax.legend(loc="lower right")

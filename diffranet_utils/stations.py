@@ -13,7 +13,7 @@ from .experiment import Borders, CrystalRecipe, Spectrum, Station, Stream
 from .geometry import Detector
 from .shadows import Beamstop, Modules, Shadows
 
-__all__ = ["STATIONS", "Borders", "CrystalRecipe", "Spectrum", "Station", "Stream", "get", "unit_crystal"]
+__all__ = ["STATIONS", "get", "unit_crystal"]
 
 PHOTOSYSTEM_II = CrystalRecipe(
     "photosystem II (4RVY)", (117.0, 222.0, 308.0, 90.0, 90.0, 90.0), "P 21 21 21", 200_000, 50.0, 2.2, 0.5, 300

@@ -50,23 +50,25 @@ def texture_step(run):
     return values, {"rows": rows, "drops": drops, "class_means": means}
 
 
-def property_drops(model, x, truth, rng):
+def property_drops(model, x, truth, rng, names=None):
     """Accuracy lost when all columns of one Haralick feature are shuffled among the images (Breiman, 2001).
 
     Parameters
     ----------
     model : estimator
-        Trained on the full co-occurrence table.
-    x : ndarray, shape (n, 120), float64
+        Trained on a co-occurrence table.
+    x : ndarray, shape (n, n_columns), float64
     truth : ndarray, shape (n,), int
     rng : numpy.random.Generator
+    names : list of str, optional
+        Of the columns, see `features.glcm_names`; by default those of the full table.
 
     Returns
     -------
     dict
         Feature name -> mean loss of accuracy over `N_SHUFFLES` shuffles.
     """
-    owner = np.array([name.split()[0] for name in glcm_names()])
+    owner = np.array([name.split()[0] for name in names or glcm_names()])
     base = (model.predict(x) == truth).mean()
     drops = {}
     for name in PROPERTIES:
