@@ -103,8 +103,8 @@ def right_by_visible(ax, rows, borders=()):
         Numbers of spots at which the class changes, drawn as lines.
     """
     kinds = [kind for kind in rows[0] if kind not in ("low", "high")]
-    for kind, color in zip(kinds, ("#0072B2", "#D55E00"), strict=False):
-        places = [max(row["low"], 0.5) for row in rows]
+    for kind, color, aside in zip(kinds, ("#0072B2", "#D55E00"), (1, 1.07), strict=False):
+        places = [max(row["low"], 0.5) * aside for row in rows]
         value, low, high = (np.array([row[kind][key] for row in rows]) for key in ("value", "low", "high"))
         bars = np.clip([value - low, high - value], 0, None)  # rounding leaves -1e-17 where all are right
         ax.errorbar(places, value, bars, marker="o", linestyle="none", color=color, label=NAMES[kind])
