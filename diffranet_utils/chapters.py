@@ -5,6 +5,7 @@ from importlib import import_module
 
 from .errors import InputError
 from .provenance import save_result
+from .workers import joblib_on
 
 STEPS = {
     "00_quickstart": "quickstart:quickstart_step",
@@ -47,5 +48,6 @@ def run_chapter(name, run):
     module, function = STEPS[name].split(":")
     step = getattr(import_module(f".{module}", __package__), function)
     start = time.perf_counter()
-    values, details = step(run)
+    with joblib_on(run.scheduler):
+        values, details = step(run)
     return save_result(name, run, values, details, seconds=time.perf_counter() - start)

@@ -168,12 +168,13 @@ def run(
     seed: Seed = 2019,
     data_dir: Annotated[Path, typer.Option(help="Parent folder of data sets.")] = Path("build/data"),
     out: Annotated[Path, typer.Option(help="Parent folder of records and models.")] = Path("build/results"),
+    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler for images and fits, tcp://HOST:PORT.")] = None,
 ):
     """Run the heavy step of a chapter and write its record."""
     from . import chapters, provenance
     from .tables import format_entry
 
-    started = provenance.start_run(preset, seed, data_dir, out)
+    started = provenance.start_run(preset, seed, data_dir, out, scheduler)
     record = chapters.run_chapter(chapter, started)
     for key, entry in record["values"].items():
         typer.echo(f"{key}: {format_entry(entry)}")

@@ -64,7 +64,7 @@ def ensure_dataset(run):
             remove_dataset(root)
         elif card.exists() and read_json(card)["split_sizes"] == identity["split_sizes"]:
             return root
-        build_dataset(root, run.preset, run.seed)
+        build_dataset(root, run.preset, run.seed, scheduler=run.scheduler)
     return root
 
 

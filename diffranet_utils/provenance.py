@@ -32,12 +32,15 @@ class Run:
         The only source of randomness.
     data_dir, results_dir : Path
         Data set of this preset; records and models of this preset.
+    scheduler : str, optional
+        Address of a Dask scheduler on which images are simulated and classifiers trained.
     """
 
     preset: presets.Preset
     seed: int
     data_dir: Path
     results_dir: Path
+    scheduler: str | None = None
 
     @property
     def models_dir(self):
@@ -45,7 +48,7 @@ class Run:
         return self.results_dir / "models"
 
 
-def start_run(preset, seed, data_dir, results_dir):
+def start_run(preset, seed, data_dir, results_dir, scheduler=None):
     """Make a `Run` from a notebook's parameters.
 
     Parameters
@@ -56,6 +59,8 @@ def start_run(preset, seed, data_dir, results_dir):
         Zero or more.
     data_dir, results_dir : path-like
         Parent folders; the preset's name is added to each.
+    scheduler : str, optional
+        See `Run`.
 
     Raises
     ------
@@ -64,7 +69,7 @@ def start_run(preset, seed, data_dir, results_dir):
     """
     require(isinstance(seed, int) and seed >= 0, f"SEED is {seed!r}: give an integer of zero or more.")
     chosen = presets.get(preset)
-    return Run(chosen, seed, Path(data_dir) / chosen.name, Path(results_dir) / chosen.name)
+    return Run(chosen, seed, Path(data_dir) / chosen.name, Path(results_dir) / chosen.name, scheduler)
 
 
 def save_result(chapter, run, values, details=None, seconds=None):

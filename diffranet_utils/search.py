@@ -49,7 +49,7 @@ class Evaluator:
     def __call__(self, config):
         """Validation accuracy of a configuration, over five classes and over hit or miss."""
         x, y, x_validation = self.tables(config)
-        found = self._train_predict(make_classifier(config, self.seed, self.n_workers), x, y, x_validation)
+        found = fit_predict(make_classifier(config, self.seed, self.n_workers), x, y, x_validation, self.timeout_s)
         truth = self.validation.labels
         accuracy, hits = metrics.accuracy(truth, found), metrics.hit_accuracy(truth, found)
         return {"accuracy": accuracy["value"], "hit_accuracy": hits["value"], "n": accuracy["n"]}
@@ -86,13 +86,6 @@ class Evaluator:
         words = self.bag(config["n_words"]).words_ if config["extractor"] == "sift" else None
         return FittedModel(config, classifier, words, temperature, self.n_workers)
 
-    def _train_predict(self, *arguments):
-        if self.timeout_s is None:
-            return _train_predict(*arguments)
-        # With two jobs joblib uses processes, which alone can be stopped in the middle of a fit.
-        parallel = joblib.Parallel(n_jobs=2, timeout=self.timeout_s)
-        return parallel([joblib.delayed(_train_predict)(*arguments)])[0]
-
 
 def search_step(run):
     """Heavy step of chapter 32: search on train and validation, then one look at the test images.
@@ -126,8 +119,19 @@ def search_step(run):
     return values, details
 
 
-def _train_predict(classifier, x, y, x_validation):
-    return classifier.fit(x, y).predict(x_validation)
+def fit_predict(classifier, x, y, x_validation, timeout_s=None):
+    """Predictions of a classifier trained on `x` and `y`; with a limit, in a process (or on Dask) that it stops.
+
+    Raises
+    ------
+    TimeoutError
+        If it takes longer than `timeout_s`.
+    """
+    if timeout_s is None:
+        return classifier.fit(x, y).predict(x_validation)
+    # With two jobs joblib uses processes, which alone can be stopped in the middle of a fit.
+    parallel = joblib.Parallel(n_jobs=2, timeout=timeout_s)
+    return parallel([joblib.delayed(fit_predict)(classifier, x, y, x_validation)])[0]
 
 
 def _identity(evaluator):

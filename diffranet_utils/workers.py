@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import get_context
 
+import joblib
+
 from .errors import DiffranetError
 
 AHEAD = 4  # batches handed out per worker: enough to keep it busy, few enough to stay small in memory
@@ -68,6 +70,27 @@ def _on_dask(function, batches, scheduler):
             for batch in islice(batches, 1):
                 queue.add(client.submit(function, batch, pure=False))
             yield result
+
+
+@contextmanager
+def joblib_on(scheduler):
+    """Have forests and timed fits, which go through joblib, run on a Dask cluster inside a ``with`` block.
+
+    Parameters
+    ----------
+    scheduler : str or None
+        Address of a Dask scheduler; None leaves joblib to the cores of this machine.
+
+    Raises
+    ------
+    DiffranetError
+        If the scheduler does not answer.
+    """
+    if scheduler is None:
+        yield
+        return
+    with cluster(scheduler) as client, joblib.parallel_config(backend="dask", client=client):
+        yield
 
 
 @contextmanager
