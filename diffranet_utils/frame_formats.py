@@ -1,7 +1,8 @@
 """From a file of a detector to an array of counts and what the header says about the experiment.
 
 CBF (PILATUS and others), SMV, EDF, MarCCD and TIFF are decoded by FabIO (Knudsen et al., 2013,
-doi:10.1107/S0021889813000150), HDF5 of an EIGER by h5py; gzip and bzip2 are unpacked on the way.
+doi:10.1107/S0021889813000150), HDF5 of an EIGER by h5py, full imgCIF with its axes and tiles by `imgcif`; gzip and
+bzip2 are unpacked on the way.
 Sizes are checked before anything is decoded, so a damaged header cannot ask for a terabyte.
 """
 
@@ -16,6 +17,7 @@ import struct
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from . import imgcif
 from .errors import InputError, require
 from .frame_headers import header_of, nexus_header, number_after
 
@@ -51,9 +53,9 @@ def load(path, index=0):
     size = _checked_size(path)
     try:
         with _strict_fabio():
-            counts, header, bad = _load_hdf5(path, index) if _is_hdf5(path) else (*_load_bytes(path, size, index), None)
-    except InputError:
-        raise
+            counts, header, bad = _load_hdf5(path, index) if _is_hdf5(path) else _load_bytes(path, size, index)
+    except InputError as error:
+        raise InputError(str(error) if str(path) in str(error) else f"Cannot read {path}: {error}.") from error
     except (MemoryError, Exception) as error:  # decoders raise anything on damaged bytes
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise InputError(f"Cannot read {path}: {reason}. The file is damaged or truncated; copy it again.") from error
@@ -118,13 +120,15 @@ def _load_bytes(path, size, index):
     content = _unpack(path, Path(path).read_bytes())
     name = _format_of(content)
     require(name is not None, f"{path} is not an image of a known format: give {KNOWN}.")
+    if name == "cbf" and imgcif.is_imgcif(content):
+        return imgcif.read(content)
     _check_shape(path, _declared_shape(name, content))
     image = fabioformats.factory(f"{name}image")
     image.read(io.BytesIO(content))
     require(image.data is not None, f"{path} holds no image: copy it again.")
     if name == "edf":  # FabIO pads a short EDF with zeros
         require(len(content) >= image.data.nbytes, f"{path} is truncated: copy it again.")
-    return image.data, header_of(name, content[:HEAD_BYTES])
+    return image.data, header_of(name, content[:HEAD_BYTES]), None
 
 
 def _unpack(path, content):

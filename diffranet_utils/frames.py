@@ -25,7 +25,7 @@ class Frame:
     name : str
         For tables and figures.
     data : ndarray, shape (n_slow, n_fast), float32
-        Counts; zero where a pixel is not usable.
+        Counts; zero where a pixel is not usable. Those of an integrating detector may lie below zero.
     flags : ndarray, shape (n_slow, n_fast), uint8
         Why a pixel is not usable, `frame_masks.Flag`; zero where it is.
     wavelength_A, distance_mm, pixel_mm : float or None
@@ -180,12 +180,17 @@ def prepare_frame(frame, size=CROP, factor=None, fill=False):
     short = [max(0, size - n) for n in mean.shape]
     mean, share = (np.pad(a, ((0, short[0]), (0, short[1]))) for a in (mean, share))
     mask = share >= 0.5
-    grey = np.minimum(np.sqrt(mean * factor**2), 255).astype(np.uint8)
+    grey = np.minimum(np.sqrt(np.maximum(mean - _lowest(mean, mask), 0) * factor**2), 255).astype(np.uint8)
     grey = fill_masked(grey, mask) if fill else np.where(mask, grey, 0)
     corners = _crop_corners(frame, mean.shape, size, factor)
     cuts = [np.s_[row : row + size, column : column + size] for row, column in corners]
     raw, masks = (np.stack([layer[cut] for cut in cuts]) for layer in (grey, mask))
     return Crops(raw, masks, np.array(corners) * factor, factor)
+
+
+def _lowest(mean, mask):
+    """What must come off for square roots to exist: nothing, unless an integrating detector measures below zero."""
+    return min(0.0, float(np.quantile(mean[mask], 0.001))) if mask.any() else 0.0
 
 
 def _crop_corners(frame, shape, size, factor):
