@@ -18,7 +18,7 @@ STEPS = {
     "32_hyperopt_search": "search_analysis:joint_search_step",
     "40_deepfreak": "training:deepfreak_step",
     "41_bohb_search": "bohb:bohb_step",
-    "50_real_frames": "screening:real_frames_step",
+    "50_real_frames": "real_models:real_frames_step",
     "51_reality_gap": "reality_gap:reality_gap_step",
     "60_scorecard": "scorecard:scorecard_step",
 }

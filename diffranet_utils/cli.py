@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
-from .errors import DiffranetError, InputError, require
+from .errors import DiffranetError, require
 
 # Heavy modules are imported inside the commands, so that --help answers at once.
 app = typer.Typer(
@@ -182,24 +182,48 @@ def run(
 
 
 @app.command()
-def screen(
-    paths: Annotated[list[Path], typer.Argument(help="Detector frames, or folders of them.")],
-    model: Annotated[Path | None, typer.Option(help="Model or folder of models; by default spots are counted.")] = None,
+def screen(  # noqa: PLR0913 - options of a command
+    paths: Annotated[list[Path], typer.Argument(help="Detector frames, folders of them, or patterns.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Model, folder of models, or `count` to count spots only; by default our own.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write JSON or CSV, by its suffix, to this file.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures to this file.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow one folder that is being written to.")] = False,
+    idle: Annotated[float | None, typer.Option(help="With --watch, stop after so many quiet seconds.")] = None,
 ):
-    """Say for each real frame whether it shows diffraction."""
-    if as_json and as_csv:
-        raise InputError("Choose one of --json and --csv.")
-    import pandas as pd
+    """Say for each real frame whether it shows diffraction: hit, miss, unsure or unreadable."""
+    require(not (as_json and as_csv), "Choose one of --json and --csv.")
+    # `--json FILE.json` is understood as well: no frame has such a name.
+    named = [path for path in paths if path.suffix in (".json", ".csv")]
+    paths, out = [path for path in paths if path not in named], out or (named[0] if named else None)
+    require(out is None or out.suffix in (".json", ".csv"), f"--out is {out}: give a file .json or .csv.")
+    require(len(paths) >= 1, "Give frames, folders or patterns to screen.")
+    require(not watch or len(paths) == 1, "--watch follows one folder: give just that.")
+    from .screening_command import run
 
-    from .screening import screen_paths
+    run(paths, model, "json" if as_json else "csv" if as_csv else None, out, report, watch, idle)
 
-    table = pd.DataFrame(screen_paths(paths, model))
-    if as_json:
-        typer.echo(table.to_json(orient="records", indent=1))
-    else:
-        typer.echo(table.to_csv(index=False) if as_csv else table.to_string(index=False), nl=not as_csv)
+
+@app.command("train-screener")
+def train_screener(
+    n: Annotated[int, typer.Option(help="Simulated training crops.")] = 6000,
+    seed: Seed = 2019,
+    workers: Annotated[int, typer.Option(help="Processes.")] = 2,
+    out: Annotated[Path, typer.Option(help="File of the model.")] = Path("build/screener.skops"),
+):
+    """Train the model that `screen` uses, on simulated stations alone, and score it on stations it has not met."""
+    from . import screener_model
+    from .tables import format_entry
+
+    model = screener_model.train(n, seed, workers)
+    scores = screener_model.score(model, seed)
+    screener_model.save(model, out, n=n, seed=seed, scores=scores)
+    for name, score in scores.items():
+        typer.echo(f"{name}: {format_entry(score['balanced_accuracy'])} balanced, {score['unsure']:.1%} unsure")
+    typer.echo(f"The model is {out} ({out.stat().st_size / 1e6:.1f} MB)")
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """A trained classical model: extractor, classifier and what it needs, saved without pickle."""
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,12 +147,17 @@ def save_model(model, path, **facts):
     **facts
         Anything JSON holds, such as accuracy or seed, for the JSON file.
     """
+    dump_parts({"classifier": model.classifier, "words": model.words}, path)
+    facts = {"config": model.config, "temperature": model.temperature} | facts
+    write_json(Path(path).with_suffix(".json"), facts | origin())
+
+
+def dump_parts(parts, path):
+    """Write estimators and arrays as a ``.skops`` file; a dict of them, by name."""
     import skops.io
 
-    path = Path(path)
-    with atomic_path(path) as temporary:
-        skops.io.dump({"classifier": model.classifier, "words": model.words}, temporary)
-    write_json(path.with_suffix(".json"), {"config": model.config, "temperature": model.temperature} | facts | origin())
+    with atomic_path(Path(path)) as temporary:
+        skops.io.dump(parts, temporary, compression=zipfile.ZIP_DEFLATED)
 
 
 def load_model(path, n_workers=1):
@@ -175,24 +181,52 @@ def load_model(path, n_workers=1):
     DiffranetError
         If the file is damaged or holds types that a model has no use for.
     """
+    parts, facts = load_parts(path, ("classifier", "words"), "diffranet run 32_hyperopt_search")
+    return FittedModel(facts["config"], parts["classifier"], parts["words"], facts["temperature"], n_workers)
+
+
+def load_parts(path, names, remedy):
+    """Read what `dump_parts` wrote, and the JSON beside it.
+
+    Parameters
+    ----------
+    path : path-like
+        The ``.skops`` file.
+    names : sequence of str
+        Parts that it must have.
+    remedy : str
+        Command that writes such a file, for messages.
+
+    Returns
+    -------
+    parts, facts : dict
+
+    Raises
+    ------
+    MissingDataError
+        If a file is missing.
+    DiffranetError
+        If the file is damaged or holds types that a model has no use for.
+    """
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
     path = Path(path)
     if not path.is_file():
-        raise MissingDataError(f"No model {path}. Run `diffranet run 32_hyperopt_search` first.")
+        raise MissingDataError(f"No model {path}. Run `{remedy}` first.")
     facts = read_json(path.with_suffix(".json"))
     try:
-        parts = skops.io.load(path, trusted=TRUSTED)
-        model = FittedModel(facts["config"], parts["classifier"], parts["words"], facts["temperature"], n_workers)
+        found = skops.io.load(path, trusted=TRUSTED)
+        parts = {name: found[name] for name in names}
     except UntrustedTypesFoundException as error:
         found = str(error).splitlines()[0]
         raise DiffranetError(f"Do not use {path}, it holds what no model needs. {found}") from error
     except Exception as error:  # skops raises whatever its zip, JSON or NumPy reader raises
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DiffranetError(f"Cannot read {path}: {reason}. Run `diffranet run 32_hyperopt_search` again.") from error
-    _check_trees(model.classifier, path)
-    return model
+        raise DiffranetError(f"Cannot read {path}: {reason}. Run `{remedy}` again.") from error
+    for part in parts.values():
+        _check_trees(part, path, remedy)
+    return parts, facts
 
 
 def _decisions(classifier, x):
@@ -201,7 +235,7 @@ def _decisions(classifier, x):
     return values if values.ndim == 2 else np.stack([-values / 2, values / 2], axis=1)
 
 
-def _check_trees(classifier, path):
+def _check_trees(classifier, path, remedy):
     """Refuse a tree whose nodes point outside it: scikit-learn follows them without looking."""
     for tree in (estimator.tree_ for estimator in getattr(classifier, "estimators_", [])):
         inner = tree.children_left != -1
@@ -211,4 +245,4 @@ def _check_trees(classifier, path):
         features = tree.feature[inner]
         sound = sound and (features >= 0).all() and (features < classifier.n_features_in_).all()
         if not sound:
-            raise DiffranetError(f"{path} holds a damaged tree. Run `diffranet run 32_hyperopt_search` again.")
+            raise DiffranetError(f"{path} holds a damaged tree. Run `{remedy}` again.")

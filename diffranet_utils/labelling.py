@@ -1,5 +1,6 @@
 """The label of a shot, read off its noiseless pattern: how many spots would an ideal observer see?"""
 
+import numpy as np
 from numba import njit
 
 from . import shadows
@@ -7,6 +8,7 @@ from .detector import noise_gain
 from .labels import Label
 
 N_SIGMA = 5.0  # a spot is visible when it stands this far above the noise of its surroundings
+LEAST_NOISE = 1.0  # photons: where hardly anything is expected, five photons still make a spot, and one does not
 
 
 def label_of(photons, n_visible, borders):
@@ -38,7 +40,8 @@ def count_visible(blurred, scale, back, station):
 
     A spot is a local maximum (3 x 3) of the point-spread Bragg image above 5 sigma, with
     ``sigma^2 = w (B + (c B)^2) + read_noise^2``: B the expected background, c the calibration
-    error, w the sum of the squared point spread. Nothing is visible in gaps and bad pixels.
+    error, w the sum of the squared point spread, and sigma at least one photon. Nothing is visible in gaps and
+    bad pixels.
 
     Parameters
     ----------
@@ -59,6 +62,7 @@ def count_visible(blurred, scale, back, station):
         blurred, back = blurred * (shade.transmission * shade.usable), back * shade.transmission
     weight = noise_gain(station.detector.pixel_mm * 1e3, readout)
     variance = weight * (back + (readout.calibration_rms * back) ** 2) + readout.read_noise**2
+    variance = np.maximum(variance, np.float32(LEAST_NOISE**2))
     return int(_local_maxima(blurred, (N_SIGMA / scale) ** 2 * variance))
 
 

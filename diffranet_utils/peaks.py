@@ -39,7 +39,7 @@ class Peaks:
 
 
 @njit(nogil=True, cache=True)
-def local_background(data, mask, box=BOX):
+def local_background(data, mask, box=BOX, least=1.0, counting=True):
     """Mean and standard deviation around each pixel, over usable pixels only.
 
     Column sums slide down and a box sum slides along them: the cost does not depend on `box`.
@@ -52,12 +52,15 @@ def local_background(data, mask, box=BOX):
         True where a pixel counts for the background.
     box : int
         Edge of the square neighbourhood, an odd number of pixels; it is cut at the edges of the frame.
+    least : float
+        `sigma` is never below this.
+    counting : bool
+        Whether `data` are counts, whose `sigma` is never below ``sqrt(mean)`` either.
 
     Returns
     -------
     mean, sigma : ndarray, same shape, float32
-        `sigma` is never below that of counting, ``sqrt(mean)``, nor below one count; the mean is zero
-        where the neighbourhood has no usable pixel.
+        The mean is zero and `sigma` one where the neighbourhood has no usable pixel.
     """
     n_slow, n_fast = data.shape
     half = box // 2
@@ -80,7 +83,8 @@ def local_background(data, mask, box=BOX):
             if j >= 0 and n > 0:
                 level = total / n
                 mean[row, j] = level
-                sigma[row, j] = np.sqrt(max(squares / n - level * level, level, 1.0))
+                floor = max(least * least, level) if counting else least * least
+                sigma[row, j] = np.sqrt(max(squares / n - level * level, floor))
     return mean, sigma
 
 

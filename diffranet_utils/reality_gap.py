@@ -14,7 +14,8 @@ from .dataset import ensure_dataset, load_split
 from .frames import fill_masked
 from .labels import is_hit
 from .metrics import accuracy, balanced_accuracy, mcnemar
-from .screening import HIT_SPOTS, baseline_values
+from .real_models import baseline_values
+from .screening import HIT_SPOTS
 from .shadows import Shadows
 from .shots import render_shot, sample_shot
 from .stations import PILATUS

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from . import frame_formats, frames, peaks, real_set
+from . import frame_formats, frames, peaks, screener_model
 from .errors import DiffranetError, MissingDataError
 from .labels import Label, is_hit
-from .metrics import accuracy, balanced_accuracy, proportion
+from .metrics import proportion
+from .screener_model import SHIPPED, ScreenerModel
 
 # Counting noise alone gives at most a spot per megapixel (tests/test_peaks.py), so five on a frame of six megapixels.
 MISS_SPOTS, HIT_SPOTS = 5, 20
@@ -19,7 +20,7 @@ CERTAIN = 0.8
 SUFFIXES = (".cbf", ".img", ".smv", ".edf", ".mccd", ".tif", ".tiff", ".h5", ".hdf5", ".nxs")
 PACKED = (".gz", ".bz2")
 MODELS = {"rf": ".skops", "svm": ".skops", "deepfreak": ".safetensors"}
-TRAINED_BY = {"rf": "32_hyperopt_search", "svm": "32_hyperopt_search", "deepfreak": "40_deepfreak"}
+COUNT = "count"
 HIT, MISS, UNSURE, UNREADABLE = "hit", "miss", "unsure", "unreadable"
 
 
@@ -27,14 +28,14 @@ HIT, MISS, UNSURE, UNREADABLE = "hit", "miss", "unsure", "unreadable"
 class Screener:
     """Judge frames by their number of spots and, if there is one, by a trained model.
 
-    The count decides alone where there is no model. A model that contradicts it, or is not certain,
-    makes the verdict *unsure*.
+    The count decides alone where there is no model. The model in the package gives its own answer, which may be
+    *unsure*, and a count that says the opposite makes it so; any other model must agree with the count.
 
     Parameters
     ----------
     model : object, optional
         ``predict(images)`` gives classes 1 to 5 for images (n, 512, 512) uint8; ``predict_proba``, if it
-        has one, gives their probabilities.
+        has one, gives their probabilities. A `screener_model.ScreenerModel` gets masks too.
     name : str
         Of the model, for the record.
     """
@@ -75,10 +76,40 @@ class Screener:
         judged = {"verdict": by_count, "n_spots": n, "resolution_A": None if reach is None else round(reach, 2)}
         if self.model is None:
             return judged
-        name, chance = classify(self.model, frames.prepare_frame(frame).raw)
-        by_model = HIT if chance >= CERTAIN else MISS if chance <= 1 - CERTAIN else UNSURE
-        verdict = by_count if by_count == by_model else UNSURE
+        crops = frames.prepare_frame(frame)
+        if isinstance(self.model, ScreenerModel):
+            name, chance, verdict = judge(self.model, crops)
+            opposite = {HIT: n < MISS_SPOTS, MISS: n >= HIT_SPOTS}
+            verdict = UNSURE if opposite.get(verdict) else verdict
+        else:
+            name, chance = classify(self.model, crops.raw)
+            by_model = HIT if chance >= CERTAIN else MISS if chance <= 1 - CERTAIN else UNSURE
+            verdict = by_count if by_count == by_model else UNSURE
         return judged | {"verdict": verdict, "class": name, "probability": round(chance, 3)}
+
+
+def judge(model, crops):
+    """Class, probability of a hit, and answer of the default model for one frame.
+
+    Parameters
+    ----------
+    model : screener_model.ScreenerModel
+    crops : frames.Crops
+
+    Returns
+    -------
+    name : str
+        The class of the largest mean probability.
+    chance : float
+        Mean over the crops.
+    answer : str
+        ``hit``, ``miss`` or ``unsure``.
+    """
+    x = model.features(crops.raw, crops.mask)
+    mean = model.proba_features(x).mean(axis=0)
+    chance = float(mean[is_hit(model.classes_)].sum())
+    label = Label(int(model.classes_[mean.argmax()]))
+    return label.title, chance, model.answer(chance, float(np.median(model.distance(x))))
 
 
 def classify(model, crops):
@@ -113,8 +144,7 @@ def screen_paths(paths, model=None):
     paths : iterable of path-like
         A folder stands for the images directly in it, a pattern for the files that it matches.
     model : Screener or path-like, optional
-        A folder of trained models or one model file; without it, or where the folder holds none, the spot
-        count judges alone.
+        See `load_screener`.
 
     Returns
     -------
@@ -179,9 +209,25 @@ def hit_rate(records):
     return proportion(counts[HIT], n) if n else None
 
 
-def load_screener(path=None):
-    """Make a `Screener` from a folder of models or a model file; the spot count alone where there is none."""
+def load_screener(path=None, n_workers=1):
+    """Make a `Screener`.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        A model file, a folder of trained models (the spot count alone where it holds none), or ``count`` for the
+        spot count alone; by default the model in the package.
+    n_workers : int
+        Threads of the default model.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such file.
+    """
     if path is None:
+        return Screener(screener_model.load(n_workers=n_workers), "screener")
+    if str(path) == COUNT:
         return Screener()
     path = Path(path)
     candidates = [path / f"{name}{suffix}" for name, suffix in MODELS.items()] if path.suffix == "" else [path]
@@ -195,79 +241,10 @@ def load_screener(path=None):
 
 def load_model(path):
     """Load a trained model by its suffix: ``.skops`` or ``.safetensors``."""
-    if Path(path).suffix == ".skops":
+    if Path(path).stem == SHIPPED.stem:
+        load = screener_model.load
+    elif Path(path).suffix == ".skops":
         from .fitted import load_model as load
     else:
         from .checkpoints import load_network as load
     return load(path)
-
-
-def ensure_models(run):
-    """Load the three models of a run; train those that are missing by running their chapter.
-
-    Returns
-    -------
-    models : dict
-        Name to model.
-    trained : list of str
-        Chapters that had to be run first.
-    """
-    from .chapters import run_chapter
-
-    trained = []
-    for name, suffix in MODELS.items():
-        if not (run.models_dir / f"{name}{suffix}").exists() and TRAINED_BY[name] not in trained:
-            trained.append(TRAINED_BY[name])
-            run_chapter(TRAINED_BY[name], run)
-    return {name: load_model(run.models_dir / f"{name}{suffix}") for name, suffix in MODELS.items()}, trained
-
-
-def real_frames_step(run):
-    """Heavy step of chapter 50: the models of this run, trained on simulation, before real frames.
-
-    Parameters
-    ----------
-    run : provenance.Run
-
-    Returns
-    -------
-    values, details : dict
-        See `provenance.save_result`; `details` names the source, real or stand-in.
-    """
-    from .dataset import ensure_dataset, load_split
-
-    models, trained = ensure_models(run)
-    found = real_set.load(run)
-    target = float(load_split(ensure_dataset(run), "train").images.mean())
-    gain = frames.matching_gain(found.raw, found.mask, target)
-    images = {"raw": found.raw, "preprocessed": frames.preprocess(found.raw, gain)}
-    values, verdicts = baseline_values(found), {}
-    for name, model in models.items():
-        for kind, crops in images.items():
-            labels = np.asarray(model.predict(crops))
-            values[f"{name}_{found.key}_{kind}_accuracy"] = accuracy(found.hits, is_hit(labels))
-            values[f"{name}_{found.key}_{kind}_balanced_accuracy"] = balanced_accuracy(found.hits, is_hit(labels))
-            verdicts[f"{name} {kind}"] = labels.tolist()
-    details = {"source": found.source, "frames": found.table, "crop_frame": found.frame.tolist(), "gain": gain}
-    details |= {"crop_labels": verdicts, "crop_spots": found.crop_spots.tolist(), "synthetic_mean": target}
-    return values, details | {"trained_here": trained}
-
-
-def baseline_values(found):
-    """Record entries of the spot count, by frame and by crop (a quarter of the threshold each).
-
-    Parameters
-    ----------
-    found : real_set.RealSet
-
-    Returns
-    -------
-    dict
-    """
-    by_frame, by_crop = found.n_spots >= HIT_SPOTS, found.crop_spots >= HIT_SPOTS // 4
-    return {
-        f"peak_count_{found.key}_frame_accuracy": accuracy(found.frame_hits, by_frame),
-        f"peak_count_{found.key}_frame_balanced_accuracy": balanced_accuracy(found.frame_hits, by_frame),
-        f"peak_count_{found.key}_crop_accuracy": accuracy(found.hits, by_crop),
-        f"peak_count_{found.key}_crop_balanced_accuracy": balanced_accuracy(found.hits, by_crop),
-    }

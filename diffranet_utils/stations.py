@@ -1,5 +1,6 @@
 """Experiments that can be simulated, by name, and the crystals in their beams."""
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def get(name):
     return STATIONS[name]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def unit_crystal(recipe):
     """The simulated block of a recipe, axes along the laboratory's, with its structure factors.
 
@@ -103,9 +104,12 @@ def unit_crystal(recipe):
     InputError
         If the recipe's file cannot be used.
     """
-    return Crystal(cell_vectors(*recipe.cell), recipe.n_cells, _factors(recipe))
+    # Blocks of any size and mosaicity share one table.
+    table = _factors(replace(recipe, name="", mosaic_deg=0.0, n_domains=1, domain_um=1.0))
+    return Crystal(cell_vectors(*recipe.cell), recipe.n_cells, table)
 
 
+@lru_cache(maxsize=16)
 def _factors(recipe):
     """Structure factors from the file that the recipe names, or from Wilson's statistics."""
     kind = Path(recipe.factors).suffix.lower()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_frames import KINDS, counts, damaged, write_cbf, write_eiger, write_smv
 
-from diffranet_utils import frames, real_set, screening
+from diffranet_utils import frames, real_models, real_set, screening
 from diffranet_utils.errors import MissingDataError
 from diffranet_utils.presets import get
 from diffranet_utils.provenance import Run
@@ -109,7 +109,7 @@ def test_hit_rate():
 
 def test_a_folder_without_models_leaves_the_count(tmp_path):
     assert screening.load_screener(tmp_path).model is None
-    assert screening.load_screener(None).name == "spot count"
+    assert screening.load_screener("count").model is None
     with pytest.raises(MissingDataError, match=r"no\.skops"):
         screening.load_screener(tmp_path / "no.skops")
 
@@ -140,7 +140,7 @@ def made_set():
 
 
 def test_baseline_by_frame_and_by_crop():
-    values = screening.baseline_values(made_set())
+    values = real_models.baseline_values(made_set())
     assert values["peak_count_real_frame_accuracy"]["value"] == 1
     assert values["peak_count_real_crop_accuracy"]["value"] == 0.75
     assert values["peak_count_real_crop_balanced_accuracy"]["value"] == 0.75
@@ -152,11 +152,11 @@ def test_step_scores_each_model_on_raw_and_preprocessed(tmp_path, monkeypatch):
             return np.where(images.mean(axis=(1, 2)) > 10, 4, 2)
 
     split = type("Split", (), {"images": np.full((3, 8, 8), 20, np.uint8)})
-    monkeypatch.setattr(screening, "ensure_models", lambda run: ({"rf": Threshold()}, []))
+    monkeypatch.setattr(real_models, "ensure_models", lambda run: ({"rf": Threshold()}, []))
     monkeypatch.setattr(real_set, "load", lambda run: made_set())
-    monkeypatch.setattr("diffranet_utils.dataset.ensure_dataset", lambda run: tmp_path)
-    monkeypatch.setattr("diffranet_utils.dataset.load_split", lambda root, name: split)
-    values, details = screening.real_frames_step(Run(get("smoke"), 1, tmp_path, tmp_path))
+    monkeypatch.setattr(real_models, "ensure_dataset", lambda run: tmp_path)
+    monkeypatch.setattr(real_models, "load_split", lambda root, name: split)
+    values, details = real_models.real_frames_step(Run(get("smoke"), 1, tmp_path, tmp_path))
     assert details["gain"] == pytest.approx(5.0)  # grey value 4 to the synthetic mean of 20
     assert details["crop_labels"] == {"rf raw": [2] * 4, "rf preprocessed": [4] * 4}
     assert values["rf_real_raw_accuracy"]["value"] == 0.5 and details["source"] == "made"

@@ -1,0 +1,80 @@
+"""The models of a run, trained on simulation, before real frames; and the spot count that they have to beat."""
+
+import numpy as np
+
+from . import frames, real_set
+from .dataset import ensure_dataset, load_split
+from .labels import is_hit
+from .metrics import accuracy, balanced_accuracy
+from .screening import HIT_SPOTS, MODELS, load_model
+
+TRAINED_BY = {"rf": "32_hyperopt_search", "svm": "32_hyperopt_search", "deepfreak": "40_deepfreak"}
+
+
+def ensure_models(run):
+    """Load the three models of a run; train those that are missing by running their chapter.
+
+    Returns
+    -------
+    models : dict
+        Name to model.
+    trained : list of str
+        Chapters that had to be run first.
+    """
+    from .chapters import run_chapter
+
+    trained = []
+    for name, suffix in MODELS.items():
+        if not (run.models_dir / f"{name}{suffix}").exists() and TRAINED_BY[name] not in trained:
+            trained.append(TRAINED_BY[name])
+            run_chapter(TRAINED_BY[name], run)
+    return {name: load_model(run.models_dir / f"{name}{suffix}") for name, suffix in MODELS.items()}, trained
+
+
+def real_frames_step(run):
+    """Heavy step of chapter 50: the models of this run, trained on simulation, before real frames.
+
+    Parameters
+    ----------
+    run : provenance.Run
+
+    Returns
+    -------
+    values, details : dict
+        See `provenance.save_result`; `details` names the source, real or stand-in.
+    """
+    models, trained = ensure_models(run)
+    found = real_set.load(run)
+    target = float(load_split(ensure_dataset(run), "train").images.mean())
+    gain = frames.matching_gain(found.raw, found.mask, target)
+    images = {"raw": found.raw, "preprocessed": frames.preprocess(found.raw, gain)}
+    values, verdicts = baseline_values(found), {}
+    for name, model in models.items():
+        for kind, crops in images.items():
+            labels = np.asarray(model.predict(crops))
+            values[f"{name}_{found.key}_{kind}_accuracy"] = accuracy(found.hits, is_hit(labels))
+            values[f"{name}_{found.key}_{kind}_balanced_accuracy"] = balanced_accuracy(found.hits, is_hit(labels))
+            verdicts[f"{name} {kind}"] = labels.tolist()
+    details = {"source": found.source, "frames": found.table, "crop_frame": found.frame.tolist(), "gain": gain}
+    details |= {"crop_labels": verdicts, "crop_spots": found.crop_spots.tolist(), "synthetic_mean": target}
+    return values, details | {"trained_here": trained}
+
+
+def baseline_values(found):
+    """Record entries of the spot count, by frame and by crop (a quarter of the threshold each).
+
+    Parameters
+    ----------
+    found : real_set.RealSet
+
+    Returns
+    -------
+    dict
+    """
+    by_frame, by_crop = found.n_spots >= HIT_SPOTS, found.crop_spots >= HIT_SPOTS // 4
+    return {
+        f"peak_count_{found.key}_frame_accuracy": accuracy(found.frame_hits, by_frame),
+        f"peak_count_{found.key}_frame_balanced_accuracy": balanced_accuracy(found.frame_hits, by_frame),
+        f"peak_count_{found.key}_crop_accuracy": accuracy(found.hits, by_crop),
+        f"peak_count_{found.key}_crop_balanced_accuracy": balanced_accuracy(found.hits, by_crop),
+    }

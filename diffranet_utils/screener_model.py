@@ -1,0 +1,271 @@
+"""The model that `diffranet screen` uses by default: trained on simulated stations alone, small, and able to say no.
+
+It is a forest on `spot_features`, trained on crops of stations drawn at random (`variety`). Two thresholds from crops
+that it was not trained on tell when not to answer: a conformal one for doubt, and a distance for the unfamiliar.
+"""
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+
+from . import presets, variety
+from .background import Layer
+from .detector import Readout
+from .errors import require
+from .files import write_json
+from .fitted import dump_parts, load_parts
+from .geometry import Detector
+from .labels import Label, is_hit
+from .metrics import accuracy, balanced_accuracy
+from .progress import progress
+from .provenance import origin
+from .shots import render_shot, sample_shot
+from .spot_features import NAMES, SpotFeatures, spot_features
+from .stations import CSPAD, DIFFRANET, LYSOZYME, PILATUS
+
+SHIPPED = Path(__file__).parent / "model" / "screener.skops"
+ALPHA = 0.01  # share of crops of each kind whose true answer may fall outside the answers given
+FAMILIAR = 0.999  # share of simulated crops that count as familiar
+NEIGHBOUR = 5
+N_TREES, LEAF = 200, 3
+N_HELD_OUT = 200
+BATCH = 20
+
+# Stations that no training crop comes from; the last has the fibre-coupled detector and the thick jet of an XFEL.
+HELD_OUT = {
+    "diffranet": replace(DIFFRANET, borders=variety.FEW_SPOTS),
+    "pilatus": replace(PILATUS, borders=variety.FEW_SPOTS),
+    "cspad": replace(CSPAD, borders=variety.FEW_SPOTS),
+    "ccd": replace(
+        DIFFRANET, name="ccd", title="an XFEL station with a charge-coupled device and a thick jet", wavelength_A=1.3,
+        detector=Detector(512, 512, 0.177, 124.0, beam_fast_px=0.0, beam_slow_px=0.0), crystal=LYSOZYME,
+        layers=(Layer("water", 0.08),), borders=variety.FEW_SPOTS,
+        readout=Readout(0.02, "gaussian", fwhm_um=150.0, offset=10.0, read_noise=4.0, calibration_seed=9),
+    ),
+}  # fmt: skip
+
+
+@dataclass
+class ScreenerModel:
+    """From prepared images and their masks to classes, probabilities and a verdict that may be *unsure*.
+
+    Parameters
+    ----------
+    forest : RandomForestClassifier
+        On `spot_features`, with classes 1 to 5.
+    centre, scale : ndarray, shape (n_features,), float64
+        Mean and width of each feature on the training crops.
+    rows : ndarray, shape (n_train, n_features), float32
+        Training rows, standardised: what is familiar.
+    limits : dict
+        ``hit`` and ``miss``: largest doubt that a crop of each kind may leave; ``distance``: of the familiar.
+    n_workers : int
+        Threads.
+    """
+
+    forest: object
+    centre: np.ndarray
+    scale: np.ndarray
+    rows: np.ndarray
+    limits: dict
+    n_workers: int = 1
+
+    classes_ = np.array([int(label) for label in Label])
+    uses_masks = True
+
+    def features(self, images, masks=None):
+        """Table of `spot_features`, shape (n, n_features)."""
+        return SpotFeatures(self.n_workers).transform(images, masks)
+
+    def predict(self, images, masks=None):
+        """Classes of images, 1 (blank) to 5 (strong); see `predict_proba`."""
+        return self.classes_[self.predict_proba(images, masks).argmax(axis=1)]
+
+    def predict_proba(self, images, masks=None):
+        """Probability of each class.
+
+        Parameters
+        ----------
+        images : ndarray, shape (n, n_slow, n_fast), uint8
+            Square roots of counts.
+        masks : ndarray, same shape, bool, optional
+            True where usable.
+
+        Returns
+        -------
+        ndarray, shape (n, 5), float64
+        """
+        return self.proba_features(self.features(images, masks))
+
+    def proba_features(self, x):
+        """Probabilities of feature rows; a class that training lacked has zero."""
+        found = np.zeros((len(x), len(Label)))
+        found[:, self.forest.classes_.astype(int) - 1] = self.forest.predict_proba(x)
+        return found
+
+    def distance(self, x):
+        """How far feature rows lie from the training rows: distance to the fifth nearest."""
+        rows = ((x - self.centre) / self.scale).astype(np.float32)
+        return np.array(
+            [np.partition(np.linalg.norm(self.rows - r, axis=1), NEIGHBOUR - 1)[NEIGHBOUR - 1] for r in rows]
+        )
+
+    def answer(self, chance, distance):
+        """``hit``, ``miss`` or ``unsure`` for the probability of a hit and a distance.
+
+        Split conformal prediction (Vovk et al., 2005, doi:10.1007/b106715), with a limit for each kind: both answers
+        or neither within their limits means unsure, and so does the unfamiliar.
+        """
+        maybe_hit, maybe_miss = 1 - chance <= self.limits["hit"], chance <= self.limits["miss"]
+        if maybe_hit == maybe_miss or distance > self.limits["distance"]:
+            return "unsure"
+        return "hit" if maybe_hit else "miss"
+
+
+def draw_table(n, seed, properties=tuple(variety.PROPERTIES), station=None, n_workers=1):
+    """Simulate crops and keep their features.
+
+    Parameters
+    ----------
+    n : int
+    seed : sequence of int
+        Two sets with different seeds share no crop.
+    properties : sequence of str
+        See `variety.draw_crop`.
+    station : str, optional
+        Key of `HELD_OUT`: crops of that station instead of random ones.
+    n_workers : int
+        Processes.
+
+    Returns
+    -------
+    x : ndarray, shape (n, n_features), float64
+    labels : ndarray, shape (n,), int64
+    clear : ndarray, shape (n,), bool
+        False where a crystal shows too few spots to be a hit and too many to be none.
+    """
+    jobs = [([*seed, k], min(BATCH, n - k), properties, station) for k in range(0, n, BATCH)]
+    if n_workers == 1:
+        parts = list(map(_table_part, progress(jobs, title="crops", unit="batch")))
+    else:
+        with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
+            done = pool.map(_table_part, jobs)
+            parts = list(progress(done, total=len(jobs), title="crops", unit="batch"))
+    rows = [row for part in parts for row in part]
+    x, labels, clear = zip(*rows, strict=True)
+    return np.stack(x), np.array(labels), np.array(clear)
+
+
+def _table_part(job):
+    seed, n, properties, station = job
+    crops = (draw(np.random.default_rng([*seed, k]), properties, station) for k in range(n))
+    return [(spot_features(crop.image, crop.mask), crop.label, crop.hit is not None) for crop in crops]
+
+
+def draw(rng, properties=tuple(variety.PROPERTIES), station=None):
+    """One crop of a random station, or of one of `HELD_OUT`.
+
+    Returns
+    -------
+    variety.Crop
+    """
+    if station is None:
+        return variety.draw_crop(rng, properties)
+    preset = replace(presets.get("smoke"), station=HELD_OUT[station])
+    return variety.crop_of(render_shot(sample_shot(rng, preset), preset))
+
+
+def train(n, seed, n_workers=1):
+    """Train the default model on `n` simulated crops, and set its limits on a quarter as many others.
+
+    Parameters
+    ----------
+    n : int
+    seed : int
+    n_workers : int
+        Processes.
+
+    Returns
+    -------
+    ScreenerModel
+
+    Raises
+    ------
+    InputError
+        If `n` is too small to set limits from.
+    """
+    require(n >= 40, f"n is {n}: a screener needs at least 40 training crops.")
+    x, labels, clear = draw_table(n, [seed, 70], n_workers=n_workers)
+    x, labels = x[clear], labels[clear]
+    forest = RandomForestClassifier(N_TREES, min_samples_leaf=LEAF, random_state=seed, n_jobs=n_workers).fit(x, labels)
+    centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
+    model = ScreenerModel(forest, centre, scale, ((x - centre) / scale).astype(np.float32), {}, n_workers)
+    x, labels, clear = draw_table(max(n // 4, 40), [seed, 71], n_workers=n_workers)
+    chance, hits = model.proba_features(x)[:, is_hit(model.classes_)].sum(axis=1), is_hit(labels)
+    model.limits = {
+        "hit": _conformal_limit(1 - chance[hits & clear]), "miss": _conformal_limit(chance[~hits & clear]),
+        "distance": float(np.quantile(model.distance(x), FAMILIAR)),
+    }  # fmt: skip
+    return model
+
+
+def _conformal_limit(doubts):
+    """The doubt that a share of 1 - `ALPHA` of such crops does not exceed, corrected for their finite number."""
+    level = min(np.ceil((len(doubts) + 1) * (1 - ALPHA)) / max(len(doubts), 1), 1.0)
+    return float(np.quantile(doubts, level, method="higher"))
+
+
+def score(model, seed, n=N_HELD_OUT):
+    """Accuracy on crops of random stations and of each held-out station, none of them seen in training.
+
+    Parameters
+    ----------
+    model : ScreenerModel
+    seed : int
+    n : int
+        Crops of each kind.
+
+    Returns
+    -------
+    dict
+        Name of the set to ``accuracy``, ``balanced_accuracy`` (record entries), and ``unsure``, the share of crops
+        that get no answer.
+    """
+    found = {}
+    for number, station in enumerate((None, *HELD_OUT)):
+        x, labels, clear = draw_table(n, [seed, 72, number], station=station, n_workers=model.n_workers)
+        chance = model.proba_features(x)[:, is_hit(model.classes_)].sum(axis=1)
+        answers = [model.answer(c, d) for c, d in zip(chance, model.distance(x), strict=True)]
+        hits = is_hit(labels)[clear]
+        found[station or "random stations"] = {
+            "accuracy": accuracy(hits, chance[clear] > 0.5),
+            "balanced_accuracy": balanced_accuracy(hits, chance[clear] > 0.5),
+            "unsure": float(np.mean([a == "unsure" for a in answers])),
+        }
+    return found
+
+
+def save(model, path, **facts):
+    """Write a model as ``<path>.skops`` with its limits and `facts` in a JSON beside it."""
+    arrays = {"centre": model.centre, "scale": model.scale, "rows": model.rows}
+    dump_parts({"forest": model.forest, **arrays}, path)
+    write_json(Path(path).with_suffix(".json"), {"limits": model.limits, "features": list(NAMES)} | facts | origin())
+
+
+def load(path=SHIPPED, n_workers=1):
+    """Read a model that `save` wrote, by default the one in the package; nothing is unpickled.
+
+    Raises
+    ------
+    MissingDataError
+        If a file is missing.
+    DiffranetError
+        If the file is damaged, holds what no model needs, or was made for other features.
+    """
+    parts, facts = load_parts(path, ("forest", "centre", "scale", "rows"), "diffranet train-screener")
+    require(facts.get("features") == list(NAMES), f"{path} was made for other features: run diffranet train-screener.")
+    return ScreenerModel(**parts, limits=facts["limits"], n_workers=n_workers)
