@@ -73,9 +73,10 @@ def sections(content):
     while place >= 0 and content.find(MAGIC, place) > 0:
         start = content.find(MAGIC, place) + len(MAGIC)
         head = content[place:start].decode("latin-1")
-        stop = start + (_field(head, "X-Binary-Size") or 0)
+        stop = start + max(_field(head, "X-Binary-Size") or 0, 0)
         found.append(_section(head, content[start:stop], stop - start))
-        place = content.find(SECTION, content.find(SECTION, stop) + 1)  # past the mark that ends this one
+        end = content.find(SECTION, stop)  # the mark that ends this one
+        place = content.find(SECTION, end + 1) if end >= 0 else -1
     return found
 
 
@@ -92,13 +93,15 @@ def _section(head, content, size):
         dtype = dtype.newbyteorder(">")
     conversion = re.search(r'conversions\s*=\s*"([^"]+)"([^\n]*)', head)
     name, flags = (conversion.group(1).lower(), conversion.group(2).lower()) if conversion else ("none", "")
-    shape = tuple(_field(head, f"X-Binary-Size-{axis}-Dimension") or 1 for axis in ("Third", "Second", "Fastest"))
-    require(np.prod(shape, dtype=float) <= MAX_ELEMENTS, f"a binary section declares {shape} elements, too many")
+    sizes = (_field(head, f"X-Binary-Size-{axis}-Dimension") for axis in ("Third", "Second", "Fastest"))
+    shape = tuple(1 if size is None else size for size in sizes)
+    fine = min(shape) >= 1 and np.prod(shape, dtype=float) <= MAX_ELEMENTS
+    require(fine, f"a binary section declares {shape} elements")
     return Section(_field(head, "X-Binary-ID") or 1, shape, name, dtype, content, flags)
 
 
 def _field(head, name):
-    found = re.search(rf"{name}:\s*(\d+)", head)
+    found = re.search(rf"{name}:\s*(-?\d+)", head)
     return int(found.group(1)) if found else None
 
 
@@ -125,7 +128,7 @@ def decode(section):
     elif section.compression in ("x-cbf_packed", "x-cbf_packed_v2"):
         values = _unpack(section)
     else:
-        require(section.compression == "none", f"the compression {section.compression} is not supported")
+        require(section.compression == "none", f"the compression {section.compression[:40]} is not supported")
         values = np.frombuffer(section.content, section.dtype)
     require(len(values) == section.size, f"a binary section holds {len(values)} of {section.size} elements")
     return values.reshape(section.shape)

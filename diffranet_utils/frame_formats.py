@@ -1,8 +1,7 @@
 """From a file of a detector to an array of counts and what the header says about the experiment.
 
-CBF (PILATUS and others), SMV, EDF, MarCCD and TIFF are decoded by FabIO (Knudsen et al., 2013,
-doi:10.1107/S0021889813000150), HDF5 of an EIGER by h5py, full imgCIF with its axes and tiles by `imgcif`; gzip and
-bzip2 are unpacked on the way.
+SMV, EDF, MarCCD and TIFF are decoded by FabIO (Knudsen et al., 2013, doi:10.1107/S0021889813000150), HDF5 of an EIGER
+by h5py, CBF of one image by `cbf_binary` and of many tiles by `imgcif`; gzip and bzip2 are unpacked on the way.
 Sizes are checked before anything is decoded, so a damaged header cannot ask for a terabyte.
 """
 
@@ -17,7 +16,7 @@ import struct
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from . import imgcif
+from . import cbf_binary, imgcif
 from .errors import InputError, require
 from .frame_headers import header_of, nexus_header, number_after
 
@@ -55,9 +54,10 @@ def load(path, index=0):
         with _strict_fabio():
             counts, header, bad = _load_hdf5(path, index) if _is_hdf5(path) else _load_bytes(path, size, index)
     except InputError as error:
-        raise InputError(str(error) if str(path) in str(error) else f"Cannot read {path}: {error}.") from error
+        reason = _one_line(error)
+        raise InputError(reason if str(path) in reason else f"Cannot read {path}: {reason}.") from error
     except (MemoryError, Exception) as error:  # decoders raise anything on damaged bytes
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = _one_line(error)[:120] or type(error).__name__
         raise InputError(f"Cannot read {path}: {reason}. The file is damaged or truncated; copy it again.") from error
     require(counts.ndim == 2, f"{path} holds an array of shape {counts.shape}: give a greyscale image.")
     require(counts.dtype.kind in "iuf", f"{path} holds values of type {counts.dtype}: give counts.")
@@ -72,8 +72,15 @@ def n_images(path):
     try:
         with _open_hdf5(path) as stacks:
             return sum(len(stack) for stack in stacks)
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {str(error)[:120]}. Copy it again.") from error
+    except InputError:
+        raise
+    except Exception as error:  # h5py raises anything on damaged bytes
+        raise InputError(f"Cannot read {path}: {_one_line(error)[:120]}. Copy it again.") from error
+
+
+def _one_line(error):
+    """Message of an error without what a terminal cannot print: damaged bytes end up in messages."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())
 
 
 def _checked_size(path):
@@ -120,8 +127,8 @@ def _load_bytes(path, size, index):
     content = _unpack(path, Path(path).read_bytes())
     name = _format_of(content)
     require(name is not None, f"{path} is not an image of a known format: give {KNOWN}.")
-    if name == "cbf" and imgcif.is_imgcif(content):
-        return imgcif.read(content)
+    if name == "cbf":  # FabIO's reader never returns from some damaged headers
+        return imgcif.read(content) if imgcif.is_imgcif(content) else _plain_cbf(path, content)
     _check_shape(path, _declared_shape(name, content))
     image = fabioformats.factory(f"{name}image")
     image.read(io.BytesIO(content))
@@ -129,6 +136,14 @@ def _load_bytes(path, size, index):
     if name == "edf":  # FabIO pads a short EDF with zeros
         require(len(content) >= image.data.nbytes, f"{path} is truncated: copy it again.")
     return image.data, header_of(name, content[:HEAD_BYTES]), None
+
+
+def _plain_cbf(path, content):
+    """Counts and header of a CBF with one image and the maker's own header text, as a PILATUS writes it."""
+    found = cbf_binary.sections(content)
+    require(len(found) > 0, f"{path} holds no whole image: copy it again.")
+    _check_shape(path, found[0].shape[1:])
+    return cbf_binary.decode(found[0])[0], header_of("cbf", content[:HEAD_BYTES]), None
 
 
 def _unpack(path, content):
@@ -157,7 +172,6 @@ def _declared_shape(name, content):
     if name in ("tif", "marccd"):
         return _tiff_shape(content)
     columns, rows = {
-        "cbf": ("X-Binary-Size-Fastest-Dimension", "X-Binary-Size-Second-Dimension"),
         "dtrek": ("SIZE1", "SIZE2"),
         "edf": ("Dim_1", "Dim_2"),
     }[name]

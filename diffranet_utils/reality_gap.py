@@ -1,6 +1,7 @@
-"""A ladder of training sets, from the paper's station towards a real one, tested on real crops at each rung."""
+"""A ladder of training sets, from the paper's station towards any station, tested on real crops at each rung."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -9,19 +10,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from . import features, peaks, real_set
-from .dataset import ensure_dataset, load_split
+from . import features, peaks, real_set, screening
+from .crop_tables import HELD_OUT, draw_table
 from .frames import fill_masked
 from .labels import is_hit
 from .metrics import accuracy, balanced_accuracy, mcnemar
 from .real_models import baseline_values
-from .screening import HIT_SPOTS
-from .shadows import Shadows
-from .shots import render_shot, sample_shot
-from .stations import PILATUS
+from .real_tuning import tuning_study
+from .spot_features import spot_features
+from .variety import PROPERTIES
 
-PLAIN = replace(PILATUS, shadows=Shadows())  # nothing hides a part of the pattern
-EXPOSURES = (0.01, 1.0)  # photons per pulse of the synchrotron station are scaled by a log-uniform factor
 GREY_ZERO, GREY_PER_SIGMA = 64, 16
 
 
@@ -33,35 +31,25 @@ class Rung:
     ----------
     name : str
         What this step adds, for tables and figures.
-    station : str
-        Which simulated images it trains on: ``diffranet`` or ``pilatus``.
-    normalise : bool
-        Whether images lose their background and exposure before features are taken.
-    varied : bool
-        Whether exposure, beam position and module gaps vary from image to image.
+    properties : tuple of str
+        What varies from training image to training image, keys of `variety.PROPERTIES`.
+    view : str
+        What a model sees: ``texture`` of the image, ``normalised`` texture, or ``spots``.
     """
 
     name: str
-    station: str = "diffranet"
-    normalise: bool = False
-    varied: bool = False
+    properties: tuple = ()
+    view: str = "texture"
 
 
+ALL = tuple(PROPERTIES)
 LADDER = (
     Rung("plain"),
-    Rung("+ normalised", normalise=True),
-    Rung("+ photon counting station", "pilatus", normalise=True),
-    Rung("+ varied exposure and gaps", "pilatus", normalise=True, varied=True),
+    *(Rung(f"+ {name}", ALL[: k + 1]) for k, name in enumerate(ALL)),
+    Rung("+ normalised", ALL, "normalised"),
+    Rung("spots, plain", (), "spots"),
+    Rung("spots, all varied", ALL, "spots"),
 )
-
-
-@dataclass(frozen=True)
-class ImageSet:
-    """Images with masks and the answer: ``hits`` is True where a crystal diffracts."""
-
-    images: np.ndarray
-    mask: np.ndarray
-    hits: np.ndarray
 
 
 def normalise(image, mask):
@@ -105,6 +93,30 @@ def texture(images, n_workers=1):
     return np.hstack([fine, coarse, features.glcm_features(images, (1, 4), (0, 90), n_workers)])
 
 
+def describe(image, mask, views):
+    """Features of one image as models of the ladder see it.
+
+    Parameters
+    ----------
+    image : ndarray, shape (n_slow, n_fast), uint8
+        Zero where masked.
+    mask : ndarray, same shape, bool
+    views : tuple of str
+        See `Rung`.
+
+    Returns
+    -------
+    dict
+        View to ndarray, shape (n_features,).
+    """
+    made = {
+        "texture": lambda: texture(image[None])[0],
+        "normalised": lambda: texture(normalise(image, mask)[None])[0],
+        "spots": lambda: spot_features(image, mask),
+    }
+    return {view: made[view]() for view in views}
+
+
 def distance_to(inside, outside):
     """How far rows lie from a training set, in units of how far its own rows lie from one another.
 
@@ -131,45 +143,6 @@ def distance_to(inside, outside):
     return away.min(axis=1) / np.median(own.min(axis=1)), away.argmin(axis=1)
 
 
-def simulate_crops(run, n, varied, stream):
-    """Crops of the photon-counting station.
-
-    Parameters
-    ----------
-    run : provenance.Run
-    n : int
-        How many.
-    varied : bool
-        See `Rung`.
-    stream : int
-        Number of the random stream: sets with different numbers share no shot.
-
-    Returns
-    -------
-    ImageSet
-    """
-    jobs = (delayed(_simulate_crop)(run, [run.seed, 51, stream, k], varied) for k in range(n))
-    images, masks, hits = zip(*Parallel(n_jobs=run.preset.n_workers, prefer="threads")(jobs), strict=True)
-    return ImageSet(np.stack(images), np.stack(masks), np.array(hits))
-
-
-def _simulate_crop(run, seed, varied):
-    rng = np.random.default_rng(seed)
-    preset = replace(run.preset, station=_varied_station(rng) if varied else PLAIN)
-    shot = render_shot(sample_shot(rng, preset), preset)
-    mask = ~shot.masks.get("gap", np.zeros(shot.image.shape, bool))
-    return np.where(mask, shot.image, 0).astype(np.uint8), mask, bool(is_hit(shot.label))
-
-
-def _varied_station(rng):
-    """The photon-counting station with another exposure, the beam and the gaps anywhere on the detector."""
-    beam_fast, beam_slow = rng.uniform(0, 512, 2)
-    detector = replace(PILATUS.detector, beam_fast_px=beam_fast, beam_slow_px=beam_slow)
-    scale = np.exp(rng.uniform(*np.log(EXPOSURES)))
-    gaps = replace(PILATUS.shadows.modules, first=(int(rng.integers(0, 212)), int(rng.integers(0, 494))))
-    return replace(PLAIN, detector=detector, photons=PLAIN.photons * scale, shadows=Shadows(modules=gaps))
-
-
 def classifiers(seed):
     """The two classical models of the ladder, at scikit-learn's defaults but for the class weights."""
     return {
@@ -178,57 +151,125 @@ def classifiers(seed):
     }
 
 
-def table_of(found, normalised, n_workers):
-    """Feature table of an `ImageSet`, of its images as they are or normalised."""
-    images = found.images
-    if normalised:
-        pairs = zip(found.images, found.mask, strict=True)
-        images = np.stack(Parallel(n_jobs=n_workers, prefer="threads")(delayed(normalise)(i, m) for i, m in pairs))
-    return texture(np.ascontiguousarray(images), n_workers)
+def tables(rows):
+    """Rows of `describe` as one table per view."""
+    return {view: np.stack([row[view] for row in rows]) for view in rows[0]}
 
 
-def plain_set(run, n):
-    """First `n` training images of the run's data set as an `ImageSet`."""
-    split = load_split(ensure_dataset(run), "train")
-    images = np.asarray(split.images[:n])
-    return ImageSet(images, np.ones(images.shape, bool), is_hit(split.labels[:n]))
-
-
-def climb(run, real, check, n):
-    """Train at every rung and test on real crops and on a simulated check set.
+def training_sets(run, n):
+    """Crops of every set of properties on the ladder, described as its rungs ask.
 
     Parameters
     ----------
     run : provenance.Run
-    real, check : ImageSet
-        The test, and simulated images that choose between models.
     n : int
-        Training images of each rung.
+        Crops of each set.
+
+    Returns
+    -------
+    dict
+        Properties to (table per view, hits), without the crops that are neither hit nor miss.
+    """
+    found = {}
+    for properties in dict.fromkeys(rung.properties for rung in LADDER):
+        views = tuple(dict.fromkeys(rung.view for rung in LADDER if rung.properties == properties))
+        seed = [run.seed, 51, len(properties)]
+        rows, labels, clear = draw_table(
+            n, seed, properties, n_workers=run.preset.n_workers, describe=partial(describe, views=views)
+        )
+        kept = [row for row, keep in zip(rows, clear, strict=True) if keep]
+        found[properties] = tables(kept), is_hit(labels[clear])
+    return found
+
+
+def check_sets(run, n):
+    """Crops of the stations that no rung trains on: station to (table per view, hits)."""
+    views, found = tuple(dict.fromkeys(rung.view for rung in LADDER)), {}
+    for number, station in enumerate(HELD_OUT):
+        rows, labels, clear = draw_table(
+            n, [run.seed, 52, number], station=station, n_workers=run.preset.n_workers,
+            describe=partial(describe, views=views),
+        )  # fmt: skip
+        kept = [row for row, keep in zip(rows, clear, strict=True) if keep]
+        found[station] = tables(kept), is_hit(labels[clear])
+    return found
+
+
+def real_tables(found, n_workers=1):
+    """Table per view of the crops of a `real_set.RealSet`."""
+    views = tuple(dict.fromkeys(rung.view for rung in LADDER))
+    jobs = (delayed(describe)(image, mask, views) for image, mask in zip(found.raw, found.mask, strict=True))
+    return tables(Parallel(n_jobs=n_workers, prefer="threads")(jobs))
+
+
+def climb(run, real, hits, check, n):
+    """Train at every rung and test on real crops and on the simulated stations.
+
+    Parameters
+    ----------
+    run : provenance.Run
+    real : dict
+        View to table of the real crops.
+    hits : ndarray, shape (n_crops,), bool
+    check : dict
+        From `check_sets`; they choose between models.
+    n : int
+        Training crops of each rung.
 
     Returns
     -------
     list of dict
-        One per rung and model: rung, model, real and check (balanced accuracy, record entries),
-        real_accuracy, predicted (one bool per real crop).
+        One per rung and model: rung, model, view, predicted (one bool per real crop), and balanced accuracies as
+        record entries: real (and real_accuracy), stations (by name) and check (all stations together).
     """
-    rows, workers = [], run.preset.n_workers
-    tests = {flag: [table_of(s, flag, workers) for s in (real, check)] for flag in {r.normalise for r in LADDER}}
-    for number, rung in enumerate(LADDER):
-        train = plain_set(run, n) if rung.station == "diffranet" else simulate_crops(run, n, rung.varied, number)
-        table, (real_table, check_table) = table_of(train, rung.normalise, workers), tests[rung.normalise]
+    trained, rows = training_sets(run, n), []
+    for rung in LADDER:
+        x, y = trained[rung.properties]
         for name, model in classifiers(run.seed).items():
-            model.fit(table, train.hits)
-            predicted, checked = model.predict(real_table), model.predict(check_table)
-            row = {"rung": rung.name, "model": name, "predicted": predicted.tolist()}
-            row |= {"real": balanced_accuracy(real.hits, predicted), "real_accuracy": accuracy(real.hits, predicted)}
-            rows.append(row | {"check": balanced_accuracy(check.hits, checked)})
+            model.fit(x[rung.view], y)
+            predicted = model.predict(real[rung.view])
+            row = {"rung": rung.name, "model": name, "view": rung.view, "predicted": predicted.tolist()}
+            row |= {"real": balanced_accuracy(hits, predicted), "real_accuracy": accuracy(hits, predicted)}
+            answers = {s: (truth, model.predict(table[rung.view])) for s, (table, truth) in check.items()}
+            row["stations"] = {s: balanced_accuracy(*pair) for s, pair in answers.items()}
+            row["check"] = balanced_accuracy(*(np.concatenate(part) for part in zip(*answers.values(), strict=True)))
+            rows.append(row)
     return rows
 
 
-def reality_gap_step(run):
-    """Heavy step of chapter 51: the ladder, and the spot count that it has to beat.
+def screener_values(found):
+    """Record entries of the model in the package on real crops and frames, and its answer for each frame.
 
-    The model to report is the best one on the simulated check set; real crops choose nothing.
+    A frame counts as right only if the answer is; *unsure* is wrong.
+
+    Parameters
+    ----------
+    found : real_set.RealSet
+
+    Returns
+    -------
+    values : dict
+    verdicts : list of str
+        One per frame.
+    """
+    model = screening.load_screener().model
+    x = model.features(found.raw, found.mask)
+    chance, distance = model.proba_features(x)[:, is_hit(model.classes_)].sum(axis=1), model.distance(x)
+    frames = range(len(found.table))
+    verdicts = [model.answer(chance[found.frame == k].mean(), np.median(distance[found.frame == k])) for k in frames]
+    right = [v == ("hit" if hit else "miss") for v, hit in zip(verdicts, found.frame_hits, strict=True)]
+    values = {
+        f"screener_{found.key}_crop_accuracy": accuracy(found.hits, chance > 0.5),
+        f"screener_{found.key}_crop_balanced_accuracy": balanced_accuracy(found.hits, chance > 0.5),
+        f"screener_{found.key}_frame_accuracy": accuracy(np.ones(len(right), bool), np.array(right)),
+    }
+    return values, verdicts
+
+
+def reality_gap_step(run):
+    """Heavy step of chapter 51: the study of tuning, the ladder, the screener, and the count that they have to beat.
+
+    The model to report is the best one on the simulated stations; real crops choose nothing.
 
     Parameters
     ----------
@@ -239,19 +280,20 @@ def reality_gap_step(run):
     values, details : dict
         See `provenance.save_result`.
     """
-    n = max(run.preset.n_train // 4, 40)
+    n = max(run.preset.n_train // 4, 60)
     found = real_set.load(run)
-    real = ImageSet(found.raw, found.mask, found.hits)
-    check = simulate_crops(run, max(n // 2, 20), True, len(LADDER))
-    rows = climb(run, real, check, n)
+    check = check_sets(run, max(n // 4, 24))
+    rows = climb(run, real_tables(found, run.preset.n_workers), found.hits, check, n)
     chosen = max(rows, key=lambda row: row["check"]["value"])
-    by_count = found.crop_spots >= HIT_SPOTS // 4
+    by_count = found.crop_spots >= screening.HIT_SPOTS // 4
+    screener, verdicts = screener_values(found)
     values = {
         f"best_{found.key}_accuracy": chosen["real_accuracy"],
         f"best_{found.key}_balanced_accuracy": chosen["real"],
-    }
-    values |= baseline_values(found)
-    details = {"source": found.source, "n_train": n, "n_check": len(check.hits), "ladder": rows}
+        **screener, **baseline_values(found),
+    }  # fmt: skip
+    details = {"source": found.source, "n_train": n, "n_check": max(n // 4, 24), "ladder": rows}
     details |= {"chosen": {"rung": chosen["rung"], "model": chosen["model"]}, "crop_hits": found.hits.tolist()}
     details["against_count"] = mcnemar(found.hits, np.array(chosen["predicted"]), by_count)
+    details |= {"screener_verdicts": verdicts, "tuning": tuning_study(run, found)}
     return values, details | {"n_frames": len(found.table)}

@@ -4,28 +4,20 @@ It is a forest on `spot_features`, trained on crops of stations drawn at random 
 that it was not trained on tell when not to answer: a conformal one for doubt, and a distance for the unfamiliar.
 """
 
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from . import presets, variety
-from .background import Layer
-from .detector import Readout
+from .crop_tables import HELD_OUT, draw_table
 from .errors import require
 from .files import write_json
 from .fitted import dump_parts, load_parts
-from .geometry import Detector
 from .labels import Label, is_hit
 from .metrics import accuracy, balanced_accuracy
-from .progress import progress
 from .provenance import origin
-from .shots import render_shot, sample_shot
-from .spot_features import NAMES, SpotFeatures, spot_features
-from .stations import CSPAD, DIFFRANET, LYSOZYME, PILATUS
+from .spot_features import NAMES, SpotFeatures
 
 SHIPPED = Path(__file__).parent / "model" / "screener.skops"
 ALPHA = 0.01  # share of crops of each kind whose true answer may fall outside the answers given
@@ -33,20 +25,6 @@ FAMILIAR = 0.999  # share of simulated crops that count as familiar
 NEIGHBOUR = 5
 N_TREES, LEAF = 200, 3
 N_HELD_OUT = 200
-BATCH = 20
-
-# Stations that no training crop comes from; the last has the fibre-coupled detector and the thick jet of an XFEL.
-HELD_OUT = {
-    "diffranet": replace(DIFFRANET, borders=variety.FEW_SPOTS),
-    "pilatus": replace(PILATUS, borders=variety.FEW_SPOTS),
-    "cspad": replace(CSPAD, borders=variety.FEW_SPOTS),
-    "ccd": replace(
-        DIFFRANET, name="ccd", title="an XFEL station with a charge-coupled device and a thick jet", wavelength_A=1.3,
-        detector=Detector(512, 512, 0.177, 124.0, beam_fast_px=0.0, beam_slow_px=0.0), crystal=LYSOZYME,
-        layers=(Layer("water", 0.08),), borders=variety.FEW_SPOTS,
-        readout=Readout(0.02, "gaussian", fwhm_um=150.0, offset=10.0, read_noise=4.0, calibration_seed=9),
-    ),
-}  # fmt: skip
 
 
 @dataclass
@@ -126,59 +104,6 @@ class ScreenerModel:
         return "hit" if maybe_hit else "miss"
 
 
-def draw_table(n, seed, properties=tuple(variety.PROPERTIES), station=None, n_workers=1):
-    """Simulate crops and keep their features.
-
-    Parameters
-    ----------
-    n : int
-    seed : sequence of int
-        Two sets with different seeds share no crop.
-    properties : sequence of str
-        See `variety.draw_crop`.
-    station : str, optional
-        Key of `HELD_OUT`: crops of that station instead of random ones.
-    n_workers : int
-        Processes.
-
-    Returns
-    -------
-    x : ndarray, shape (n, n_features), float64
-    labels : ndarray, shape (n,), int64
-    clear : ndarray, shape (n,), bool
-        False where a crystal shows too few spots to be a hit and too many to be none.
-    """
-    jobs = [([*seed, k], min(BATCH, n - k), properties, station) for k in range(0, n, BATCH)]
-    if n_workers == 1:
-        parts = list(map(_table_part, progress(jobs, title="crops", unit="batch")))
-    else:
-        with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
-            done = pool.map(_table_part, jobs)
-            parts = list(progress(done, total=len(jobs), title="crops", unit="batch"))
-    rows = [row for part in parts for row in part]
-    x, labels, clear = zip(*rows, strict=True)
-    return np.stack(x), np.array(labels), np.array(clear)
-
-
-def _table_part(job):
-    seed, n, properties, station = job
-    crops = (draw(np.random.default_rng([*seed, k]), properties, station) for k in range(n))
-    return [(spot_features(crop.image, crop.mask), crop.label, crop.hit is not None) for crop in crops]
-
-
-def draw(rng, properties=tuple(variety.PROPERTIES), station=None):
-    """One crop of a random station, or of one of `HELD_OUT`.
-
-    Returns
-    -------
-    variety.Crop
-    """
-    if station is None:
-        return variety.draw_crop(rng, properties)
-    preset = replace(presets.get("smoke"), station=HELD_OUT[station])
-    return variety.crop_of(render_shot(sample_shot(rng, preset), preset))
-
-
 def train(n, seed, n_workers=1):
     """Train the default model on `n` simulated crops, and set its limits on a quarter as many others.
 
@@ -200,11 +125,12 @@ def train(n, seed, n_workers=1):
     """
     require(n >= 40, f"n is {n}: a screener needs at least 40 training crops.")
     x, labels, clear = draw_table(n, [seed, 70], n_workers=n_workers)
-    x, labels = x[clear], labels[clear]
+    x, labels = np.stack(x)[clear], labels[clear]
     forest = RandomForestClassifier(N_TREES, min_samples_leaf=LEAF, random_state=seed, n_jobs=n_workers).fit(x, labels)
     centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
     model = ScreenerModel(forest, centre, scale, ((x - centre) / scale).astype(np.float32), {}, n_workers)
     x, labels, clear = draw_table(max(n // 4, 40), [seed, 71], n_workers=n_workers)
+    x = np.stack(x)
     chance, hits = model.proba_features(x)[:, is_hit(model.classes_)].sum(axis=1), is_hit(labels)
     model.limits = {
         "hit": _conformal_limit(1 - chance[hits & clear]), "miss": _conformal_limit(chance[~hits & clear]),
@@ -238,6 +164,7 @@ def score(model, seed, n=N_HELD_OUT):
     found = {}
     for number, station in enumerate((None, *HELD_OUT)):
         x, labels, clear = draw_table(n, [seed, 72, number], station=station, n_workers=model.n_workers)
+        x = np.stack(x)
         chance = model.proba_features(x)[:, is_hit(model.classes_)].sum(axis=1)
         answers = [model.answer(c, d) for c, d in zip(chance, model.distance(x), strict=True)]
         hits = is_hit(labels)[clear]

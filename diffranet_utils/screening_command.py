@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+import warnings
 
 import typer
 
@@ -29,6 +30,7 @@ def run(paths, model=None, kind=None, out=None, report=None, watch=False, idle_s
     idle_s : float, optional
         See `screening_output.follow`.
     """
+    warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a file is in its record
     screener = screening.load_screener(model, os.cpu_count() or 1)
     start, records = time.perf_counter(), []
     try:

@@ -76,7 +76,7 @@ def test_bad_files_do_not_stop_the_good_ones(tmp_path):
         bad.append(damaged(tmp_path / kind, kind))
     bad = [path for path in bad if path.exists() and not path.is_dir()]
     good = write_cbf(tmp_path / "last.cbf", counts())
-    records = list(screening.screen_paths([*bad, good]))
+    records = list(screening.screen_paths([*bad, good], screening.COUNT))
     assert len(records) == len(bad) + 1
     assert {r["verdict"] for r in records[:-1]} == {"unreadable"}
     assert all(r["reason"] and "\n" not in r["reason"] for r in records[:-1])
@@ -93,7 +93,7 @@ def test_paths_folders_and_patterns(tmp_path):
     names = [path.name for path in screening.expand(tmp_path)]
     assert names == ["a.img", "b.cbf", "run_master.h5"]
     assert [p.name for p in screening.expand(tmp_path / "*.cbf")] == ["b.cbf"]
-    records = list(screening.screen_paths([tmp_path]))
+    records = list(screening.screen_paths([tmp_path], screening.COUNT))
     assert [r["file"][-4:] for r in records] == [".img", ".cbf", "r.h5", "h5#1", "h5#2"]
     assert {r["verdict"] for r in records} == {"miss"}
     with pytest.raises(MissingDataError, match="nothing"):
@@ -162,9 +162,10 @@ def test_step_scores_each_model_on_raw_and_preprocessed(tmp_path, monkeypatch):
     assert values["rf_real_raw_accuracy"]["value"] == 0.5 and details["source"] == "made"
 
 
-def test_real_frames_are_judged_by_their_spots(real_dir):
+@pytest.mark.parametrize("model", [None, screening.COUNT])
+def test_real_frames_are_judged_right(real_dir, model):
     labelled = frames.find_real(real_dir)
-    records = list(screening.screen_paths([item.path for item in labelled[6:8]]))
+    records = list(screening.screen_paths([item.path for item in labelled[6:8]], model))
     wanted = ["hit" if item.label.title == "diffraction" else "miss" for item in labelled[6:8]]
     assert [record["verdict"] for record in records] == wanted
     assert all(1.5 < record["resolution_A"] < 3.5 for record in records if record["verdict"] == "hit")

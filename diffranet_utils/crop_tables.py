@@ -1,0 +1,87 @@
+"""Tables of features of simulated crops: from stations drawn at random, or from fixed ones kept for testing."""
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+
+import numpy as np
+
+from . import presets, variety
+from .background import Layer
+from .detector import Readout
+from .geometry import Detector
+from .progress import progress
+from .shots import render_shot, sample_shot
+from .spot_features import spot_features
+from .stations import CSPAD, DIFFRANET, LYSOZYME, PILATUS
+
+BATCH = 20
+
+# Stations that no training crop comes from; the last has the fibre-coupled detector and the thick jet of an XFEL.
+HELD_OUT = {
+    "diffranet": replace(DIFFRANET, borders=variety.FEW_SPOTS),
+    "pilatus": replace(PILATUS, borders=variety.FEW_SPOTS),
+    "cspad": replace(CSPAD, borders=variety.FEW_SPOTS),
+    "ccd": replace(
+        DIFFRANET, name="ccd", title="an XFEL station with a charge-coupled device and a thick jet", wavelength_A=1.3,
+        detector=Detector(512, 512, 0.177, 124.0, beam_fast_px=0.0, beam_slow_px=0.0), crystal=LYSOZYME,
+        layers=(Layer("water", 0.08),), borders=variety.FEW_SPOTS,
+        readout=Readout(0.02, "gaussian", fwhm_um=150.0, offset=10.0, read_noise=4.0, calibration_seed=9),
+    ),
+}  # fmt: skip
+
+
+def draw_table(n, seed, properties=tuple(variety.PROPERTIES), station=None, n_workers=1, describe=spot_features):
+    """Simulate crops and keep their features.
+
+    Parameters
+    ----------
+    n : int
+    seed : sequence of int
+        Two sets with different seeds share no crop.
+    properties : sequence of str
+        See `variety.draw_crop`.
+    station : str, optional
+        Key of `HELD_OUT`: crops of that station instead of random ones.
+    n_workers : int
+        Processes.
+    describe : callable
+        ``describe(image, mask)`` gives the features of a crop; defined in a module, so that it can travel.
+
+    Returns
+    -------
+    rows : list of length n
+        What `describe` gave.
+    labels : ndarray, shape (n,), int64
+    clear : ndarray, shape (n,), bool
+        False where a crystal shows too few spots to be a hit and too many to be none.
+    """
+    jobs = [([*seed, k], min(BATCH, n - k), properties, station, describe) for k in range(0, n, BATCH)]
+    if n_workers == 1:
+        parts = list(map(_table_part, progress(jobs, title="crops", unit="batch")))
+    else:
+        with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
+            done = pool.map(_table_part, jobs)
+            parts = list(progress(done, total=len(jobs), title="crops", unit="batch"))
+    rows = [row for part in parts for row in part]
+    described, labels, clear = zip(*rows, strict=True)
+    return list(described), np.array(labels), np.array(clear)
+
+
+def _table_part(job):
+    seed, n, properties, station, describe = job
+    crops = (draw(np.random.default_rng([*seed, k]), properties, station) for k in range(n))
+    return [(describe(crop.image, crop.mask), crop.label, crop.hit is not None) for crop in crops]
+
+
+def draw(rng, properties=tuple(variety.PROPERTIES), station=None):
+    """One crop of a random station, or of one of `HELD_OUT`.
+
+    Returns
+    -------
+    variety.Crop
+    """
+    if station is None:
+        return variety.draw_crop(rng, properties)
+    preset = replace(presets.get("smoke"), station=HELD_OUT[station])
+    return variety.crop_of(render_shot(sample_shot(rng, preset), preset))

@@ -1,0 +1,111 @@
+"""The paper's study of tuning (its Table 7): what to choose a model on, simulated images or real ones.
+
+Training is on simulated images throughout. The configurations are those that the search of chapter 32 tried.
+"""
+
+import numpy as np
+
+from . import frames
+from .classifiers import make_classifier
+from .dataset import ensure_dataset, load_split
+from .features import FeatureStore
+from .labels import is_hit
+from .metrics import accuracy, balanced_accuracy
+from .progress import progress
+from .provenance import load_result
+from .search import Evaluator
+from .search_space import CLASSIFIERS, describe
+from .sift import stored_descriptors
+
+N_CONFIGURATIONS = 60
+CHAPTER = "32_hyperopt_search"
+
+
+def tuning_study(run, found):
+    """Choose configurations on simulated validation images and on real ones, and test both on other real ones.
+
+    Parameters
+    ----------
+    run : provenance.Run
+        Chapter 32 is run if it has not been.
+    found : real_set.RealSet
+
+    Returns
+    -------
+    dict
+        ``rows``: one per classifier, kind of image (raw, preprocessed) and choice (simulated, real), with the
+        settings chosen and accuracies on the real test crops as record entries; ``n_validation_frames`` and
+        ``n_test_frames``.
+    """
+    trials, evaluator, gain = _trials(run), *_prepare(run, found)
+    validation = validation_frames(found.frame_hits)[found.frame]
+    rows = []
+    images = {"raw": found.raw, "preprocessed": frames.preprocess(found.raw, gain)}
+    stores = {kind: FeatureStore(crops, n_workers=run.preset.n_workers) for kind, crops in images.items()}
+    hits = [_hits_found(trial["config"], evaluator, stores) for trial in progress(trials, title="tuning", unit="model")]
+    for classifier in CLASSIFIERS:
+        ours = [k for k, trial in enumerate(trials) if trial["config"]["classifier"] == classifier]
+        for kind in images if ours else ():
+            real = [balanced_accuracy(found.hits[validation], hits[k][kind][validation])["value"] for k in ours]
+            simulated = [trials[k]["accuracy"] for k in ours]
+            for choice, scores in (("simulated", simulated), ("real", real)):
+                best = ours[int(np.argmax(scores))]
+                tested = found.hits[~validation], hits[best][kind][~validation]
+                rows.append({
+                    "classifier": classifier, "images": kind, "chosen on": choice,
+                    "settings": describe(trials[best]["config"]),
+                    "accuracy": accuracy(*tested), "balanced_accuracy": balanced_accuracy(*tested),
+                })  # fmt: skip
+    n = int(validation_frames(found.frame_hits).sum())
+    return {"rows": rows, "n_validation_frames": n, "n_test_frames": len(found.frame_hits) - n,
+            "n_configurations": len(trials)}  # fmt: skip
+
+
+def validation_frames(hits):
+    """Every second frame of each kind, so that both halves hold hits and misses.
+
+    Parameters
+    ----------
+    hits : ndarray, shape (n_frames,), bool
+
+    Returns
+    -------
+    ndarray, shape (n_frames,), bool
+        True for validation.
+    """
+    chosen = np.zeros(len(hits), bool)
+    for kind in (True, False):
+        chosen[np.flatnonzero(hits == kind)[::2]] = True
+    return chosen
+
+
+def _trials(run):
+    from .chapters import run_chapter
+
+    there = (run.results_dir / f"{CHAPTER}.json").exists()
+    record = load_result(run.results_dir, CHAPTER) if there else run_chapter(CHAPTER, run)
+    return [t for t in record["details"]["trials"] if t["status"] == "ok"][:N_CONFIGURATIONS]
+
+
+def _prepare(run, found):
+    root = ensure_dataset(run)
+    train, validation = (load_split(root, split) for split in ("train", "validation"))
+    gain = frames.matching_gain(found.raw, found.mask, float(train.images.mean()))
+    return Evaluator(train, validation, run), gain
+
+
+def _hits_found(config, evaluator, stores):
+    """Which real crops a configuration, trained on simulated images, calls hits; raw and preprocessed."""
+    x, y, _ = evaluator.tables(config)
+    model = make_classifier(config, evaluator.seed, evaluator.n_workers).fit(x, y)
+    return {
+        kind: np.asarray(is_hit(model.predict(_features(config, evaluator, store)))) for kind, store in stores.items()
+    }
+
+
+def _features(config, evaluator, store):
+    if config["extractor"] == "glcm":
+        return store.glcm(config["distances"], config["angles_deg"])
+    if config["extractor"] == "lbp":
+        return store.lbp(config["points"], config["radius"])
+    return evaluator.bag(config["n_words"]).count_words(*stored_descriptors(store))
