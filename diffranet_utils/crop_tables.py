@@ -1,10 +1,9 @@
 """Tables of features of simulated crops: from stations drawn at random, or from fixed ones kept for testing."""
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 
 import numpy as np
+from joblib import Parallel, delayed
 
 from . import presets, variety
 from .background import Layer
@@ -57,19 +56,15 @@ def draw_table(n, seed, properties=tuple(variety.PROPERTIES), station=None, n_wo
         False where a crystal shows too few spots to be a hit and too many to be none.
     """
     jobs = [([*seed, k], min(BATCH, n - k), properties, station, describe) for k in range(0, n, BATCH)]
-    if n_workers == 1:
-        parts = list(map(_table_part, progress(jobs, title="crops", unit="batch")))
-    else:
-        with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
-            done = pool.map(_table_part, jobs)
-            parts = list(progress(done, total=len(jobs), title="crops", unit="batch"))
+    # Processes that stay for the next table: starting them takes longer than a small table.
+    done = Parallel(n_workers, return_as="generator")(delayed(_table_part)(*job) for job in jobs)
+    parts = progress(done, total=len(jobs), title="crops", unit="batch")
     rows = [row for part in parts for row in part]
     described, labels, clear = zip(*rows, strict=True)
     return list(described), np.array(labels), np.array(clear)
 
 
-def _table_part(job):
-    seed, n, properties, station, describe = job
+def _table_part(seed, n, properties, station, describe):
     crops = (draw(np.random.default_rng([*seed, k]), properties, station) for k in range(n))
     return [(describe(crop.image, crop.mask), crop.label, crop.hit is not None) for crop in crops]
 

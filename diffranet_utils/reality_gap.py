@@ -280,9 +280,10 @@ def reality_gap_step(run):
     values, details : dict
         See `provenance.save_result`.
     """
-    n = max(run.preset.n_train // 4, 60)
+    n = max(run.preset.n_train // 4, 48)
     found = real_set.load(run)
-    check = check_sets(run, max(n // 4, 24))
+    n_check = max(n // 4, 16)
+    check = check_sets(run, n_check)
     rows = climb(run, real_tables(found, run.preset.n_workers), found.hits, check, n)
     chosen = max(rows, key=lambda row: row["check"]["value"])
     by_count = found.crop_spots >= screening.HIT_SPOTS // 4
@@ -292,7 +293,7 @@ def reality_gap_step(run):
         f"best_{found.key}_balanced_accuracy": chosen["real"],
         **screener, **baseline_values(found),
     }  # fmt: skip
-    details = {"source": found.source, "n_train": n, "n_check": max(n // 4, 24), "ladder": rows}
+    details = {"source": found.source, "n_train": n, "n_check": n_check, "ladder": rows}
     details |= {"chosen": {"rung": chosen["rung"], "model": chosen["model"]}, "crop_hits": found.hits.tolist()}
     details["against_count"] = mcnemar(found.hits, np.array(chosen["predicted"]), by_count)
     details |= {"screener_verdicts": verdicts, "tuning": tuning_study(run, found)}
