@@ -3,10 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from diffranet_utils import frames, reality_gap
+from diffranet_utils import frames, real_tuning, reality_gap, variety
+from diffranet_utils.classifiers import UNTUNED
+from diffranet_utils.crop_tables import HELD_OUT
 from diffranet_utils.presets import get
 from diffranet_utils.provenance import Run
-from diffranet_utils.reality_gap import GREY_PER_SIGMA, GREY_ZERO, ImageSet, Rung, normalise
+from diffranet_utils.reality_gap import GREY_PER_SIGMA, GREY_ZERO, Rung, normalise
+from diffranet_utils.spot_features import NAMES
 
 
 @pytest.fixture
@@ -65,68 +68,113 @@ def test_distance_by_hand():
     assert distance == pytest.approx([3.0, 0.25]) and nearest.tolist() == [2, 1]
 
 
-def test_varied_crops_differ_in_exposure_and_gaps(run):
-    found = reality_gap.simulate_crops(run, 6, True, 9)
-    again = reality_gap.simulate_crops(run, 2, True, 9)
-    assert found.images.shape == (6, 512, 512) and found.images.dtype == np.uint8
-    assert np.array_equal(found.images[:2], again.images)
-    levels = [image[mask].mean() for image, mask in zip(found.images, found.mask, strict=True)]
-    assert max(levels) > 2 * min(levels)
-    assert not found.images[~found.mask].any()
-    assert len({mask.tobytes() for mask in found.mask}) > 3 and (found.mask.mean(axis=(1, 2)) > 0.8).all()
-
-
 def test_ladder_only_adds():
-    plain = reality_gap.LADDER[0]
-    assert plain == Rung("plain")
-    for below, above in zip(reality_gap.LADDER, reality_gap.LADDER[1:], strict=False):
-        changed = [f.name for f in dataclasses.fields(Rung) if getattr(below, f.name) != getattr(above, f.name)]
-        assert len(changed) == 2 and "name" in changed
+    assert reality_gap.LADDER[0] == Rung("plain")
+    for below, above in zip(reality_gap.LADDER[:-2], reality_gap.LADDER[1:-2], strict=False):
+        added = set(above.properties) - set(below.properties)
+        assert set(below.properties) <= set(above.properties)
+        assert len(added) + (above.view != below.view) == 1
+    assert [rung.view for rung in reality_gap.LADDER[-2:]] == ["spots", "spots"]
+    assert reality_gap.LADDER[-1].properties == tuple(variety.PROPERTIES)
 
 
-def striped(rng, n, hits):
-    """Images that any texture tells apart: noise for a miss, stripes for a hit."""
-    images = rng.integers(20, 40, (n, 64, 64)).astype(np.uint8)
-    images[hits, ::4] = 200
-    return ImageSet(images, np.ones(images.shape, bool), hits)
+def test_views_of_one_image(rng):
+    image, mask = rng.integers(20, 40, (64, 64)).astype(np.uint8), np.ones((64, 64), bool)
+    found = reality_gap.describe(image, mask, ("texture", "normalised", "spots"))
+    np.testing.assert_array_equal(found["texture"], reality_gap.texture(image[None])[0])
+    np.testing.assert_array_equal(found["normalised"], reality_gap.texture(normalise(image, mask)[None])[0])
+    assert found["spots"].shape == (len(NAMES),)
 
 
-def test_climb_reports_every_rung_and_model(run, rng, monkeypatch):
-    hits = np.arange(20) % 2 == 0
-    made = striped(rng, 20, hits)
-    monkeypatch.setattr(reality_gap, "plain_set", lambda run, n: made)
-    monkeypatch.setattr(reality_gap, "simulate_crops", lambda run, n, varied, stream: made)
-    real = striped(rng, 6, np.array([True, False] * 3))
-    rows = reality_gap.climb(run, real, made, 20)
+def test_training_sets_hold_what_their_rungs_see(run, monkeypatch):
+    ladder = (Rung("plain"), Rung("+ ice", ("ice",)), Rung("spots", (), "spots"))
+    monkeypatch.setattr(reality_gap, "LADDER", ladder)
+    found = reality_gap.training_sets(run, 5)
+    assert set(found) == {(), ("ice",)}
+    tables, hits = found[()]
+    assert set(tables) == {"texture", "spots"} and len(tables["spots"]) == len(hits) <= 5
+    check = reality_gap.check_sets(run, 2)
+    assert set(check) == set(HELD_OUT) and set(check["ccd"][0]) == {"texture", "spots"}
+
+
+def told_apart(n, shift=0.0):
+    """Tables in which one column tells hits and misses apart."""
+    hits = np.arange(n) % 2 == 0
+    table = np.stack([hits * 1.0 + shift, np.zeros(n)], axis=1)
+    return dict.fromkeys(("texture", "normalised", "spots"), table), hits
+
+
+def test_climb_reports_every_rung_and_model(run, monkeypatch):
+    monkeypatch.setattr(reality_gap, "training_sets", lambda run, n: dict.fromkeys(
+        (rung.properties for rung in reality_gap.LADDER), told_apart(20)))  # fmt: skip
+    real, hits = told_apart(6)
+    rows = reality_gap.climb(run, real, hits, {"a": told_apart(8), "b": told_apart(4)}, 20)
     assert [(row["rung"], row["model"]) for row in rows] == [
         (rung.name, name) for rung in reality_gap.LADDER for name in ("random forest", "SVM")
     ]
     assert {row["real"]["value"] for row in rows} == {1.0}
-    assert all(row["predicted"] == real.hits.tolist() for row in rows)
+    assert all(row["predicted"] == hits.tolist() for row in rows)
+    assert {row["check"]["n"] for row in rows} == {12} and set(rows[0]["stations"]) == {"a", "b"}
 
 
-def test_the_reported_model_is_chosen_without_real_frames(run, rng, monkeypatch):
-    truth = np.array([True, True, False, False])
-    found = reality_gap.real_set.RealSet(
+def made_set():
+    return reality_gap.real_set.RealSet(
         "made",
         [{"label": "diffraction", "n_spots": 50}, {"label": "no-diffraction", "n_spots": 0}],
-        np.ones((4, 8, 8), np.uint8),
-        np.ones((4, 8, 8), bool),
+        np.full((4, 64, 64), 30, np.uint8),
+        np.ones((4, 64, 64), bool),
         np.array([0, 0, 1, 1]),
         np.array([30, 30, 0, 0]),
     )
+
+
+def test_the_reported_model_is_chosen_without_real_frames(run, monkeypatch):
+    truth = np.array([True, True, False, False])
 
     def row(name, real, check):
         entry = {"rung": name, "model": "m", "predicted": truth.tolist(), "check": {"value": check}}
         return entry | {"real": {"value": real}, "real_accuracy": {"value": real}}
 
-    monkeypatch.setattr(reality_gap.real_set, "load", lambda run: found)
-    check = ImageSet(np.zeros(0), np.zeros(0), np.zeros(5))
-    monkeypatch.setattr(reality_gap, "simulate_crops", lambda *arguments: check)
+    monkeypatch.setattr(reality_gap.real_set, "load", lambda run: made_set())
+    monkeypatch.setattr(reality_gap, "check_sets", lambda *arguments: {})
     monkeypatch.setattr(reality_gap, "climb", lambda *arguments: [row("lucky", 1.0, 0.6), row("sound", 0.8, 0.9)])
+    monkeypatch.setattr(reality_gap, "tuning_study", lambda *arguments: {"rows": []})
     values, details = reality_gap.reality_gap_step(run)
     assert values["best_real_accuracy"]["value"] == 0.8 and details["chosen"]["rung"] == "sound"
     assert details["source"] == "made" and details["against_count"]["p"] == 1.0
+    assert len(details["screener_verdicts"]) == 2 and values["screener_real_frame_accuracy"]["n"] == 2
+
+
+def test_both_halves_hold_both_kinds():
+    hits = np.array([True] * 7 + [False] * 2)
+    chosen = real_tuning.validation_frames(hits)
+    assert chosen.tolist() == [True, False, True, False, True, False, True, True, False]
+
+
+def test_each_choice_follows_its_own_images(run, monkeypatch):
+    lbp = {"extractor": "lbp", "radius": 1}
+    trials = [
+        {"status": "ok", "accuracy": accuracy, "config": UNTUNED[kind] | lbp | {"points": points}}
+        for kind in ("rf", "svm")
+        for points, accuracy in ((4, 0.9), (8, 0.7))
+    ]
+    frames4 = [{"label": label, "n_spots": 9} for label in ("diffraction", "no-diffraction") * 2]
+    raw = np.random.default_rng(1).integers(0, 60, (4, 64, 64)).astype(np.uint8)
+    found = dataclasses.replace(made_set(), table=frames4, raw=raw, frame=np.arange(4))
+    small = dataclasses.replace(run.preset, n_train=16, n_validation=8, n_test=4, n_sift=16)
+    monkeypatch.setattr(real_tuning, "_trials", lambda run: trials)
+
+    def found_hits(config, *rest):
+        hits = np.array([True, False] * 2) if config["points"] == 8 else np.ones(4, bool)
+        return {"raw": hits, "preprocessed": hits}
+
+    monkeypatch.setattr(real_tuning, "_hits_found", found_hits)
+    study = real_tuning.tuning_study(dataclasses.replace(run, preset=small), found)
+    assert (study["n_validation_frames"], study["n_test_frames"], len(study["rows"])) == (2, 2, 8)
+    for row in study["rows"]:
+        simulated = row["chosen on"] == "simulated"
+        assert ("points 4" if simulated else "points 8") in row["settings"]
+        assert row["balanced_accuracy"]["value"] == (0.5 if simulated else 1.0)
 
 
 def test_fill_and_normalise_leave_usable_pixels_in_place(rng):
