@@ -17,7 +17,7 @@ from diffranet_utils import dataset, presets, provenance
 from diffranet_utils.files import write_json
 from diffranet_utils.loaders import SplitDataset
 
-RATE = replace(presets.get("smoke"), n_train=200, n_validation=20, n_test=20)
+RATE = replace(presets.get("smoke"), n_train=800, n_validation=20, n_test=20)  # starting processes must not count
 SIZES = (1_000, 5_000, 20_000)
 # A build of images that cost nothing: what grows is bookkeeping alone.
 MEMORY = """
