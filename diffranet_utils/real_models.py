@@ -6,7 +6,7 @@ from . import frames, real_set
 from .dataset import ensure_dataset, load_split
 from .labels import is_hit
 from .metrics import accuracy, balanced_accuracy
-from .screening import HIT_SPOTS, MODELS, load_model
+from .screening import HIT_SPOTS, MODELS, load_model, load_screener
 
 TRAINED_BY = {"rf": "32_hyperopt_search", "svm": "32_hyperopt_search", "deepfreak": "40_deepfreak"}
 
@@ -78,3 +78,32 @@ def baseline_values(found):
         f"peak_count_{found.key}_crop_accuracy": accuracy(found.hits, by_crop),
         f"peak_count_{found.key}_crop_balanced_accuracy": balanced_accuracy(found.hits, by_crop),
     }
+
+
+def screener_values(found):
+    """Record entries of the model in the package on real crops and frames, and its answer for each frame.
+
+    A frame counts as right only if the answer is; *unsure* is wrong.
+
+    Parameters
+    ----------
+    found : real_set.RealSet
+
+    Returns
+    -------
+    values : dict
+    verdicts : list of str
+        One per frame.
+    """
+    model = load_screener().model
+    x = model.features(found.raw, found.mask)
+    chance, distance = model.proba_features(x)[:, is_hit(model.classes_)].sum(axis=1), model.distance(x)
+    numbers = range(len(found.table))
+    verdicts = [model.answer(chance[found.frame == k].mean(), np.median(distance[found.frame == k])) for k in numbers]
+    right = [v == ("hit" if hit else "miss") for v, hit in zip(verdicts, found.frame_hits, strict=True)]
+    values = {
+        f"screener_{found.key}_crop_accuracy": accuracy(found.hits, chance > 0.5),
+        f"screener_{found.key}_crop_balanced_accuracy": balanced_accuracy(found.hits, chance > 0.5),
+        f"screener_{found.key}_frame_accuracy": accuracy(np.ones(len(right), bool), np.array(right)),
+    }
+    return values, verdicts

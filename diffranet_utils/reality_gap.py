@@ -15,7 +15,7 @@ from .crop_tables import HELD_OUT, draw_table
 from .frames import fill_masked
 from .labels import is_hit
 from .metrics import accuracy, balanced_accuracy, mcnemar
-from .real_models import baseline_values
+from .real_models import baseline_values, screener_values
 from .real_tuning import tuning_study
 from .spot_features import spot_features
 from .variety import PROPERTIES
@@ -237,35 +237,6 @@ def climb(run, real, hits, check, n):
     return rows
 
 
-def screener_values(found):
-    """Record entries of the model in the package on real crops and frames, and its answer for each frame.
-
-    A frame counts as right only if the answer is; *unsure* is wrong.
-
-    Parameters
-    ----------
-    found : real_set.RealSet
-
-    Returns
-    -------
-    values : dict
-    verdicts : list of str
-        One per frame.
-    """
-    model = screening.load_screener().model
-    x = model.features(found.raw, found.mask)
-    chance, distance = model.proba_features(x)[:, is_hit(model.classes_)].sum(axis=1), model.distance(x)
-    frames = range(len(found.table))
-    verdicts = [model.answer(chance[found.frame == k].mean(), np.median(distance[found.frame == k])) for k in frames]
-    right = [v == ("hit" if hit else "miss") for v, hit in zip(verdicts, found.frame_hits, strict=True)]
-    values = {
-        f"screener_{found.key}_crop_accuracy": accuracy(found.hits, chance > 0.5),
-        f"screener_{found.key}_crop_balanced_accuracy": balanced_accuracy(found.hits, chance > 0.5),
-        f"screener_{found.key}_frame_accuracy": accuracy(np.ones(len(right), bool), np.array(right)),
-    }
-    return values, verdicts
-
-
 def reality_gap_step(run):
     """Heavy step of chapter 51: the study of tuning, the ladder, the screener, and the count that they have to beat.
 
@@ -280,9 +251,9 @@ def reality_gap_step(run):
     values, details : dict
         See `provenance.save_result`.
     """
-    n = max(run.preset.n_train // 4, 48)
+    n = max(run.preset.n_train // 4, 40)
     found = real_set.load(run)
-    n_check = max(n // 4, 16)
+    n_check = max(n // 4, 12)
     check = check_sets(run, n_check)
     rows = climb(run, real_tables(found, run.preset.n_workers), found.hits, check, n)
     chosen = max(rows, key=lambda row: row["check"]["value"])
@@ -296,5 +267,9 @@ def reality_gap_step(run):
     details = {"source": found.source, "n_train": n, "n_check": n_check, "ladder": rows}
     details |= {"chosen": {"rung": chosen["rung"], "model": chosen["model"]}, "crop_hits": found.hits.tolist()}
     details["against_count"] = mcnemar(found.hits, np.array(chosen["predicted"]), by_count)
-    details |= {"screener_verdicts": verdicts, "tuning": tuning_study(run, found)}
+    details |= {
+        "frame_hits": found.frame_hits.tolist(),
+        "screener_verdicts": verdicts,
+        "tuning": tuning_study(run, found),
+    }
     return values, details | {"n_frames": len(found.table)}
