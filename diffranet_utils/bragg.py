@@ -64,7 +64,7 @@ def expected_photons(  # noqa: PLR0913 - the physics has these parts
     compact = spot == "tophat" and min(crystal.n_cells) ** 2 > 4 * tophat_r2  # the spot stays within its own node
     by_reflection = backend in ("reflections", "torch")
     require(compact or not by_reflection, "Only top-hat spots of two or more cells can loop over reflections.")
-    if compact and (backend == "torch" or (backend == "auto" and _gpu_wanted())):
+    if compact and (backend == "torch" or (backend == "auto" and wants_gpu())):
         from .bragg_torch import lit_intensity as lit_on_device
 
         total = lit_on_device(crystal, beam, detector, domains, oversample, tophat_r2)
@@ -120,7 +120,7 @@ def _photons_per_f2(beam, detector, n_domains, oversample):
     return factors * (CLASSICAL_RADIUS_SQUARED * beam.fluence / steps)
 
 
-def _gpu_wanted():
+def wants_gpu():
     """True where the environment variable DIFFRANET_GPU is 1: bytes made on a processor stay the reference."""
     return os.environ.get("DIFFRANET_GPU") == "1"
 

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from . import texture_kernels
+from .bragg import wants_gpu
 from .errors import require
 from .files import atomic_path, sha256_of
 from .progress import progress
@@ -236,8 +237,17 @@ class FeatureStore:
 
     def glcm(self, distances=DISTANCES, angles_deg=ANGLES_DEG):
         """Columns of the one GLCM table that holds all distances and angles; see `glcm_features`."""
-        table = self.cached("glcm", lambda: glcm_features(self.images, n_workers=self.n_workers))
+        # On a GPU the last bits differ, so its tables have another name.
+        table = self.cached("glcm-gpu", self._glcm_on_gpu) if wants_gpu() else self.cached("glcm", self._glcm)
         return table[:, glcm_columns(distances, angles_deg)]
+
+    def _glcm(self):
+        return glcm_features(self.images, n_workers=self.n_workers)
+
+    def _glcm_on_gpu(self):
+        from .glcm_torch import glcm_features as on_gpu
+
+        return on_gpu(np.asarray(self.images))
 
     def lbp(self, points, radius):
         """LBP histograms; see `lbp_features`."""

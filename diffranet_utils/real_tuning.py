@@ -17,7 +17,7 @@ from .search import Evaluator
 from .search_space import CLASSIFIERS, describe
 from .sift import stored_descriptors
 
-SHARE_TRIED = 0.4  # of the search; its first trials are the best settings of the paper
+SHARE_TRIED = 0.3  # of the search; its first trials are the best settings of the paper
 CHAPTER = "32_hyperopt_search"
 
 
@@ -85,7 +85,7 @@ def _trials(run):
     there = (run.results_dir / f"{CHAPTER}.json").exists()
     record = load_result(run.results_dir, CHAPTER) if there else run_chapter(CHAPTER, run)
     trials = [t for t in record["details"]["trials"] if t["status"] == "ok"]
-    return trials[: max(round(SHARE_TRIED * len(trials)), 4)]
+    return trials[: max(round(SHARE_TRIED * len(trials)), 3)]
 
 
 def _prepare(run, found):

@@ -20,7 +20,7 @@ from .provenance import origin
 from .spot_features import NAMES, SpotFeatures
 
 SHIPPED = Path(__file__).parent / "model" / "screener.skops"
-ALPHA = 0.01  # share of crops of each kind whose true answer may fall outside the answers given
+ALPHA = 0.02  # share of crops of each kind whose true answer may fall outside the answers given
 FAMILIAR = 0.999  # share of simulated crops that count as familiar
 NEIGHBOUR = 5
 N_TREES, LEAF = 200, 3

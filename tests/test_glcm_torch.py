@@ -48,3 +48,12 @@ def test_an_offset_longer_than_the_image_counts_nothing():
 def test_what_is_no_stack_of_images_is_refused(images):
     with pytest.raises(InputError, match="give \\(n, rows, columns\\) uint8"):
         glcm_torch.glcm_features(images, device="cpu")
+
+
+def test_a_store_counts_on_the_gpu_where_it_is_asked_to(images, monkeypatch, tmp_path):
+    here = features.FeatureStore(images, tmp_path).glcm()
+    whole = glcm_torch.glcm_features
+    monkeypatch.setattr(glcm_torch, "glcm_features", lambda stack: whole(stack, device="cpu"))  # no GPU needed here
+    monkeypatch.setenv("DIFFRANET_GPU", "1")
+    np.testing.assert_allclose(features.FeatureStore(images, tmp_path).glcm(), here, rtol=1e-5, atol=1e-9)
+    assert len(list(tmp_path.glob("glcm-gpu-*.npy"))) == 1 and len(list(tmp_path.glob("glcm-*.npy"))) == 2
