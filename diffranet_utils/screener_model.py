@@ -178,9 +178,9 @@ def score(model, seed, n=N_HELD_OUT):
 
 def save(model, path, **facts):
     """Write a model as ``<path>.skops`` with its limits and `facts` in a JSON beside it."""
-    arrays = {"centre": model.centre, "scale": model.scale, "rows": model.rows}
-    dump_parts({"forest": model.forest, **arrays}, path)
-    write_json(Path(path).with_suffix(".json"), {"limits": model.limits, "features": list(NAMES)} | facts | origin())
+    facts = {"limits": model.limits, "features": list(NAMES)} | facts | origin()  # before the checkout changes
+    dump_parts({"forest": model.forest, "centre": model.centre, "scale": model.scale, "rows": model.rows}, path)
+    write_json(Path(path).with_suffix(".json"), facts)
 
 
 def load(path=SHIPPED, n_workers=1):
