@@ -1,11 +1,14 @@
 """The frames that models are tested on: the reader's real ones, or a stand-in that says it is simulated."""
 
+import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
 
-from . import frames, peaks
+from . import frames, peaks, published
+from .dataset import read_image
 from .frame_headers import Header
 from .geometry import Detector
 from .labels import RealLabel, is_hit
@@ -15,6 +18,7 @@ from .shots import render_shot, sample_shot
 from .stations import LYSOZYME, PILATUS, Stream
 
 REAL, STAND_IN = "real frames", "stand-in, simulated"
+PUBLISHED = "real_raw"
 N_STAND_IN = 12
 OVERLOAD = 1_000_000
 
@@ -107,17 +111,49 @@ class StandInFrame:
         return frame, RealLabel.DIFFRACTION if is_hit(shot.label) else RealLabel.NO_DIFFRACTION
 
 
+@dataclass(frozen=True)
+class PublishedImage:
+    """A real image of the published DiffraNet, cut and converted by its authors; read like a labelled frame."""
+
+    path: Path
+    label: RealLabel
+
+    def make(self):
+        """A frame whose preparation gives the same grey values again.
+
+        Returns
+        -------
+        frame : frames.Frame
+        label : RealLabel
+        """
+        grey = read_image(self.path)
+        return frames.Frame(
+            self.path.name, np.square(grey, dtype=np.float32), np.zeros(grey.shape, np.uint8)
+        ), self.label
+
+
+def published_items(folder):
+    """Images of all splits of a published DiffraNet's ``real_raw``; None where the folder holds none."""
+    splits = sorted(path.name for path in (Path(folder) / PUBLISHED).glob("*") if path.is_dir())
+    tables = [published.scan(folder, f"{PUBLISHED}/{split}") for split in splits]
+    rows = [row for table in tables for row in table.itertuples()]
+    return [PublishedImage(Path(folder) / row.path, RealLabel(row.label)) for row in rows] or None
+
+
 def find_items(run):
     """The frames to test on, not yet read.
 
+    ``DIFFRANET_REAL`` names a folder of frames with labels.csv, or an unpacked DiffraNet with ``real_raw``.
+
     Returns
     -------
-    items : list of frames.LabelledFrame or of StandInFrame
+    items : list of frames.LabelledFrame, of PublishedImage or of StandInFrame
         Hand one to `open_item`.
     source : str
         `REAL` or `STAND_IN`.
     """
-    labelled = frames.find_real()
+    folder = os.environ.get(frames.REAL_VARIABLE)
+    labelled = (published_items(folder) if folder else None) or frames.find_real()
     if labelled:
         return labelled, REAL
     preset = replace(run.preset, station=STAND_IN_STATION)
@@ -135,6 +171,8 @@ def open_item(item):
     """
     if isinstance(item, StandInFrame):
         return *item.make(), STAND_IN
+    if isinstance(item, PublishedImage):
+        return *item.make(), "published DiffraNet"
     return item.read(), item.label, item.note
 
 

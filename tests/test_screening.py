@@ -169,3 +169,22 @@ def test_real_frames_are_judged_right(real_dir, model):
     wanted = ["hit" if item.label.title == "diffraction" else "miss" for item in labelled[6:8]]
     assert [record["verdict"] for record in records] == wanted
     assert all(1.5 < record["resolution_A"] < 3.5 for record in records if record["verdict"] == "hit")
+
+
+def test_the_published_real_images_are_read_as_they_are(tmp_path, monkeypatch, rng):
+    import cv2
+
+    images = {}
+    for split, label, name in (("train", 1, "a"), ("test", 2, "b"), ("test", 1, "c")):
+        folder = tmp_path / "real_raw" / split / str(label)
+        folder.mkdir(parents=True, exist_ok=True)
+        images[f"{name}.png"] = rng.integers(0, 200, (512, 512)).astype(np.uint8)
+        cv2.imwrite(str(folder / f"{name}.png"), images[f"{name}.png"])
+    monkeypatch.setenv(frames.REAL_VARIABLE, str(tmp_path))
+    found = real_set.load(Run(get("smoke"), 1, tmp_path, tmp_path))
+    assert found.source == real_set.REAL and found.key == "real"
+    names = [row["file"] for row in found.table]
+    assert sorted(names) == ["a.png", "b.png", "c.png"] and found.hits.tolist() == [n == "b.png" for n in names]
+    for name, crop, mask in zip(names, found.raw, found.mask, strict=True):
+        np.testing.assert_array_equal(crop[mask], images[name][mask])
+        assert mask.mean() > 0.99
