@@ -25,8 +25,8 @@ book: $(INSTALLED)
 	@$(PY) tools/build_book.py --preset $(PRESET)
 
 test: $(INSTALLED)
-	@$(PY) -m pytest -q --nbval-lax --nbval-current-env --nbval-cell-timeout 900 \
-		--ignore notebooks/_template.ipynb --durations 10 tests notebooks
+	@$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env \
+		--nbval-cell-timeout 900 --ignore notebooks/_template.ipynb --durations 10 notebooks tests
 
 lint: $(INSTALLED)
 	@$(PY) -m ruff check .

@@ -1,6 +1,7 @@
 """The book's builder: what it runs, what it throws away, and how it says that a chapter failed."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import nbformat
@@ -16,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 def builder(tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location("build_book", ROOT / "tools" / "build_book.py")
     module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "build_book", module)  # so that its functions reach the worker processes
     spec.loader.exec_module(module)
     for name, path in (("ROOT", tmp_path), ("BUILD", tmp_path / "build"), ("STAGING", tmp_path / "build" / "book")):
         monkeypatch.setattr(module, name, path)
@@ -71,3 +73,20 @@ def test_a_listed_notebook_that_is_missing_is_named(builder):
     toc = {"parts": [{"chapters": [{"file": "book/setup"}, {"file": "notebooks/97_nowhere"}]}]}
     with pytest.raises(MissingDataError, match="97_nowhere"):
         builder.chapters(toc)
+
+
+def test_chapters_run_only_after_those_they_read(builder):
+    names = ["00_a", "12_b", "20_data", "31_c", "40_net", "50_real", "51_gap", "60_scores"]
+    assert builder.waves(names) == [names[:3], names[3:5], names[5:7], names[7:]]
+
+
+def test_all_chapters_run_and_a_failure_stops_the_rest(builder, tmp_path, capsys):
+    for name in ("00_one", "10_two", "30_three"):
+        write_notebook(tmp_path, name, f"print('{name}')")
+    builder.execute_all(["00_one", "10_two", "30_three"], "smoke")
+    assert [line[:7] for line in capsys.readouterr().out.splitlines()] == ["[ 1/3] ", "[ 2/3] ", "[ 3/3] "]
+    write_notebook(tmp_path, "10_two", "1 / 0")
+    (tmp_path / "build" / "book" / "notebooks" / "30_three.ipynb").unlink()
+    with pytest.raises(DiffranetError, match="10_two.ipynb failed in cell 2: ZeroDivisionError"):
+        builder.execute_all(["00_one", "10_two", "30_three"], "smoke")
+    assert not (tmp_path / "build" / "book" / "notebooks" / "30_three.ipynb").exists()
