@@ -1,24 +1,15 @@
 """Search topologies and learning settings with BOHB (Falkner et al., 2018, arXiv:1807.01774): Tables 9 and 10."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from scipy import stats
 
-from . import dataset, metrics
-from .checkpoints import work_name
-from .deepfreak import build_deepfreak
 from .errors import require
 from .files import read_json, write_json
-from .provenance import plain_value
-from .topologies import TOPOLOGIES
-from .training import evaluate, first_images, train
-from .training_settings import Settings
 
 BATCH_SIZES = (4, 8, 16, 32, 64)
-EPOCH_TIMEOUT_S = 300.0  # generous: on two cores an epoch of the small presets lasts seconds
 CRASH_LOSS = 1.0  # the loss is 1 - accuracy, and nothing is worse than no image right
 
 
@@ -43,6 +34,12 @@ class SearchSettings:
         Recorded for a configuration that fails.
     host : str
         Interface that the services listen on.
+    port : int
+        Of the name server; 0 takes any free one, and then no worker elsewhere can find the search.
+    name : str
+        By which workers elsewhere know the search.
+    random_fraction : float
+        Share of the configurations that are drawn blindly; HpBandSter's own is a third, and 1 is random search.
     """
 
     min_budget: float = 1
@@ -54,6 +51,9 @@ class SearchSettings:
     timeout_s: float = 3600.0
     crash_loss: float = CRASH_LOSS
     host: str = "127.0.0.1"
+    port: int = 0
+    name: str = "search"
+    random_fraction: float = 1 / 3
 
     def __post_init__(self):
         """Refuse what cannot be searched; raises InputError."""
@@ -61,6 +61,8 @@ class SearchSettings:
         require(fits, f"Budgets from {self.min_budget} to {self.max_budget}: give a positive one, then a larger one.")
         require(self.eta >= 2 and self.n_iterations >= 1, f"eta {self.eta}, {self.n_iterations} iterations: too few.")
         require(self.n_workers >= 1, f"{self.n_workers} workers: a search needs one.")
+        fits = 0 <= self.random_fraction <= 1
+        require(fits, f"The random fraction is {self.random_fraction}: give a share, 0 to 1.")
 
 
 def search_space(topologies=range(1, 14), batch_sizes=BATCH_SIZES, seed=0):
@@ -144,13 +146,44 @@ def run_bohb(evaluate, space, settings, folder):
     from .bohb_service import serve
 
     folder = Path(folder)
-    shared = {name: asdict(settings)[name] for name in ("min_budget", "max_budget", "eta", "seed")}
+    shared = {name: asdict(settings)[name] for name in ("min_budget", "max_budget", "eta", "seed", "random_fraction")}
     identity = shared | {"space": str(space)}
     path = folder / "search.json"
     same = not path.exists() or read_json(path) == identity
     require(same, f"{folder} holds another search (see search.json): delete it or choose another folder.")
     write_json(path, identity)
     return serve(evaluate, space, settings, folder, sum(n for rungs in brackets(settings) for n, _ in rungs))
+
+
+def random_search(evaluate, space, settings, epochs, folder):
+    """Search blindly for as many epochs as another search has spent: every configuration gets the largest budget.
+
+    Parameters
+    ----------
+    evaluate, space, folder
+        As for `run_bohb`.
+    settings : SearchSettings
+        Of the search to compare with.
+    epochs : float
+        At least one configuration is trained, if they are fewer than the largest budget.
+
+    Returns
+    -------
+    list of dict
+        As from `run_bohb`.
+    """
+    n = max(1, int(epochs // settings.max_budget))
+    blind = replace(settings, min_budget=settings.max_budget, n_iterations=n, random_fraction=1.0, port=0)
+    return run_bohb(evaluate, space, blind, folder)
+
+
+def epochs_spent(runs):
+    """Epochs that a search has trained: a configuration that goes on counts once, with its largest budget."""
+    longest = {}
+    for run in runs:
+        key = tuple(run["config_id"])
+        longest[key] = max(longest.get(key, 0), run["budget"])
+    return sum(longest.values())
 
 
 def incumbent(runs):
@@ -170,13 +203,15 @@ def trajectory(runs):
     Returns
     -------
     list of dict
-        Each new incumbent: ``seconds`` of evaluation spent until then, ``loss``, ``budget``, ``config_id``.
+        Each new incumbent: ``seconds`` and ``epochs`` of evaluation spent until then, ``loss``, ``budget``,
+        ``config_id``.
     """
     steps, spent = [], 0.0
     for k, run in enumerate(runs, start=1):
         spent += run["seconds"]
         if incumbent(runs[:k]) is run:
-            steps.append({"seconds": round(spent, 2), **{key: run[key] for key in ("loss", "budget", "config_id")}})
+            cost = {"seconds": round(spent, 2), "epochs": epochs_spent(runs[:k])}
+            steps.append(cost | {key: run[key] for key in ("loss", "budget", "config_id")})
     return steps
 
 
@@ -201,100 +236,3 @@ def rank_correlations(runs):
         value = float(stats.spearmanr(*pairs).statistic) if defined else None
         rows.append({"small": small, "large": large, "n": len(both), "correlation": value})
     return rows
-
-
-@dataclass(frozen=True)
-class NetworkEvaluation:
-    """Trains a configuration for a budget of epochs; a larger budget goes on from the smaller one's checkpoint.
-
-    Parameters
-    ----------
-    training, validation : Split
-    folder : Path
-        For the checkpoints.
-    seed : int
-    """
-
-    training: dataset.Split
-    validation: dataset.Split
-    folder: Path
-    seed: int
-
-    def __call__(self, config_id, config, budget):
-        """Return 1 - validation accuracy and its counts; the arguments are those of `run_bohb`."""
-        chosen = dict(config)
-        topology = chosen.pop("topology")
-        settings = Settings(epochs=max(1, round(budget)), seed=self.seed, **chosen)
-        generator = torch.Generator().manual_seed(self.seed)
-        network = build_deepfreak(topology, image_size=self.training.images.shape[-1], generator=generator)
-        path = self.folder / "checkpoints" / f"{'_'.join(map(str, config_id))}.safetensors"
-        history = train(network, self.training, settings, checkpoint=path)
-        seen = evaluate(network, self.validation)
-        n_right = int((seen.predicted == self.validation.labels).sum())
-        self._forget_before(config_id[0] - 1)
-        return 1 - seen.accuracy, {"n_right": n_right, "n": len(seen.predicted), "training_loss": history[-1]["loss"]}
-
-    def _forget_before(self, iteration):
-        """Delete checkpoints of brackets that are over: a paper-sized search would fill the disk."""
-        for path in (self.folder / "checkpoints").glob("*.safetensors"):
-            if int(path.name.split("_")[0]) < iteration:
-                path.unlink(missing_ok=True)
-
-
-def preset_space(preset, seed):
-    """The part of the space that a preset can afford.
-
-    No topology has more filters than the one that the preset trains, and an epoch has four steps or more.
-
-    Returns
-    -------
-    ConfigSpace.ConfigurationSpace
-    """
-    widest = TOPOLOGIES[preset.topology].filters
-    topologies = [key for key, topology in TOPOLOGIES.items() if key and topology.filters <= widest]
-    batch_sizes = [size for size in BATCH_SIZES if size <= preset.n_bohb_train // 4]
-    return search_space(topologies, batch_sizes, seed)
-
-
-def bohb_step(run):
-    """Search topologies and settings at the preset's size.
-
-    Parameters
-    ----------
-    run : provenance.Run
-
-    Returns
-    -------
-    values, details : dict
-        For `provenance.save_result`.
-    """
-    preset, root = run.preset, dataset.ensure_dataset(run)
-    n = preset.n_bohb_train
-    training, validation = (first_images(dataset.load_split(root, name), n) for name in ("train", "validation"))
-    settings = SearchSettings(
-        preset.bohb_min_epochs, preset.bohb_max_epochs, preset.bohb_iterations, preset.eta, seed=run.seed,
-        timeout_s=EPOCH_TIMEOUT_S * (1 + preset.bohb_max_epochs),
-    )  # fmt: skip
-    space = preset_space(preset, run.seed)
-    folder = run.results_dir / "bohb" / work_name(run, root, "bohb", "bohb_service")
-    runs = run_bohb(NetworkEvaluation(training, validation, folder, run.seed), space, settings, folder)
-    best = incumbent(runs)
-    require(best is not None, f"Every configuration of the search failed: see {folder / 'runs.jsonl'}.")
-    longest = {tuple(run["config_id"]): run["budget"] for run in sorted(runs, key=lambda run: run["budget"])}
-    values = {
-        "bohb_validation_accuracy": metrics.proportion(best["info"]["n_right"], best["info"]["n"]),
-        "most_frequent_class": metrics.proportion(int(np.bincount(validation.labels).max()), len(validation.labels)),
-        "bohb_evaluations": plain_value(len(runs), "evaluations"),
-        "bohb_epochs": plain_value(sum(longest.values()), "epochs"),
-    }
-    details = {
-        "settings": asdict(settings),
-        "topologies": list(space["topology"].choices),
-        "n_train": len(training.labels),
-        "n_validation": len(validation.labels),
-        "runs": runs,
-        "incumbent": best,
-        "trajectory": trajectory(runs),
-        "rank_correlations": rank_correlations(runs),
-    }
-    return values, details

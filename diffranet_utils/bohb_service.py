@@ -248,16 +248,16 @@ def _watch(thread, log, box, total, timeout_s):
 
 
 def _search(evaluate, space, settings, log, box):
-    run_id = f"diffranet-{settings.seed}-{time.time_ns()}"
-    names = NameServer(run_id=run_id, host=settings.host, port=0)
+    names = NameServer(run_id=settings.name, host=settings.host, port=settings.port)
     try:
         host, port = names.start()
-        place = {"run_id": run_id, "nameserver": host, "nameserver_port": port, "host": settings.host}
+        place = {"run_id": settings.name, "nameserver": host, "nameserver_port": port, "host": settings.host}
         for number in range(settings.n_workers):
             EvaluationWorker(evaluate, settings.crash_loss, id=number, **place).run(background=True)
         optimizer = box["optimizer"] = ResumableBOHB(
             log, settings.seed, configspace=space, eta=settings.eta, min_budget=settings.min_budget,
-            max_budget=settings.max_budget, working_directory=str(log.path.parent), ping_interval=5, **place,
+            max_budget=settings.max_budget, working_directory=str(log.path.parent), ping_interval=5,
+            random_fraction=settings.random_fraction, **place,
         )  # fmt: skip
         try:
             optimizer.run(n_iterations=settings.n_iterations, min_n_workers=settings.n_workers)

@@ -3,6 +3,7 @@
 import time
 from importlib import import_module
 
+from . import distributed
 from .errors import InputError
 from .provenance import save_result
 from .workers import joblib_on
@@ -16,8 +17,8 @@ STEPS = {
     "30_texture_features": "texture_step:texture_step",
     "31_sift_bag_of_words": "sift:sift_step",
     "32_hyperopt_search": "search_analysis:joint_search_step",
-    "40_deepfreak": "training:deepfreak_step",
-    "41_bohb_search": "bohb:bohb_step",
+    "40_deepfreak": "network_steps:deepfreak_step",
+    "41_bohb_search": "network_search:bohb_step",
     "50_real_frames": "real_models:real_frames_step",
     "51_reality_gap": "reality_gap:reality_gap_step",
     "60_scorecard": "scorecard:scorecard_step",
@@ -50,4 +51,6 @@ def run_chapter(name, run):
     start = time.perf_counter()
     with joblib_on(run.scheduler):
         values, details = step(run)
+    if not distributed.is_leader():  # another process writes the record
+        return {"values": values, "details": details}
     return save_result(name, run, values, details, seconds=time.perf_counter() - start)

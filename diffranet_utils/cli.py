@@ -162,20 +162,34 @@ def list_data():
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913 - options of a command
     chapter: Annotated[str, typer.Argument(help="Chapter, such as 41_bohb_search.")],
     preset: Preset = "smoke",
     seed: Seed = 2019,
     data_dir: Annotated[Path, typer.Option(help="Parent folder of data sets.")] = Path("build/data"),
     out: Annotated[Path, typer.Option(help="Parent folder of records and models.")] = Path("build/results"),
     scheduler: Annotated[str | None, typer.Option(help="Dask scheduler for images and fits, tcp://HOST:PORT.")] = None,
+    listen: Annotated[str | None, typer.Option(help="Take workers of 41_bohb_search at HOST[:PORT].")] = None,
+    worker: Annotated[bool, typer.Option("--worker", help="Work for a 41_bohb_search that runs elsewhere.")] = False,
+    nameserver: Annotated[str, typer.Option(help="With --worker: HOST[:PORT] where it listens.")] = "127.0.0.1",
 ):
     """Run the heavy step of a chapter and write its record."""
-    from . import chapters, provenance
+    from . import chapters, distributed, provenance
     from .tables import format_entry
 
-    started = provenance.start_run(preset, seed, data_dir, out, scheduler)
+    searches = chapter == "41_bohb_search"
+    require(
+        searches or not (worker or listen), f"{chapter} takes no workers: --worker and --listen are for 41_bohb_search."
+    )
+    started = provenance.start_run(preset, seed, data_dir, out, scheduler, listen)
+    if worker:
+        from .network_search import work
+
+        typer.echo(f"{work(started, nameserver)} evaluations done; the search has ended.")
+        return
     record = chapters.run_chapter(chapter, started)
+    if not distributed.is_leader():
+        return
     for key, entry in record["values"].items():
         typer.echo(f"{key}: {format_entry(entry)}")
     typer.echo(f"The record is {started.results_dir / chapter}.json ({record['seconds']} s)")

@@ -1,5 +1,6 @@
 """Classify images with a network, batch by batch, on a processor or a GPU."""
 
+import os
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,8 +12,9 @@ from .progress import progress
 
 
 def pick_device(device=None):
-    """The device to compute on: the one named, else the first GPU, else the processor."""
-    return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    """The device to compute on: the one named, else this process's GPU, else the processor."""
+    gpu = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"  # torchrun numbers the processes of a machine
+    return torch.device(device or (gpu if torch.cuda.is_available() else "cpu"))
 
 
 def predict_proba(network, images, device=None, title=None):

@@ -33,6 +33,8 @@ class Preset:
         Processes for simulation and feature extraction.
     station : Station
         The experiment that is simulated.
+    n_study, study_epochs, study_seeds : int
+        Training images, epochs and repetitions of each variant that chapter 40 compares.
     n_sift : int, optional
         Training images that SIFT sees (it needs 20 times the time of the textures); by default all.
     """
@@ -52,6 +54,9 @@ class Preset:
     eta: int = 3
     n_workers: int = 2
     station: Station = DIFFRANET
+    n_study: int = 16
+    study_epochs: int = 1
+    study_seeds: int = 2
     n_sift: int | None = None
 
     @property
@@ -64,8 +69,24 @@ PRESETS = {
     preset.name: preset
     for preset in (
         Preset("smoke", 240, 80, 160, 10, 100, 9, 3, 1, 1, 3, 64, n_sift=80),
-        Preset("workshop", 2000, 500, 1000, 50, 2000, 9, 12, 2, 1, 9, 400),
-        Preset("paper", 10_000, 2_400, 12_600, 150, 10_000, 8, 50, 16, 2, 50, 10_000),
+        Preset("workshop", 2000, 500, 1000, 50, 2000, 9, 12, 2, 1, 9, 400, n_study=400, study_epochs=6, study_seeds=3),
+        Preset(
+            "paper",
+            10_000,
+            2_400,
+            12_600,
+            150,
+            10_000,
+            8,
+            50,
+            16,
+            2,
+            50,
+            10_000,
+            n_study=10_000,
+            study_epochs=20,
+            study_seeds=3,
+        ),  # fmt: skip
     )
 }
 

@@ -34,6 +34,8 @@ class Run:
         Data set of this preset; records and models of this preset.
     scheduler : str, optional
         Address of a Dask scheduler on which images are simulated and classifiers trained.
+    listen : str, optional
+        Address, ``HOST`` or ``HOST:PORT``, at which a search of networks takes workers from other machines.
     """
 
     preset: presets.Preset
@@ -41,6 +43,7 @@ class Run:
     data_dir: Path
     results_dir: Path
     scheduler: str | None = None
+    listen: str | None = None
 
     @property
     def models_dir(self):
@@ -48,7 +51,7 @@ class Run:
         return self.results_dir / "models"
 
 
-def start_run(preset, seed, data_dir, results_dir, scheduler=None):
+def start_run(preset, seed, data_dir, results_dir, scheduler=None, listen=None):
     """Make a `Run` from a notebook's parameters.
 
     Parameters
@@ -59,7 +62,7 @@ def start_run(preset, seed, data_dir, results_dir, scheduler=None):
         Zero or more.
     data_dir, results_dir : path-like
         Parent folders; the preset's name is added to each.
-    scheduler : str, optional
+    scheduler, listen : str, optional
         See `Run`.
 
     Raises
@@ -69,7 +72,7 @@ def start_run(preset, seed, data_dir, results_dir, scheduler=None):
     """
     require(isinstance(seed, int) and seed >= 0, f"SEED is {seed!r}: give an integer of zero or more.")
     chosen = presets.get(preset)
-    return Run(chosen, seed, Path(data_dir) / chosen.name, Path(results_dir) / chosen.name, scheduler)
+    return Run(chosen, seed, Path(data_dir) / chosen.name, Path(results_dir) / chosen.name, scheduler, listen)
 
 
 def save_result(chapter, run, values, details=None, seconds=None):

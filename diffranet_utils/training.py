@@ -10,19 +10,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import dataset, metrics
-from .checkpoints import load_network, restore_state, save_network, save_state, work_name
-from .deepfreak import build_deepfreak, topology_table
+from . import distributed
+from .checkpoints import load_network, restore_state, save_network, save_state
 from .errors import DiffranetError, require
 from .inference import TrainedNetwork, mixed_precision, pick_device, predict_proba, take
 from .progress import progress
-from .provenance import origin, plain_value
 from .topologies import map_sizes
 from .training_settings import PAPER_CONFIGURATIONS, SMALL, Settings, learning_rate_at, preset_settings
 
 __all__ = [
-    "PAPER_CONFIGURATIONS", "SMALL", "Divergence", "Evaluation", "Settings", "TrainedNetwork", "deepfreak_step",
-    "evaluate", "first_images", "learning_rate_at", "load_network", "pixel_mean", "save_network", "train",
+    "PAPER_CONFIGURATIONS", "SMALL", "Divergence", "Evaluation", "Settings", "TrainedNetwork", "evaluate",
+    "first_images", "learning_rate_at", "load_network", "pixel_mean", "preset_settings", "save_network", "train",
+    "turned",
 ]  # fmt: skip
 CHECK_EVERY = 20  # steps between two looks at the loss: each look makes a GPU wait
 
@@ -49,8 +48,27 @@ def pixel_mean(images):
     return (total / (255.0 * len(images))).astype(np.float32)
 
 
+def turned(batch, generator):
+    """Give each image of a batch one of the eight symmetries of the square, at random.
+
+    Parameters
+    ----------
+    batch : Tensor, shape (n, channels, size, size)
+    generator : torch.Generator
+
+    Returns
+    -------
+    Tensor, same shape
+    """
+    drawn = torch.randint(8, (len(batch),), generator=generator).tolist()
+    mirrored = [image.flip(-1) if k >= 4 else image for image, k in zip(batch, drawn, strict=True)]
+    return torch.stack([torch.rot90(image, k % 4, (-2, -1)) for image, k in zip(mirrored, drawn, strict=True)])
+
+
 def train(network, training, settings, validation=None, checkpoint=None, device=None):
     """Train a network in place, or go on where a checkpoint left off.
+
+    Under torch's launcher, ``torchrun``, each process takes its share of every batch; see `distributed`.
 
     Parameters
     ----------
@@ -77,9 +95,12 @@ def train(network, training, settings, validation=None, checkpoint=None, device=
         If images or settings do not fit, or the checkpoint belongs to other settings or images.
     """
     device = pick_device(device)
+    distributed.join(device)
     _check_data(network, training, settings)
+    require(validation is not None or not settings.patience, "Stopping early needs a validation split: give one.")
+    mean = torch.from_numpy(pixel_mean(training.images))
     with torch.no_grad():
-        network.pixel_mean.copy_(torch.from_numpy(pixel_mean(training.images)))
+        network.pixel_mean.copy_(mean.mean() if settings.scalar_mean else mean)
     network.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
         network.parameters(), settings.learning_rate, settings.momentum, weight_decay=settings.weight_decay
@@ -88,21 +109,29 @@ def train(network, training, settings, validation=None, checkpoint=None, device=
     resumed = checkpoint is not None and Path(checkpoint).exists()
     history = restore_state(checkpoint, network, optimizer, shared)["history"] if resumed else []
     images, labels = _on_device(training.images, device), torch.from_numpy(np.asarray(training.labels) - 1)
+    shared_network = distributed.shared(network, device)
     for epoch in range(len(history), settings.epochs):
-        row = _train_epoch(network, optimizer, (images, labels), settings, epoch)
+        if _given_up(history, settings):
+            break
+        row = _train_epoch(shared_network, optimizer, (images, labels), settings, epoch)
         _refresh_statistics(network, images, settings)
         if validation is not None:
             seen = evaluate(network, validation, device)
             row |= {"validation_loss": seen.loss, "validation_accuracy": seen.accuracy}
         history.append(row)
-        if checkpoint is not None:
+        if checkpoint is not None and distributed.is_leader():
             save_state(checkpoint, network, optimizer, {"settings": shared, "history": history})
     return history
 
 
+def _given_up(history, settings):
+    losses = [row["validation_loss"] for row in history] if settings.patience else []
+    return len(losses) > settings.patience and min(losses[-settings.patience :]) >= min(losses[: -settings.patience])
+
+
 def _train_epoch(network, optimizer, data, settings, epoch):
     images, labels = data
-    device = network.pixel_mean.device
+    device = next(network.parameters()).device
     for group in optimizer.param_groups:
         group["lr"] = learning_rate_at(settings, epoch)
     weights = settings.class_weights and torch.tensor(settings.class_weights, device=device)
@@ -113,10 +142,12 @@ def _train_epoch(network, optimizer, data, settings, epoch):
     network.train()
     loss_sum, right, start = torch.zeros((), device=device), torch.zeros((), device=device), time.perf_counter()
     with progress(total=len(labels), title=f"epoch {epoch + 1}/{settings.epochs}") as bar:
-        for step, index in enumerate(order.split(settings.batch_size)):
-            target = labels[index].to(device)
+        for step, index in enumerate(map(distributed.share, order.split(settings.batch_size))):
+            if len(index) == 0:  # the last batch has fewer images than there are processes
+                continue
+            target, batch = labels[index].to(device), take(images, index, device)
             with mixed_precision(device):
-                scores = network(take(images, index, device))
+                scores = network(turned(batch, generator) if settings.turned else batch)
                 loss = criterion(scores, target)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -126,6 +157,7 @@ def _train_epoch(network, optimizer, data, settings, epoch):
             bar.update(len(index))
             if step % CHECK_EVERY == 0:
                 _check_finite(loss, settings, epoch)
+    loss_sum, right = distributed.total(loss_sum), distributed.total(right)
     _check_finite(loss_sum, settings, epoch)
     return {
         "epoch": epoch + 1,
@@ -210,6 +242,8 @@ def _check_data(network, training, settings):
     n_classes = network.classifier.out_features
     require(len(labels) == len(training.images) > 0, f"{len(training.images)} images with {len(labels)} labels.")
     require(labels.min() >= 1 and labels.max() <= n_classes, f"Labels outside 1 to {n_classes}: check the split.")
+    n = distributed.n_processes()
+    require(settings.batch_size >= n, f"Batches of {settings.batch_size} for {n} processes: take larger batches.")
     last = map_sizes(network.topology, network.pixel_mean.shape[-1])["stage 4"]
     smallest = (len(labels) - 1) % settings.batch_size + 1
     require(
@@ -235,47 +269,3 @@ def _comparable(settings, network):
 def first_images(split, n):
     """The first `n` images of a split; they are independent draws, so no shuffling is needed."""
     return replace(split, images=split.images[:n], labels=split.labels[:n], ids=split.ids[:n])
-
-
-def deepfreak_step(run):
-    """Train the preset's topology, evaluate it once on the test split and keep the network.
-
-    Parameters
-    ----------
-    run : provenance.Run
-
-    Returns
-    -------
-    values, details : dict
-        For `provenance.save_result`. The network goes to ``<models_dir>/deepfreak.safetensors``.
-    """
-    root = dataset.ensure_dataset(run)
-    training = first_images(dataset.load_split(root, "train"), run.preset.n_network_train)
-    validation, test = (dataset.load_split(root, name) for name in ("validation", "test"))
-    topology, settings = preset_settings(run)
-    network = build_deepfreak(topology, generator=torch.Generator().manual_seed(run.seed))
-    name = work_name(run, root)
-    checkpoint = run.results_dir / "checkpoints" / f"40_deepfreak_{name}.safetensors"
-    history = train(network, training, settings, validation, checkpoint)
-    on_test = evaluate(network, test, title="test")
-    about = {"settings": asdict(settings), "n_train": len(training.labels)}
-    save_network(run.models_dir / "deepfreak.safetensors", network, about | {"origin": origin()})
-    checkpoint.unlink(missing_ok=True)
-    seconds = sum(row["seconds"] for row in history)
-    n_right = round(history[-1]["validation_accuracy"] * len(validation.labels))
-    values = {
-        "deepfreak_test_accuracy": metrics.accuracy(test.labels, on_test.predicted),
-        "deepfreak_hit_accuracy": metrics.hit_accuracy(test.labels, on_test.predicted),
-        "deepfreak_validation_accuracy": metrics.proportion(n_right, len(validation.labels)),
-        "training_images_per_second": plain_value(len(history) * len(training.labels) / seconds, "image/s"),
-        "inference_images_per_second": plain_value(len(test.labels) / on_test.seconds, "image/s"),
-    }
-    details = {
-        "topology": topology,
-        "settings": asdict(settings),
-        "n_train": len(training.labels),
-        "history": history,
-        "confusion": metrics.confusion(test.labels, on_test.predicted),
-        "topologies": topology_table().reset_index().to_dict("records"),
-    }
-    return values, details

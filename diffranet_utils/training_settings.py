@@ -23,6 +23,13 @@ class Settings:
         One factor per class in the loss.
     n_statistics : int
         Training images from which the batch normalisations take their statistics after every epoch.
+    scalar_mean : bool
+        Subtract one number, the mean of all pixels, as the authors' program does, not the mean of each pixel, as
+        their paper says.
+    turned : bool
+        Turn and mirror each training image at random: the eight symmetries of a square detector.
+    patience : int
+        Stop when the validation loss has not fallen for so many epochs; 0 trains to the end.
     seed : int
         Of the weights and of the order of the images.
     """
@@ -37,6 +44,9 @@ class Settings:
     decay_rate: float = 0.1
     class_weights: tuple | None = None
     n_statistics: int = 64
+    scalar_mean: bool = False
+    turned: bool = False
+    patience: int = 0
     seed: int = 0
 
     def __post_init__(self):
@@ -44,6 +54,7 @@ class Settings:
         require(self.epochs >= 0 and self.batch_size >= 1, f"{self.epochs} epochs in batches of {self.batch_size}?")
         require(self.learning_rate > 0, f"The learning rate is {self.learning_rate}: give a positive one.")
         require(0 <= self.momentum < 1, f"The momentum is {self.momentum}: give 0 or more and less than 1.")
+        require(self.patience >= 0, f"The patience is {self.patience} epochs: give zero or more.")
         require(self.schedule in ("step", "cosine"), f"Unknown schedule {self.schedule!r}: choose step or cosine.")
 
 

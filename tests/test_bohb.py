@@ -2,13 +2,15 @@
 
 import json
 import math
+import socket
 import threading
+import time
 
 import numpy as np
 import pytest
 
 pytest.importorskip("hpbandster")
-from diffranet_utils import bohb, checkpoints, dataset, presets, provenance
+from diffranet_utils import bohb, bohb_remote, checkpoints, dataset, network_search, presets, provenance
 from diffranet_utils.errors import DiffranetError, InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -170,6 +172,62 @@ def test_two_workers_share_the_work(tmp_path):
     assert len(runs) == 4 and not any("error" in run["info"] for run in runs)
 
 
+def test_blind_search_spends_no_more_and_proposes_nothing(finished, tmp_path):
+    _, runs = finished
+    spent = bohb.epochs_spent(runs)
+    # Two brackets of eta 3 up to 9 epochs: 9 x 1 + 3 x 2 + 1 x 6, then 3 x 3 + 1 x 6.
+    assert spent == 21 + 15
+    blind = bohb.random_search(closed_form, bohb.search_space(seed=3), SETTINGS, spent, tmp_path)
+    assert [run["budget"] for run in blind] == [9.0] * 4 and not any(run["model_based"] for run in blind)
+    assert len({run["config"]["learning_rate"] for run in blind}) == 4
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_a_worker_elsewhere_shares_the_work_and_goes_home_with_the_search(tmp_path):
+    port, place = free_port(), {}
+    barrier = threading.Barrier(2)  # the search's own worker passes only while the other one works too
+
+    def evaluate(config_id, config, budget):
+        if config_id[2] < 2 and budget == 1:
+            barrier.wait(20)
+        return closed_form(config_id, config, budget)
+
+    def help_out():
+        for _ in range(100):
+            try:
+                place["done"] = bohb_remote.work_for(evaluate, 1.0, "127.0.0.1", port, "shared")
+                return
+            except DiffranetError:
+                time.sleep(0.1)
+
+    helper = threading.Thread(target=help_out)
+    helper.start()
+    settings = bohb.SearchSettings(min_budget=1, max_budget=3, port=port, name="shared", timeout_s=30)
+    runs = bohb.run_bohb(evaluate, bohb.search_space(), settings, tmp_path)
+    helper.join(30)
+    assert not helper.is_alive()
+    assert len(runs) == 4 and not any("error" in run["info"] for run in runs)
+    assert 1 <= place["done"] <= 3
+
+
+def test_a_worker_without_its_search_is_told(finished):
+    with pytest.raises(DiffranetError, match=r"No search answers at 127.0.0.1:\d+: start it there"):
+        bohb_remote.work_for(closed_form, 1.0, "127.0.0.1", free_port(), "none")
+
+
+def test_addresses_of_a_search():
+    assert network_search.address("10.0.0.5") == ("10.0.0.5", network_search.PORT)
+    assert network_search.address("node7:9000") == ("node7", 9000)
+    for wrong in ("0.0.0.0", "node7:x", "node7:70000", ":9000"):
+        with pytest.raises(InputError, match="address|port"):
+            network_search.address(wrong)
+
+
 def test_other_search_in_the_folder_is_refused(finished):
     folder, _ = finished
     with pytest.raises(InputError, match="another search"):
@@ -185,6 +243,7 @@ def test_trajectory_and_rank_correlation_by_hand():
     ]
     steps = bohb.trajectory(runs)
     assert [(s["seconds"], s["loss"]) for s in steps] == [(2, 0.5), (4, 0.3), (8, 0.4), (10, 0.35)]
+    assert [s["epochs"] for s in steps] == [1, 2, 5, 7]
     assert bohb.rank_correlations(runs) == [{"small": 1.0, "large": 3.0, "n": 3, "correlation": 1.0}]
 
 
@@ -201,10 +260,10 @@ def test_larger_budget_goes_on_from_the_smaller_one(tmp_path, rng):
     images = rng.integers(0, 60, (4, 256, 256), dtype=np.uint8)
     split = dataset.Split(images, np.array([1, 2, 3, 5]), [])
     config = {"topology": 10, "learning_rate": 1e-3, "momentum": 0.9, "weight_decay": 1e-5, "batch_size": 2}
-    step_by_step = bohb.NetworkEvaluation(split, split, tmp_path / "a", seed=1)
+    step_by_step = network_search.NetworkEvaluation(split, split, tmp_path / "a", seed=1)
     step_by_step((0, 0, 0), config, 1.0)
     before = (tmp_path / "a/checkpoints/0_0_0.safetensors").read_bytes()
-    assert step_by_step((0, 0, 0), config, 2.0) == bohb.NetworkEvaluation(split, split, tmp_path / "b", 1)(
+    assert step_by_step((0, 0, 0), config, 2.0) == network_search.NetworkEvaluation(split, split, tmp_path / "b", 1)(
         (0, 0, 0), config, 2.0
     )
     assert before != (tmp_path / "a/checkpoints/0_0_0.safetensors").read_bytes()
@@ -215,12 +274,12 @@ def test_checkpoints_of_finished_brackets_are_deleted(tmp_path):
     folder.mkdir()
     for name in ("0_0_0", "1_0_2", "10_0_0"):
         (folder / f"{name}.safetensors").touch()
-    bohb.NetworkEvaluation(None, None, tmp_path, 0)._forget_before(1)
+    network_search.NetworkEvaluation(None, None, tmp_path, 0)._forget_before(1)
     assert sorted(path.stem for path in folder.iterdir()) == ["10_0_0", "1_0_2"]
 
 
 def test_small_presets_search_what_they_can_afford():
-    small, full = (bohb.preset_space(presets.get(name), seed=0) for name in ("smoke", "paper"))
+    small, full = (network_search.preset_space(presets.get(name), seed=0) for name in ("smoke", "paper"))
     assert list(small["topology"].choices) == [9, 10]  # the two with eight filters
     assert list(small["batch_size"].choices) == [4, 8, 16]
     assert list(full["topology"].choices) == list(range(1, 14))

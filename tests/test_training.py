@@ -1,7 +1,11 @@
 """Training: schedule, mean image, stop and resume, divergence, and networks that come back from disk."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -205,6 +209,86 @@ def test_labels_and_batches_that_cannot_be_trained_are_refused(split):
         training.train(fresh(), Split(split.images, split.labels - 1, []), SETTINGS, device="cpu")
     with pytest.raises(InputError, match="momentum is 1.0"):
         training.Settings(momentum=1.0)
+
+
+def test_turned_images_are_symmetries_and_repeat():
+    batch = torch.arange(64 * 9).reshape(64, 1, 3, 3)
+    turned = training.turned(batch, torch.Generator().manual_seed(1))
+    again = training.turned(batch, torch.Generator().manual_seed(1))
+    assert torch.equal(turned, again)
+    kinds = set()
+    for before, after in zip(batch, turned, strict=True):
+        ways = [np.rot90(m, k, (1, 2)) for m in (before.numpy(), before.numpy()[:, :, ::-1]) for k in range(4)]
+        found = [k for k, way in enumerate(ways) if np.array_equal(way, after.numpy())]
+        assert len(found) == 1
+        kinds.add(found[0])
+    assert kinds == set(range(8))
+
+
+def test_turning_changes_training_and_survives_a_stop(split, tmp_path):
+    settings, path = replace(SETTINGS, turned=True), tmp_path / "run.safetensors"
+    straight = training.train(fresh(), split, settings, device="cpu")
+    training.train(fresh(), split, replace(settings, epochs=1), checkpoint=path, device="cpu")
+    assert numbers(training.train(fresh(), split, settings, checkpoint=path, device="cpu")) == numbers(straight)
+    assert numbers(straight) != numbers(training.train(fresh(), split, SETTINGS, device="cpu"))
+
+
+def test_scalar_mean_is_the_mean_of_the_pixel_means(split):
+    network = fresh()
+    training.train(network, split, replace(SETTINGS, epochs=0, scalar_mean=True), device="cpu")
+    assert network.pixel_mean.numpy() == pytest.approx(split.images.mean() / 255, rel=1e-5)
+
+
+def test_training_stops_when_validation_does_not_improve(split, tmp_path):
+    hopeless = replace(SETTINGS, epochs=9, learning_rate=1e-12, patience=2, n_statistics=22)
+    path = tmp_path / "run.safetensors"
+    history = training.train(fresh(), split, hopeless, split, path, "cpu")
+    assert 3 <= len(history) < 9
+    best = min(range(len(history)), key=lambda k: history[k]["validation_loss"])
+    assert len(history) - 1 - best == 2
+    assert numbers(training.train(fresh(), split, hopeless, split, path, "cpu")) == numbers(history)
+    with pytest.raises(InputError, match="needs a validation split"):
+        training.train(fresh(), split, hopeless, device="cpu")
+
+
+TOGETHER = """
+import sys, numpy as np, torch
+sys.path.insert(0, sys.argv[1])
+from test_training import SETTINGS, bright_squares, fresh
+from dataclasses import replace
+from diffranet_utils import distributed, training
+network = fresh()
+settings = replace(SETTINGS, epochs=1, batch_size=22, weight_decay=0.0)
+history = training.train(network, bright_squares(22, seed=1), settings, device="cpu", checkpoint=sys.argv[2] + ".state")
+if distributed.is_leader():
+    training.save_network(sys.argv[2], network, {"history": history})
+"""
+
+
+def test_two_processes_average_their_gradients(split, tmp_path):
+    """One batch, shared by two: weight - rate * mean of the two halves' gradients, worked out by hand."""
+    script, path = tmp_path / "together.py", tmp_path / "together.safetensors"
+    script.write_text(TOGETHER)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*command, script, Path(__file__).parent, path], capture_output=True, text=True, timeout=120,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    trained = training.load_network(path, "cpu")
+    order = torch.randperm(22, generator=torch.Generator().manual_seed(SETTINGS.seed * 100_003))
+    images, labels = torch.from_numpy(split.images).unsqueeze(1), torch.from_numpy(split.labels - 1)
+    gradients, losses, start = [], [], fresh()
+    for half in (order[0::2], order[1::2]):
+        twin = fresh().train()
+        twin.pixel_mean.copy_(torch.from_numpy(training.pixel_mean(split.images)))
+        loss = torch.nn.functional.cross_entropy(twin(images[half]), labels[half])
+        loss.backward()
+        losses.append(loss.item())
+        gradients.append([parameter.grad for parameter in twin.parameters()])
+    assert trained.about["history"][0]["loss"] == pytest.approx(np.mean(losses), rel=1e-4)
+    for after, before, one, two in zip(trained.network.parameters(), start.parameters(), *gradients, strict=True):
+        assert torch.allclose(after, before - SETTINGS.learning_rate * (one + two) / 2, atol=1e-5)
 
 
 def test_preset_settings_are_the_papers_where_it_has_them():

@@ -1,0 +1,154 @@
+"""One change at a time, several seeds each: what a network's accuracy owes to its input and to chance."""
+
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+import torch
+
+from . import distributed, metrics
+from .deepfreak import build_deepfreak
+from .topologies import TOPOLOGIES
+from .training import evaluate, first_images, train
+from .training_settings import PAPER_CONFIGURATIONS, preset_settings
+
+SMALL_PX = 224  # what ResNet-50 was made for
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A training that differs in one thing from the chapter's own.
+
+    Parameters
+    ----------
+    title : str
+    changes : dict
+        Fields of `training.Settings`.
+    size : int
+        Pixels that the images are scaled to.
+    topology : int, optional
+        By default the preset's.
+    """
+
+    title: str
+    changes: dict = field(default_factory=dict)
+    size: int = 512
+    topology: int | None = None
+
+
+VARIANTS = {
+    "as_trained": Variant("as in this chapter"),
+    "scalar_mean": Variant("one mean for all pixels", {"scalar_mean": True}),
+    "turned": Variant("images turned at random", {"turned": True}),
+    "pixels_224": Variant("scaled to 224 pixels", size=SMALL_PX),
+}
+
+
+def preset_variants(preset):
+    """The variants that a preset compares: the paper's other configurations too, where it trains one of them.
+
+    Returns
+    -------
+    dict of str to Variant
+    """
+    if preset.topology == PAPER_CONFIGURATIONS["B"][0]:
+        return VARIANTS | {f"configuration_{name}": _paper_variant(name) for name in ("A", "C")}
+    return VARIANTS
+
+
+def _paper_variant(name):
+    topology, settings = PAPER_CONFIGURATIONS[name]
+    changes = {key: getattr(settings, key) for key in ("learning_rate", "momentum", "weight_decay", "batch_size")}
+    return Variant(f"the paper's configuration {name}", changes, topology=topology)
+
+
+def scaled(split, size):
+    """A split with images scaled to `size` x `size` pixels, each the mean of those that it covers.
+
+    Parameters
+    ----------
+    split : Split
+    size : int
+
+    Returns
+    -------
+    Split
+    """
+    if split.images.shape[1] == size:
+        return split
+    images = [cv2.resize(np.asarray(image), (size, size), interpolation=cv2.INTER_AREA) for image in split.images]
+    return replace(split, images=np.stack(images))
+
+
+def run_study(run, folder, training, test):
+    """Train every variant with every seed and measure each on the same test images.
+
+    Parameters
+    ----------
+    run : provenance.Run
+    folder : Path
+        For checkpoints: a study that was stopped goes on.
+    training, test : Split
+
+    Returns
+    -------
+    list of dict
+        Per variant and seed: ``variant``, ``title``, ``seed``, ``accuracy`` and ``hit_accuracy`` (record entries),
+        ``history``.
+    """
+    n, rows = run.preset.n_study, []
+    for name, variant in preset_variants(run.preset).items():
+        small = scaled(first_images(training, n), variant.size)
+        seen = scaled(first_images(test, 2 * n), variant.size)
+        for seed in range(run.seed, run.seed + run.preset.study_seeds):
+            row = _train_variant(run, variant, seed, small, seen, folder / f"{name}_{seed}.safetensors")
+            rows.append({"variant": name, "title": variant.title, **row})
+    return rows
+
+
+def _train_variant(run, variant, seed, training, test, checkpoint):
+    topology, settings = preset_settings(run)
+    settings = replace(settings, epochs=run.preset.study_epochs, seed=seed, **variant.changes)
+    topology = TOPOLOGIES[topology if variant.topology is None else variant.topology]
+    if variant.size < 512:  # the last map is smaller than the second pool: average all of it, as ResNet-50 does
+        topology = replace(topology, second_pool=min(topology.second_pool, variant.size // 32))
+    network = build_deepfreak(topology, image_size=variant.size, generator=torch.Generator().manual_seed(seed))
+    history = train(network, training, settings, checkpoint=checkpoint)
+    found = evaluate(network, test)
+    return {
+        "seed": seed,
+        "accuracy": metrics.accuracy(test.labels, found.predicted),
+        "hit_accuracy": metrics.hit_accuracy(test.labels, found.predicted),
+        "history": history,
+    }
+
+
+def forget(folder):
+    """Delete the checkpoints of a finished study."""
+    if distributed.is_leader():
+        for path in folder.glob("*.safetensors"):
+            path.unlink()
+
+
+def study_values(rows):
+    """Mean and interval over the seeds of each variant, and of its difference to the first, seed by seed.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `run_study`.
+
+    Returns
+    -------
+    dict
+        Record entries ``study_<variant>`` and ``study_<variant>_gain``.
+    """
+    found = {}
+    for row in rows:
+        found.setdefault(row["variant"], []).append(row["accuracy"]["value"])
+    first, *others = found
+    values = {f"study_{name}": metrics.mean_interval(accuracies) for name, accuracies in found.items()}
+    for name in others:
+        gains = np.subtract(found[name], found[first])
+        values[f"study_{name}_gain"] = metrics.mean_interval(gains)
+    return values
