@@ -8,9 +8,6 @@ INSTALLED = $(VENV)/.installed
 # Kernels and settings of the user must not win over those of the environment.
 export JUPYTER_PREFER_ENV_PATH = 1
 unexport JUPYTER_PATH
-# Idle OpenMP threads wait for microseconds, then sleep: without waiting a network trains at two thirds of its speed,
-# and long waits slow a small machine down several times when anything runs beside them.
-export GOMP_SPINCOUNT = 10000
 
 .PHONY: help book test lint lab bench clean
 
@@ -26,7 +23,7 @@ book: $(INSTALLED)
 	@$(PY) tools/build_book.py --preset $(PRESET)
 
 test: $(INSTALLED)
-	@$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env \
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout 900 --ignore notebooks/_template.ipynb --durations 10 notebooks tests
 
 lint: $(INSTALLED)

@@ -157,10 +157,12 @@ def attention_values(rows):
     for method in dict.fromkeys(row["method"] for row in rows):
         mine = [row for row in rows if row["method"] == method]
         key = method.lower().replace("-", "_")
-        values[f"{key}_on_spots"] = _over_images([row["share"] for row in mine])
-        values["spot_area"] = _over_images([row["area"] for row in mine])
+        values[f"{key}_share_on_spots"] = _over_images([row["share"] for row in mine])
+        values["area_of_spots"] = _over_images([row["area"] for row in mine])
     return values
 
 
 def _over_images(shares):
-    return mean_interval(shares) | {"interval": "t 95 % over images"}
+    entry = mean_interval(shares)  # over few images it reaches beyond what a share can be
+    limits = {"low": max(entry["low"], 0.0), "high": min(entry["high"], 1.0)}
+    return entry | limits | {"interval": "t 95 % over images, within 0 and 1"}

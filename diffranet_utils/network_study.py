@@ -39,8 +39,8 @@ class Variant:
 VARIANTS = {
     "as_trained": Variant("as in this chapter"),
     "scalar_mean": Variant("one mean for all pixels", {"scalar_mean": True}),
-    "turned": Variant("images turned at random", {"turned": True}),
-    "pixels_224": Variant("scaled to 224 pixels", size=SMALL_PX),
+    "turned_images": Variant("images turned at random", {"turned": True}),
+    "224_pixels": Variant("scaled to 224 pixels", size=SMALL_PX),
 }
 
 
@@ -131,7 +131,7 @@ def forget(folder):
 
 
 def study_values(rows):
-    """Mean and interval over the seeds of each variant, and of its difference to the first, seed by seed.
+    """What each variant gains over the first, seed by seed: mean and interval over the seeds.
 
     Parameters
     ----------
@@ -141,14 +141,10 @@ def study_values(rows):
     Returns
     -------
     dict
-        Record entries ``study_<variant>`` and ``study_<variant>_gain``.
+        Record entries ``gain_of_<variant>``.
     """
     found = {}
     for row in rows:
         found.setdefault(row["variant"], []).append(row["accuracy"]["value"])
     first, *others = found
-    values = {f"study_{name}": metrics.mean_interval(accuracies) for name, accuracies in found.items()}
-    for name in others:
-        gains = np.subtract(found[name], found[first])
-        values[f"study_{name}_gain"] = metrics.mean_interval(gains)
-    return values
+    return {f"gain_of_{name}": metrics.mean_interval(np.subtract(found[name], found[first])) for name in others}

@@ -3,6 +3,8 @@
 import numpy as np
 from matplotlib.patches import Rectangle
 
+from . import metrics
+from .plots import show_image
 from .topologies import find_topology, map_sizes, receptive_fields
 
 
@@ -103,21 +105,87 @@ def rung_losses(ax, runs):
     ax.set(xlabel="budget (epochs)", ylabel="loss (1 - validation accuracy)", ylim=(-0.02, 1.08))
 
 
-def incumbent_steps(ax, trajectory, total_seconds):
-    """Draw the incumbent's loss over the time spent; a larger budget replaces it even with a larger loss.
+def incumbent_steps(ax, trajectory, total, label=None, color="C0", words=True):
+    """Draw the incumbent's loss over the epochs trained; a larger budget replaces it even with a larger loss.
 
     Parameters
     ----------
     ax : Axes
     trajectory : list of dict
         From `bohb.trajectory`.
-    total_seconds : float
-        Time of all evaluations; the last step is drawn up to there.
+    total : float
+        Epochs of all evaluations; the last step is drawn up to there.
+    label, color : str, optional
+    words : bool
+        Write each step's budget beside it.
     """
-    times = [step["seconds"] for step in trajectory] + [total_seconds]
+    spent = [step["epochs"] for step in trajectory] + [total]
     losses = [step["loss"] for step in trajectory]
-    ax.step(times, [*losses, losses[-1]], where="post")
-    for step in trajectory:
+    ax.step(spent, [*losses, losses[-1]], where="post", label=label, color=color)
+    ax.plot(spent[:-1], losses, "o", color=color)
+    for step in trajectory if words else ():
         text = f"{step['budget']:g} epoch{'' if step['budget'] == 1 else 's'}"
-        ax.annotate(text, (step["seconds"], step["loss"]), xytext=(4, 6), textcoords="offset points")
-    ax.set(xlabel="time spent on evaluations (s)", ylabel="incumbent's loss", ylim=(-0.02, 1.12), xlim=(0, None))
+        ax.annotate(text, (step["epochs"], step["loss"]), xytext=(4, 6), textcoords="offset points")
+    ax.set(xlabel="epochs trained", ylabel="incumbent's loss", ylim=(-0.02, 1.12), xlim=(0, None))
+
+
+def seed_curves(ax, rows, name="accuracy"):
+    """Draw training curves of each variant: the mean over the seeds and, as a band, Student's 95 % interval.
+
+    Parameters
+    ----------
+    ax : Axes
+    rows : list of dict
+        From `network_study.run_study`.
+    name : str
+        ``accuracy`` or ``loss``.
+    """
+    for number, title in enumerate(dict.fromkeys(row["title"] for row in rows)):
+        histories = [row["history"] for row in rows if row["title"] == title]
+        epochs = [epoch["epoch"] for epoch in histories[0]]
+        found = [metrics.mean_interval([history[k][name] for history in histories]) for k in range(len(epochs))]
+        mean, low, high = ([entry[key] for entry in found] for key in ("value", "low", "high"))
+        ax.plot(epochs, mean, "o-", color=f"C{number}", label=title)
+        ax.fill_between(epochs, low, high, color=f"C{number}", alpha=0.12)
+    ax.set(xlabel="epoch", ylabel=f"training {name}", xticks=epochs)
+    if name == "accuracy":
+        ax.set_ylim(0, 1)
+
+
+def variant_dots(ax, rows, name="accuracy"):
+    """Draw one dot per variant and seed, and a bar at the mean over the seeds.
+
+    Parameters
+    ----------
+    ax : Axes
+    rows : list of dict
+        From `network_study.run_study`.
+    name : str
+        ``accuracy`` or ``hit_accuracy``.
+    """
+    titles = list(dict.fromkeys(row["title"] for row in rows))
+    for place, title in enumerate(titles):
+        values = [row[name]["value"] for row in rows if row["title"] == title]
+        ax.plot(values, [place] * len(values), "o", color=f"C{place}", alpha=0.7)
+        ax.plot([sum(values) / len(values)], [place], "|", color="black", ms=22)
+    ax.set(yticks=range(len(titles)), yticklabels=titles, ylim=(len(titles) - 0.5, -0.5), xlabel="test accuracy")
+
+
+def attention_maps(axes, image, maps, mask):
+    """Draw an image and maps of attention side by side, with outlines of what should be looked at on the maps.
+
+    Parameters
+    ----------
+    axes : sequence of Axes
+        One more than there are maps.
+    image : ndarray, shape (h, w), uint8
+    maps : dict of str to ndarray, shape (h, w)
+        Zero or more; each is drawn up to its 99.5th percentile.
+    mask : ndarray, shape (h, w), bool
+    """
+    show_image(axes[0], image, "image")
+    for ax, (title, attention) in zip(axes[1:], maps.items(), strict=True):
+        ax.imshow(attention, cmap="magma", vmin=0, vmax=max(np.percentile(attention, 99.5), 1e-12))
+        ax.set(xticks=[], yticks=[], title=title)
+    for ax in axes[1:]:
+        ax.contour(mask, levels=[0.5], colors="C0", linewidths=0.6)

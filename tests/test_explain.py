@@ -80,10 +80,10 @@ def test_spot_mask_covers_the_bright_bragg_pixels_and_little_else(crystal_shot):
 
 
 class Threshold(nn.Module):
-    """Scores class 4 by its brightest pixels alone."""
+    """Scores class 4 by its brightest pixels alone: a high power leaves little of the rest."""
 
     def forward(self, images):
-        score = (images.float() ** 4).sum(dim=(1, 2, 3)) / 1e6
+        score = ((images.float() / 255) ** 16).sum(dim=(1, 2, 3))
         return torch.stack([0 * score, 0 * score, 0 * score, score, 0 * score], dim=1)
 
 
@@ -99,5 +99,7 @@ def test_attention_of_a_peak_finder_lies_on_the_spots(crystal_shot):
     assert rows[0]["share"] > 2 * rows[0]["area"]
     assert rows[1]["share"] == pytest.approx(rows[1]["area"])
     values = explain.attention_values([*rows, *rows])
-    assert values["smoothgrad_on_spots"]["value"] == pytest.approx(rows[0]["share"])
-    assert values["spot_area"]["n"] == 2 and values["spot_area"]["interval"] == "t 95 % over images"
+    assert values["smoothgrad_share_on_spots"]["value"] == pytest.approx(rows[0]["share"])
+    assert values["area_of_spots"]["n"] == 2
+    few = [{"method": "m", "share": share, "area": 0.5} for share in (0.01, 0.99)]
+    assert explain.attention_values(few)["m_share_on_spots"]["low"] == 0.0

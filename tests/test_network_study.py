@@ -44,10 +44,9 @@ def test_the_paper_preset_adds_the_papers_other_configurations():
 
 
 def test_gains_are_paired_by_seed():
-    accuracies = {"as_trained": [0.5, 0.6, 0.7], "turned": [0.52, 0.63, 0.74]}
-    rows = [{"variant": name, "accuracy": {"value": value}} for name, values in accuracies.items() for value in values]
-    values = network_study.study_values(rows)
+    accuracies = {"as_trained": [0.5, 0.6, 0.7], "turned_images": [0.52, 0.63, 0.74]}
+    rows = [{"variant": name, "accuracy": {"value": v}} for name, values in accuracies.items() for v in values]
     low, high = stats.t.interval(0.95, 2, 0.03, stats.sem([0.02, 0.03, 0.04]))
-    gain = values["study_turned_gain"]
-    assert (gain["value"], gain["low"], gain["high"]) == pytest.approx((0.03, low, high))
-    assert values["study_as_trained"]["n"] == 3 and "study_as_trained_gain" not in values
+    (key, gain), *others = network_study.study_values(rows).items()
+    assert key == "gain_of_turned_images" and not others
+    assert (gain["value"], gain["low"], gain["high"], gain["n"]) == pytest.approx((0.03, low, high, 3))

@@ -27,7 +27,7 @@ from diffranet_utils.provenance import code_fingerprint
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 STAGING = BUILD / "book"
-AT_ONCE = 2  # chapters; most of a small one runs on one core
+AT_ONCE = {"smoke": 2}  # chapters side by side; larger ones have the machine to themselves, as their timings need
 
 
 def chapters(toc):
@@ -57,6 +57,12 @@ def drop_stale_results(preset):
         shutil.rmtree(results)
     BUILD.mkdir(exist_ok=True)
     stamp.write_text(current)
+
+
+def share_cores(preset):
+    """Divide the cores among the chapters that run at once: if both took all, each would wait for the other."""
+    if preset in AT_ONCE:
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, os.cpu_count() // AT_ONCE[preset])))
 
 
 def isolate_kernels():
@@ -105,7 +111,7 @@ def waves(names):
 def execute_all(names, preset):
     """Run chapters, a few at once, and print each with its seconds when it is done; errors as in `execute`."""
     done = 0
-    with ProcessPoolExecutor(AT_ONCE) as pool:
+    with ProcessPoolExecutor(AT_ONCE.get(preset, 1)) as pool:
         for wave in waves(names):
             started = [pool.submit(timed, name, preset) for name in wave]
             try:
@@ -175,6 +181,7 @@ def main():
     parser.add_argument("--preset", default="smoke", choices=presets.PRESETS)
     preset = parser.parse_args().preset
     isolate_kernels()
+    share_cores(preset)
     begin = time.perf_counter()
     try:
         names = chapters(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
