@@ -1,12 +1,12 @@
 """The heavy step of the BOHB chapter: networks as configurations, a search, its blind twin, and workers elsewhere."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from . import dataset, metrics
+from . import dataset, metrics, real_set
 from .bohb import (
     BATCH_SIZES,
     CRASH_LOSS,
@@ -22,6 +22,8 @@ from .bohb import (
 from .checkpoints import work_name
 from .deepfreak import build_deepfreak
 from .errors import require
+from .inference import predict_proba
+from .labels import is_hit
 from .provenance import plain_value
 from .topologies import TOPOLOGIES
 from .training import evaluate, first_images, train
@@ -41,12 +43,18 @@ class NetworkEvaluation:
     folder : Path
         For the checkpoints.
     seed : int
+    real : dict of str to ndarray, shape (n, 512, 512), uint8
+        Real crops, by kind. The search never sees what a network makes of them; chapter 51 does.
+    real_source : str
+        What they are.
     """
 
     training: dataset.Split
     validation: dataset.Split
     folder: Path
     seed: int
+    real: dict = field(default_factory=dict)
+    real_source: str = ""
 
     def __call__(self, config_id, config, budget):
         """Return 1 - validation accuracy and its counts; the arguments are those of `run_bohb`."""
@@ -60,7 +68,9 @@ class NetworkEvaluation:
         seen = evaluate(network, self.validation)
         n_right = int((seen.predicted == self.validation.labels).sum())
         self._forget_before(config_id[0] - 1)
-        return 1 - seen.accuracy, {"n_right": n_right, "n": len(seen.predicted), "training_loss": history[-1]["loss"]}
+        info = {"n_right": n_right, "n": len(seen.predicted), "training_loss": history[-1]["loss"]}
+        hits = {kind: is_hit(predict_proba(network, crops).argmax(axis=1) + 1) for kind, crops in self.real.items()}
+        return 1 - seen.accuracy, info | {"real_source": self.real_source, "real_hits": hits}
 
     def _forget_before(self, iteration):
         """Delete checkpoints of brackets that are over: a paper-sized search would fill the disk."""
@@ -103,7 +113,10 @@ def _prepare(run):
     root, n = dataset.ensure_dataset(run), run.preset.n_bohb_train
     training, validation = (first_images(dataset.load_split(root, name), n) for name in ("train", "validation"))
     name = work_name(run, root, "bohb", "bohb_service", "network_search")
-    return NetworkEvaluation(training, validation, run.results_dir / "bohb" / name, run.seed), name
+    found = real_set.load(run)
+    real = real_set.image_kinds(found, float(training.images.mean()))
+    folder = run.results_dir / "bohb" / name
+    return NetworkEvaluation(training, validation, folder, run.seed, real, found.source), name
 
 
 def work(run, nameserver):

@@ -47,7 +47,7 @@ def real_frames_step(run):
     found = real_set.load(run)
     target = float(load_split(ensure_dataset(run), "train").images.mean())
     gain = frames.matching_gain(found.raw, found.mask, target)
-    images = {"raw": found.raw, "preprocessed": frames.preprocess(found.raw, gain)}
+    images = real_set.image_kinds(found, target)
     values, verdicts = baseline_values(found), {}
     for name, model in models.items():
         for kind, crops in images.items():

@@ -195,6 +195,24 @@ def load(run):
     return RealSet(source, list(rows), np.concatenate(raw), np.concatenate(mask), index, np.concatenate(spots))
 
 
+def image_kinds(found, synthetic_mean):
+    """The crops as they are, and as bright on average as simulated images: the paper's two kinds of real image.
+
+    Parameters
+    ----------
+    found : RealSet
+    synthetic_mean : float
+        Mean grey value of the training images.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n_crops, 512, 512), uint8
+        ``raw`` and ``preprocessed``.
+    """
+    gain = frames.matching_gain(found.raw, found.mask, synthetic_mean)
+    return {"raw": found.raw, "preprocessed": frames.preprocess(found.raw, gain)}
+
+
 def _prepare(item):
     frame, label, note = open_item(item)
     found = peaks.find_peaks(frame.data, frame.mask)

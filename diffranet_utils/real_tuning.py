@@ -1,11 +1,11 @@
 """The paper's study of tuning (its Table 7): what to choose a model on, simulated images or real ones.
 
-Training is on simulated images throughout. The configurations are those that the search of chapter 32 tried.
+Training is on simulated images throughout. The configurations are those that the searches of chapters 32 and 41 tried.
 """
 
 import numpy as np
 
-from . import frames
+from . import real_set
 from .classifiers import make_classifier
 from .dataset import ensure_dataset, load_split
 from .features import FeatureStore
@@ -18,7 +18,8 @@ from .search_space import CLASSIFIERS, describe
 from .sift import stored_descriptors
 
 SHARE_TRIED = 0.3  # of the search; its first trials are the best settings of the paper
-CHAPTER = "32_hyperopt_search"
+CHAPTER, NETWORK_CHAPTER = "32_hyperopt_search", "41_bohb_search"
+NETWORK = "deepfreak"
 
 
 def tuning_study(run, found):
@@ -27,7 +28,7 @@ def tuning_study(run, found):
     Parameters
     ----------
     run : provenance.Run
-        Chapter 32 is run if it has not been.
+        Chapter 32 is run if it has not been; networks take part if chapter 41 has.
     found : real_set.RealSet
 
     Returns
@@ -37,28 +38,23 @@ def tuning_study(run, found):
         settings chosen and accuracies on the real test crops as record entries; ``n_validation_frames`` and
         ``n_test_frames``.
     """
-    trials, evaluator, gain = _trials(run), *_prepare(run, found)
-    validation = validation_frames(found.frame_hits)[found.frame]
-    rows = []
-    images = {"raw": found.raw, "preprocessed": frames.preprocess(found.raw, gain)}
-    stores = {kind: FeatureStore(crops, n_workers=run.preset.n_workers) for kind, crops in images.items()}
-    hits = [_hits_found(trial["config"], evaluator, stores) for trial in progress(trials, title="tuning", unit="model")]
-    for classifier in CLASSIFIERS:
-        ours = [k for k, trial in enumerate(trials) if trial["config"]["classifier"] == classifier]
-        for kind in images if ours else ():
-            real = [balanced_accuracy(found.hits[validation], hits[k][kind][validation])["value"] for k in ours]
-            simulated = [trials[k]["accuracy"] for k in ours]
+    tried = _texture_candidates(run, found) + _network_candidates(run, found)
+    validation, rows = validation_frames(found.frame_hits)[found.frame], []
+    for classifier in (*CLASSIFIERS, NETWORK):
+        ours = [candidate for candidate in tried if candidate["classifier"] == classifier]
+        for kind in ("raw", "preprocessed") if ours else ():
+            real = [balanced_accuracy(found.hits[validation], c["hits"][kind][validation])["value"] for c in ours]
+            simulated = [c["accuracy"] for c in ours]
             for choice, scores in (("simulated", simulated), ("real", real)):
                 best = ours[int(np.argmax(scores))]
-                tested = found.hits[~validation], hits[best][kind][~validation]
+                tested = found.hits[~validation], best["hits"][kind][~validation]
                 rows.append({
-                    "classifier": classifier, "images": kind, "chosen on": choice,
-                    "settings": describe(trials[best]["config"]),
+                    "classifier": classifier, "images": kind, "chosen on": choice, "settings": best["settings"],
                     "accuracy": accuracy(*tested), "balanced_accuracy": balanced_accuracy(*tested),
                 })  # fmt: skip
     n = int(validation_frames(found.frame_hits).sum())
     return {"rows": rows, "n_validation_frames": n, "n_test_frames": len(found.frame_hits) - n,
-            "n_configurations": len(trials)}  # fmt: skip
+            "n_configurations": len(tried)}  # fmt: skip
 
 
 def validation_frames(hits):
@@ -79,6 +75,37 @@ def validation_frames(hits):
     return chosen
 
 
+def _texture_candidates(run, found):
+    """Forests and SVMs of the first trials of chapter 32: classifier, settings, accuracy, hits by kind of image."""
+    evaluator, images = _prepare(run, found)
+    stores = {kind: FeatureStore(crops, n_workers=run.preset.n_workers) for kind, crops in images.items()}
+    return [
+        {
+            "classifier": trial["config"]["classifier"], "settings": describe(trial["config"]),
+            "accuracy": trial["accuracy"], "hits": _hits_found(trial["config"], evaluator, stores),
+        }
+        for trial in progress(_trials(run), title="tuning", unit="model")
+    ]  # fmt: skip
+
+
+def _network_candidates(run, found):
+    """Networks of the search of chapter 41, which notes what each makes of real crops; none if it has not run."""
+    path = run.results_dir / f"{NETWORK_CHAPTER}.json"
+    runs = load_result(run.results_dir, NETWORK_CHAPTER)["details"]["runs"] if path.exists() else []
+    return [
+        {
+            "classifier": NETWORK, "accuracy": 1 - tried["loss"],
+            "settings": " ".join(f"{name} {_short(value)}" for name, value in tried["config"].items()),
+            "hits": {kind: np.array(hits) for kind, hits in tried["info"]["real_hits"].items()},
+        }
+        for tried in runs if tried["info"].get("real_source") == found.source
+    ]  # fmt: skip
+
+
+def _short(value):
+    return f"{value:.3g}" if isinstance(value, float) else value
+
+
 def _trials(run):
     from .chapters import run_chapter
 
@@ -91,8 +118,7 @@ def _trials(run):
 def _prepare(run, found):
     root = ensure_dataset(run)
     train, validation = (load_split(root, split) for split in ("train", "validation"))
-    gain = frames.matching_gain(found.raw, found.mask, float(train.images.mean()))
-    return Evaluator(train, validation, run), gain
+    return Evaluator(train, validation, run), real_set.image_kinds(found, float(train.images.mean()))
 
 
 def _hits_found(config, evaluator, stores):

@@ -6,6 +6,7 @@ import pytest
 from diffranet_utils import frames, real_tuning, reality_gap, variety
 from diffranet_utils.classifiers import UNTUNED
 from diffranet_utils.crop_tables import HELD_OUT
+from diffranet_utils.files import write_json
 from diffranet_utils.presets import get
 from diffranet_utils.provenance import Run
 from diffranet_utils.reality_gap import GREY_PER_SIGMA, GREY_ZERO, Rung, normalise
@@ -175,6 +176,24 @@ def test_each_choice_follows_its_own_images(run, monkeypatch):
         simulated = row["chosen on"] == "simulated"
         assert ("points 4" if simulated else "points 8") in row["settings"]
         assert row["balanced_accuracy"]["value"] == (0.5 if simulated else 1.0)
+
+
+def test_networks_of_the_search_take_part_where_it_has_seen_the_same_crops(run, monkeypatch):
+    def tried(loss, hits, source="made"):
+        info = {"real_source": source, "real_hits": {"raw": hits, "preprocessed": hits}}
+        return {"loss": loss, "info": info, "config": {"topology": 9, "learning_rate": 0.00123456}}
+
+    runs = [tried(0.1, [True] * 4), tried(0.3, [True, False] * 2), tried(0.0, [False] * 4, "other")]
+    write_json(run.results_dir / "41_bohb_search.json", {"details": {"runs": runs}})
+    frames4 = [{"label": label, "n_spots": 9} for label in ("diffraction", "no-diffraction") * 2]
+    found = dataclasses.replace(made_set(), table=frames4, frame=np.arange(4))
+    monkeypatch.setattr(real_tuning, "_texture_candidates", lambda *arguments: [])
+    study = real_tuning.tuning_study(run, found)
+    assert [(r["classifier"], r["chosen on"], r["balanced_accuracy"]["value"]) for r in study["rows"]] == [
+        ("deepfreak", "simulated", 0.5),
+        ("deepfreak", "real", 1.0),
+    ] * 2
+    assert study["rows"][0]["settings"] == "topology 9 learning_rate 0.00123" and study["n_configurations"] == 2
 
 
 def test_fill_and_normalise_leave_usable_pixels_in_place(rng):
