@@ -162,6 +162,20 @@ def test_step_scores_each_model_on_raw_and_preprocessed(tmp_path, monkeypatch):
     assert values["rf_real_raw_accuracy"]["value"] == 0.5 and details["source"] == "made"
 
 
+def test_a_network_of_the_papers_size_is_not_trained_on_the_way(tmp_path, monkeypatch):
+    monkeypatch.setattr(real_models, "load_model", lambda path: path.name)
+    trained = []
+    monkeypatch.setattr("diffranet_utils.chapters.run_chapter", lambda name, run: trained.append(name))
+    for preset, expected in (("paper", ["32_hyperopt_search"]), ("smoke", ["32_hyperopt_search", "40_deepfreak"])):
+        trained.clear()
+        assert real_models.ensure_models(Run(get(preset), 1, tmp_path, tmp_path)) == ({}, expected)
+    for name in ("rf.skops", "svm.skops"):
+        (tmp_path / "models").mkdir(exist_ok=True)
+        (tmp_path / "models" / name).touch()
+    models, trained = real_models.ensure_models(Run(get("paper"), 1, tmp_path, tmp_path))
+    assert models == {"rf": "rf.skops", "svm": "svm.skops"} and trained == []
+
+
 @pytest.mark.parametrize("model", [None, screening.COUNT])
 def test_real_frames_are_judged_right(real_dir, model):
     labelled = frames.find_real(real_dir)

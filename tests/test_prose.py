@@ -1,0 +1,126 @@
+"""Sentences that lean on a record: each must still stand on its page, and must still be true of the record."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffranet_utils import presets, provenance, scaling
+
+ROOT = Path(__file__).parent.parent
+
+
+def record(chapter, preset="paper"):
+    """A committed record; the sentence is out of reach of a test where there is none."""
+    found = provenance.committed_result(chapter, preset)
+    return found or pytest.skip(f"no committed record of {chapter} at the size of {preset}")
+
+
+def value(chapter, key, preset="paper"):
+    return record(chapter, preset)["values"][key]["value"]
+
+
+def bench(name):
+    return provenance.benchmark(name)
+
+
+def words_of(page):
+    """Text of a page, or of the Markdown cells of a notebook, on one line."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    if page.endswith(".ipynb"):
+        cells = (cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown")
+        text = "\n".join("".join(cell["source"]) for cell in cells)
+    return " ".join(text.split())
+
+
+def quickstart_errors():
+    details = record("00_quickstart")["details"]
+    gaps = np.abs(np.subtract(details["truth"], details["predicted"]))
+    return gaps[gaps > 0]
+
+
+def intervals_overlap(chapter, first, second):
+    one, two = (record(chapter)["values"][key] for key in (first, second))
+    return one["low"] <= two["high"] and two["low"] <= one["high"]
+
+
+def slopes():
+    """Largest slope of each line of the cost figure of chapter 10, on logarithmic axes."""
+    for seconds in bench("simulator")["scaling_s"].values():
+        sizes = np.log([float(n) for n in seconds])
+        yield np.max(np.diff(np.log(list(seconds.values()))) / np.diff(sizes))
+
+
+def rungs(column, view):
+    rows = record("51_reality_gap")["details"]["ladder"]
+    return [row[column]["value"] for row in rows if row["rung"].startswith("spots") == (view == "spots")]
+
+
+def far_from_borders():
+    """Share right for the images with the fewest and with the most visible spots, for the SVM."""
+    rows = record("32_hyperopt_search")["details"]["by_visible"]
+    return [rows[0]["svm"]["value"], rows[-1]["svm"]["value"]]
+
+
+def lowest_beside_a_border():
+    rows = record("32_hyperopt_search")["details"]["by_visible"]
+    worst = min(rows, key=lambda row: row["svm"]["value"])
+    borders = vars(presets.get("paper").station.borders).values()
+    return any(worst["low"] <= border <= worst["high"] for border in borders)
+
+
+def screener_scores():
+    about = json.loads((ROOT / "diffranet_utils" / "model" / "screener.json").read_text())
+    return {name: score["balanced_accuracy"]["value"] for name, score in about["scores"].items()}
+
+
+SENTENCES = [
+    ("notebooks/00_quickstart.ipynb", "Mistakes sit mostly beside the diagonal",
+     lambda: (quickstart_errors() == 1).mean() > 0.5),
+    ("notebooks/00_quickstart.ipynb", "The intervals are wide, and the two overlap.",
+     lambda: intervals_overlap("00_quickstart", "quickstart_accuracy", "quickstart_hit_accuracy")),
+    ("notebooks/10_bragg_scattering.ipynb", "More domains cost in proportion at most", lambda: max(slopes()) < 1.1),
+    ("notebooks/10_bragg_scattering.ipynb", "Half of all light still falls on a small share of the lit pixels.",
+     lambda: all(row["pixels_with_half"] < 0.12 * row["lit_pixels"] for row in
+                 record("10_bragg_scattering")["details"]["domains"])),
+    ("notebooks/11_background_and_detector.ipynb", "The points lie on lines that were not fitted",
+     lambda: value("11_background_and_detector", "largest_gap_to_closed_form") < 2),
+    ("notebooks/11_background_and_detector.ipynb", "Air wins, though fewer of its molecules are in the beam.",
+     lambda: value("11_background_and_detector", "mean_air_photons")
+     > value("11_background_and_detector", "mean_water_photons")),
+    ("notebooks/20_dataset.ipynb", "Hundreds of core-hours are a day on a large workstation",
+     lambda: 100 < scaling.cost(25_000_000, bench("dataset")["images_per_second"]["1"], 262_159)["core_hours"] < 1000),
+    ("notebooks/31_sift_bag_of_words.ipynb", "Word 7 of one and word 7 of the other then have nothing to do",
+     lambda: value("31_sift_bag_of_words", "separate_vocabularies_accuracy")
+     < value("31_sift_bag_of_words", "sift_validation_accuracy") - 0.05),
+    ("notebooks/32_hyperopt_search.ipynb", "with enough images to see it, hardly one is wrong far from them",
+     lambda: min(far_from_borders()) > 0.99),
+    ("notebooks/32_hyperopt_search.ipynb", "Beside the dashed lines, where one spot more or less changes the class",
+     lowest_beside_a_border),
+    ("notebooks/32_hyperopt_search.ipynb", "The machine has no randomness, so its seeds agree.",
+     lambda: len(set(record("32_hyperopt_search")["details"]["seeds"]["svm"]["accuracies"])) == 1),
+    ("notebooks/51_reality_gap.ipynb", "the right features make it easy even from the plain station",
+     lambda: min(rungs("check", "spots")) > 0.98 and max(rungs("check", "texture")) < 0.85),
+    ("notebooks/51_reality_gap.ipynb", "The model keeps up with the detector of the paper, at 130 images a second",
+     lambda: bench("screener")["images_per_second"]["2"] > 130),
+    ("notebooks/51_reality_gap.ipynb", "reading a large file as it lies on a disk does not",
+     lambda: bench("screener")["cbf_6m_seconds"]["all"] > 1 / 130),
+    ("notebooks/51_reality_gap.ipynb", "Random stations are the hardest",
+     lambda: min(screener_scores(), key=screener_scores().get) == "random stations"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "sentence", "holds"), SENTENCES, ids=[words[:40] for _, words, _ in SENTENCES])
+def test_sentence_stands_and_holds(page, sentence, holds):
+    assert sentence in words_of(page), "the sentence has changed: change its test too"
+    assert holds(), "the record no longer says so: change the sentence"
+
+
+def test_every_reference_is_cited():
+    keys = set(re.findall(r"^@\w+\{([^,]+),", (ROOT / "book" / "references.bib").read_text(encoding="utf-8"), re.M))
+    pages = [*(ROOT / "book").glob("*.md"), *(ROOT / "notebooks").glob("*.ipynb")]
+    text = "\n".join(words_of(str(page.relative_to(ROOT))) for page in pages)
+    cited = {key.strip() for group in re.findall(r"\{cite\}`([^`]+)`", text) for key in group.split(",")}
+    assert keys - cited == set()
