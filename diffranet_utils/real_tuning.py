@@ -15,7 +15,6 @@ from .progress import progress
 from .provenance import load_result
 from .search import Evaluator
 from .search_space import CLASSIFIERS, describe
-from .sift import stored_descriptors
 
 SHARE_TRIED = 0.3  # of the search; its first trials are the best settings of the paper
 CHAPTER, NETWORK_CHAPTER = "32_hyperopt_search", "41_bohb_search"
@@ -125,14 +124,4 @@ def _hits_found(config, evaluator, stores):
     """Which real crops a configuration, trained on simulated images, calls hits; raw and preprocessed."""
     x, y, _ = evaluator.tables(config)
     model = make_classifier(config, evaluator.seed, evaluator.n_workers).fit(x, y)
-    return {
-        kind: np.asarray(is_hit(model.predict(_features(config, evaluator, store)))) for kind, store in stores.items()
-    }
-
-
-def _features(config, evaluator, store):
-    if config["extractor"] == "glcm":
-        return store.glcm(config["distances"], config["angles_deg"])
-    if config["extractor"] == "lbp":
-        return store.lbp(config["points"], config["radius"])
-    return evaluator.bag(config["n_words"]).count_words(*stored_descriptors(store))
+    return {kind: np.asarray(is_hit(model.predict(evaluator.table(config, store)))) for kind, store in stores.items()}

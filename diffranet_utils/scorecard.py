@@ -8,7 +8,7 @@ from . import claims
 from .chapters import STEPS
 from .errors import DiffranetError
 from .files import read_json
-from .provenance import COMMITTED, ROOT, code_fingerprint
+from .provenance import COMMITTED, ROOT, benchmark, code_fingerprint
 from .tables import MISSING, claim_entry, format_claim, format_entry
 
 README_MARKS = ("<!-- results:start -->", "<!-- results:end -->")
@@ -136,9 +136,30 @@ def page_tables(results_dir):
     Returns
     -------
     dict of str
-        ``results``: paper beside committed records. ``this_build``: paper beside this build.
+        ``results``: paper beside committed records. ``this_build``: paper beside this build. ``run_times``: seconds of
+        every chapter when the smoke book was last timed.
     """
-    return {"results": readme_table(), "this_build": markdown_table(load_records(results_dir))}
+    tables = {"results": readme_table(), "this_build": markdown_table(load_records(results_dir))}
+    return tables | {"run_times": run_times_table(benchmark("book"))}
+
+
+def run_times_table(timing):
+    """Seconds of every chapter, and the machine.
+
+    Parameters
+    ----------
+    timing : dict or None
+        The record ``results/bench/book.json``, a copy of what the book's builder writes.
+
+    Returns
+    -------
+    str
+    """
+    if timing is None:
+        return "No timing record yet: copy `build/book_times.json` to `results/bench/book.json` after a build."
+    rows = [f"| `{name}` | {seconds} |" for name, seconds in timing["chapters_s"].items()]
+    whole = f"Preset {timing['preset']}, two chapters at a time, {timing['device']}; the book in {timing['book_s']} s."
+    return "\n".join(["| chapter | seconds |", "|---|---|", *rows, "", whole])
 
 
 def readme_table():

@@ -57,14 +57,17 @@ class Evaluator:
     def tables(self, config):
         """Features and labels to train on, and features of the validation images."""
         train, validation, few = self.stores
-        if config["extractor"] == "glcm":
-            x, x_validation = (s.glcm(config["distances"], config["angles_deg"]) for s in (train, validation))
-        elif config["extractor"] == "lbp":
-            x, x_validation = (s.lbp(config["points"], config["radius"]) for s in (train, validation))
-        else:
-            bag = self.bag(config["n_words"])
-            x, x_validation = (bag.count_words(*stored_descriptors(s)) for s in (few, validation))
-        return x, self.train.labels[: len(x)], x_validation
+        x = self.table(config, few if config["extractor"] == "sift" else train)
+        return x, self.train.labels[: len(x)], self.table(config, validation)
+
+    def table(self, config, store):
+        """Features of the images of one store, as a configuration names them."""
+        kind = config["extractor"]
+        if kind == "glcm":
+            return store.glcm(config["distances"], config["angles_deg"])
+        if kind == "lbp":
+            return store.lbp(config["points"], config["radius"])
+        return self.bag(config["n_words"]).count_words(*stored_descriptors(store))
 
     def bag(self, n_words):
         """Vocabulary of the training images, fitted once for each size."""

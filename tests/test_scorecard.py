@@ -73,3 +73,10 @@ def test_readme_keeps_what_is_outside_the_marks():
 def test_readme_is_in_step_with_the_committed_records():
     text = (provenance.ROOT / "README.md").read_text(encoding="utf-8")
     assert scorecard.readme_with(text, scorecard.readme_table()) == text, "run: python tools/update_readme.py"
+
+
+def test_run_times_name_every_chapter_and_the_machine():
+    timing = {"preset": "smoke", "chapters_s": {"00_a": 7, "10_b": 12}, "book_s": 20, "device": "a box"}
+    table = scorecard.run_times_table(timing)
+    assert "| `10_b` | 12 |" in table and "a box; the book in 20 s" in table
+    assert "book_times.json" in scorecard.run_times_table(None)

@@ -22,7 +22,8 @@ from papermill.exceptions import PapermillExecutionError
 
 from diffranet_utils import presets, scorecard
 from diffranet_utils.errors import DiffranetError, MissingDataError
-from diffranet_utils.provenance import code_fingerprint
+from diffranet_utils.files import write_json
+from diffranet_utils.provenance import code_fingerprint, origin
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -109,19 +110,20 @@ def waves(names):
 
 
 def execute_all(names, preset):
-    """Run chapters, a few at once, and print each with its seconds when it is done; errors as in `execute`."""
-    done = 0
+    """Run chapters, a few at once, print each when it is done and return the seconds of all; errors as in `execute`."""
+    done, took = 0, {}
     with ProcessPoolExecutor(AT_ONCE.get(preset, 1)) as pool:
         for wave in waves(names):
             started = [pool.submit(timed, name, preset) for name in wave]
             try:
                 for future in as_completed(started):
                     done += 1
-                    name, seconds = future.result()
-                    print(f"[{done:2d}/{len(names)}] {name} {seconds:.1f} s", flush=True)
+                    name, took[name] = future.result()
+                    print(f"[{done:2d}/{len(names)}] {name} {took[name]:.1f} s", flush=True)
             except DiffranetError:
                 pool.shutdown(cancel_futures=True)
                 raise
+    return took
 
 
 def timed(name, preset):
@@ -187,14 +189,17 @@ def main():
         names = chapters(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
         drop_stale_results(preset)
         stage(preset)
-        execute_all(names, preset)
+        took = execute_all(names, preset)
         write_tables(preset)
         print("Building the pages ...", flush=True)
         index = build_html()
     except DiffranetError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
-    print(f"The book took {time.perf_counter() - begin:.0f} s: open {index}")
+    took = {name: round(took[name]) for name in names}
+    total = round(time.perf_counter() - begin)
+    write_json(BUILD / "book_times.json", {"preset": preset, "chapters_s": took, "book_s": total} | origin())
+    print(f"The book took {total} s: open {index}")
     return 0
 
 
