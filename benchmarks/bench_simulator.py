@@ -22,31 +22,34 @@ from diffranet_utils.geometry import Detector
 from diffranet_utils.stations import DIFFRANET, unit_crystal
 
 PRESET, SEED = presets.get("smoke"), 11
-N_IMAGES, REPEATS = 40, 5
+N_IMAGES, BATCH, REPEATS = 80, 4, 5
 MEMORY = "import resource, diffranet_utils.dataset_build as d, diffranet_utils.presets as p\n" + (
     "for k in range(20): d.make_image(p.get('smoke'), 11, 'train', k)\n"
     "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
 )
 
 
-def make_images(first, n=N_IMAGES):
-    """Simulate `n` images of the class mix; return their seconds."""
-    start = perf_counter()
-    for k in range(first, first + n):
+def make_batch(first):
+    """Simulate `BATCH` images of the class mix."""
+    for k in range(first, first + BATCH):
         make_image(PRESET, SEED, "train", k)
-    return perf_counter() - start
 
 
 def rates():
-    """Images per second of one and of two processes, medians of several rounds in turn."""
-    found = {1: [], 2: []}
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        list(pool.map(make_images, (0, 0), (2, 2)))  # compile and load
+    """Images per second of one and of two processes, medians of several rounds in turn over the same images.
+
+    They are handed out in small batches, as the data set's builder does: images differ in cost.
+    """
+    context, found = get_context("spawn"), {1: [], 2: []}
+    with ProcessPoolExecutor(1, mp_context=context) as one, ProcessPoolExecutor(2, mp_context=context) as two:
+        for pool in (one, two):
+            list(pool.map(make_batch, (0, 0, 0, 0)))  # compile and load
         for round_ in range(REPEATS):
-            for n in found:
+            batches = range(N_IMAGES * round_, N_IMAGES * (round_ + 1), BATCH)
+            for n, pool in ((1, one), (2, two)):
                 start = perf_counter()
-                list(pool.map(make_images, [N_IMAGES * (round_ * 2 + k) for k in range(n)]))
-                found[n].append(n * N_IMAGES / (perf_counter() - start))
+                list(pool.map(make_batch, batches))
+                found[n].append(N_IMAGES / (perf_counter() - start))
     return {n: median(values) for n, values in found.items()}
 
 
