@@ -9,13 +9,14 @@ INSTALLED = $(VENV)/.installed
 export JUPYTER_PREFER_ENV_PATH = 1
 unexport JUPYTER_PATH
 
-.PHONY: help book test lint lab bench clean
+.PHONY: help book test lint lab student bench clean
 
 help:
 	@echo "make book   run every chapter and build the HTML book (PRESET=smoke|workshop|paper)"
 	@echo "make test   run the tests and every notebook"
 	@echo "make lint   check style and format"
 	@echo "make lab    open JupyterLab on the notebooks"
+	@echo "make student write the notebooks without solutions into student/"
 	@echo "make bench  time our code beside its peers"
 	@echo "make clean  remove everything built, and keep the environment"
 
@@ -32,6 +33,9 @@ lint: $(INSTALLED)
 
 lab: $(INSTALLED)
 	@$(PY) -m jupyterlab --ServerApp.root_dir . --LabApp.default_url /lab/tree/notebooks
+
+student: $(INSTALLED)
+	@$(PY) tools/student_copies.py
 
 bench: $(INSTALLED)
 	@for script in benchmarks/*.py; do $(PY) $$script || exit 1; done

@@ -55,12 +55,21 @@ def ensure_dataset(run):
     Returns
     -------
     Path
+
+    Raises
+    ------
+    InputError
+        If the folder holds images of another seed, which are not thrown away unasked.
     """
     root, card = run.data_dir, run.data_dir / "card.json"
     identity = identity_of(run.preset, run.seed)
     with locked(root):
         known = read_json(root / "identity.json") if (root / "identity.json").exists() else identity
-        if any(known.get(key, False) != identity[key] for key in ("code", "seed", "station", "gpu")):
+        seeds = known.get("seed"), identity["seed"]
+        require(
+            seeds[0] == seeds[1], "{} holds images of seed {}: give seed {} another data folder.".format(root, *seeds)
+        )
+        if any(known.get(key, False) != identity[key] for key in ("code", "station", "gpu")):
             remove_dataset(root)
         elif card.exists() and read_json(card)["split_sizes"] == identity["split_sizes"]:
             return root

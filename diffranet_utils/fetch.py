@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import DiffranetError, MissingDataError, require
-from .files import read_json, sha256_of, write_json
+from .files import read_json, sha256_of, write_bytes, write_json
 from .progress import progress
 
 CHUNK = 1 << 20
@@ -25,6 +25,7 @@ GRID_SHA256 = {
     "thau_3_2_0016.cbf.bz2": "e679907995ad2d408e6269d442084c1ce012d20cf3201ddbae1ecea2401d2ed8",
     "thau_3_2_0018.cbf.bz2": "0816d1dfa73e0a9d5dfc1b8e0e4a4be2be0f6ab433afc1fc4c6472533603e96a",
 }
+GRID_HIT, GRID_MISS = ("diffraction", "spots"), ("no-diffraction", "background only")  # by eye
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,14 @@ class Source:
     files : dict
         File name to SHA-256, or to None where the publisher gives none: the first download is then trusted, and its
         hash written down for all later ones.
+    labels : dict, optional
+        File name to label and note, for `frames.find_real`; `fetch` writes them down as ``labels.csv``.
     """
 
     about: str
     base: str
     files: dict
+    labels: dict | None = None
 
 
 SOURCES = {
@@ -57,6 +61,7 @@ SOURCES = {
         "nine PILATUS3 6M frames of a raster scan over a thaumatin crystal, test images of the DIALS project",
         GRID,
         GRID_SHA256,
+        {name: GRID_MISS if name[9:13] in ("0016", "0018") else GRID_HIT for name in GRID_SHA256},
     ),
 }
 FIRST_USE = "fetched.json"
@@ -87,7 +92,11 @@ def fetch(name, folder, sources=SOURCES):
     require(name in sources, f"Unknown data {name!r}: choose one of {', '.join(sources)}.")
     source, folder = sources[name], Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    return [_fetch_file(source.base + file, folder / file, digest) for file, digest in source.files.items()]
+    paths = [_fetch_file(source.base + file, folder / file, digest) for file, digest in source.files.items()]
+    if source.labels:
+        rows = [f"{name},{label},{note}\n" for name, (label, note) in source.labels.items()]
+        write_bytes(folder / "labels.csv", "".join(["file,label,note\n", *rows]).encode())
+    return paths
 
 
 def _fetch_file(url, path, digest):

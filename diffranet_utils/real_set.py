@@ -160,6 +160,24 @@ def find_items(run):
     return [StandInFrame(preset, run.seed, k) for k in range(N_STAND_IN)], STAND_IN
 
 
+def first_of_each(items):
+    """Open the first frame with diffraction and the first without; where one kind is missing, the first frames.
+
+    Returns
+    -------
+    list of two tuples
+        As from `open_item`.
+    """
+    opened = []
+    for item in items:
+        found = open_item(item)
+        if found[1] not in [label for _, label, _ in opened]:
+            opened.append(found)
+        if len(opened) == len(RealLabel):
+            return sorted(opened, key=lambda found: found[1] != RealLabel.DIFFRACTION)
+    return [open_item(item) for item in items[:2]]
+
+
 def open_item(item):
     """Read a labelled frame, or render a stand-in.
 

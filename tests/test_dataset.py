@@ -75,6 +75,16 @@ def test_a_folder_of_another_set_is_refused(built):
         dataset.build_dataset(built, TINY, 8)
 
 
+def test_images_of_another_seed_are_not_thrown_away(tmp_path):
+    small = replace(TINY, n_train=2, n_validation=1, n_test=1)
+    run = provenance.Run(small, 8, tmp_path / "data", tmp_path)
+    dataset.ensure_dataset(run)
+    before = digest(run.data_dir)
+    with pytest.raises(InputError, match="holds images of seed 8: give seed 9 another data folder"):
+        dataset.ensure_dataset(replace(run, seed=9))
+    assert digest(run.data_dir) == before
+
+
 def test_split_arrays_equal_the_files(built):
     split = dataset.load_split(built, "test")
     assert split.images.shape == (6, 96, 96) and split.images.dtype == np.uint8

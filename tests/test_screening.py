@@ -6,6 +6,7 @@ from test_frames import KINDS, counts, damaged, write_cbf, write_eiger, write_sm
 
 from diffranet_utils import frames, real_models, real_set, screening
 from diffranet_utils.errors import MissingDataError
+from diffranet_utils.labels import RealLabel
 from diffranet_utils.presets import get
 from diffranet_utils.provenance import Run
 
@@ -160,6 +161,13 @@ def test_step_scores_each_model_on_raw_and_preprocessed(tmp_path, monkeypatch):
     assert details["gain"] == pytest.approx(5.0)  # grey value 4 to the synthetic mean of 20
     assert details["crop_labels"] == {"rf raw": [2] * 4, "rf preprocessed": [4] * 4}
     assert values["rf_real_raw_accuracy"]["value"] == 0.5 and details["source"] == "made"
+
+
+def test_first_of_each_kind(monkeypatch):
+    kinds = {"a": RealLabel.NO_DIFFRACTION, "b": RealLabel.NO_DIFFRACTION, "c": RealLabel.DIFFRACTION}
+    monkeypatch.setattr(real_set, "open_item", lambda item: (item, kinds[item], ""))
+    assert [frame for frame, _, _ in real_set.first_of_each("abc")] == ["c", "a"]
+    assert [frame for frame, _, _ in real_set.first_of_each("ab")] == ["a", "b"]
 
 
 def test_a_network_of_the_papers_size_is_not_trained_on_the_way(tmp_path, monkeypatch):
