@@ -101,7 +101,7 @@ SENTENCES = [
      lowest_beside_a_border),
     ("notebooks/32_hyperopt_search.ipynb", "The machine has no randomness, so its seeds agree.",
      lambda: len(set(record("32_hyperopt_search")["details"]["seeds"]["svm"]["accuracies"])) == 1),
-    ("notebooks/32_hyperopt_search.ipynb", "At full size a learned classifier has to earn its place beside it, and both",
+    ("notebooks/32_hyperopt_search.ipynb", "At full size a learned classifier has to earn its place beside it",
      lambda: min(value("32_hyperopt_search", f"{kind}_test_accuracy") for kind in ("rf", "svm"))
      > value("32_hyperopt_search", "spot_count_test_accuracy")),
     ("notebooks/51_reality_gap.ipynb", "the right features make it easy even from the plain station",
