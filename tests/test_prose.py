@@ -71,6 +71,15 @@ def lowest_beside_a_border():
     return any(worst["low"] <= border <= worst["high"] for border in borders)
 
 
+def gain(variant):
+    return record("40_deepfreak", "workshop")["values"][f"gain_of_{variant}"]
+
+
+def hits_of(variant):
+    rows = record("40_deepfreak", "workshop")["details"]["study"]
+    return [row["hit_accuracy"]["value"] for row in rows if row["variant"] == variant]
+
+
 def screener_scores():
     about = json.loads((ROOT / "diffranet_utils" / "model" / "screener.json").read_text())
     return {name: score["balanced_accuracy"]["value"] for name, score in about["scores"].items()}
@@ -104,6 +113,15 @@ SENTENCES = [
     ("notebooks/32_hyperopt_search.ipynb", "At full size a learned classifier has to earn its place beside it",
      lambda: min(value("32_hyperopt_search", f"{kind}_test_accuracy") for kind in ("rf", "svm"))
      > value("32_hyperopt_search", "spot_count_test_accuracy")),
+    ("notebooks/40_deepfreak.ipynb", "scaling to 224 pixels costs most by far",
+     lambda: gain("224_pixels")["high"] < -0.15),
+    ("notebooks/40_deepfreak.ipynb", "no better at telling hit from miss than calling every image a miss",
+     lambda: max(hits_of("224_pixels")) < 0.45),
+    ("notebooks/40_deepfreak.ipynb", "Of the other two changes, three seeds of this size cannot say",
+     lambda: all(gain(name)["low"] < 0 < gain(name)["high"] for name in ("scalar_mean", "turned_images"))),
+    ("notebooks/40_deepfreak.ipynb", "both shares are about twice the area: spots matter to this network",
+     lambda: all(1.6 < value("40_deepfreak", f"{way}_share_on_spots", "workshop")
+                 / value("40_deepfreak", "area_of_spots", "workshop") < 2.4 for way in ("grad_cam", "smoothgrad"))),
     ("notebooks/51_reality_gap.ipynb", "the right features make it easy even from the plain station",
      lambda: min(rungs("check", "spots")) > 0.98 and max(rungs("check", "texture")) < 0.85),
     ("notebooks/51_reality_gap.ipynb", "every texture fails about a quarter of the crops or more",
