@@ -119,6 +119,8 @@ SENTENCES = [
     ("notebooks/41_bohb_search.ipynb", "In the record of the workshop size BOHB ended ahead",
      lambda: value("41_bohb_search", "bohb_validation_accuracy", "workshop")
      > value("41_bohb_search", "random_validation_accuracy", "workshop")),
+    ("notebooks/41_bohb_search.ipynb", "its evaluations were too few for one, and none was proposed by it",
+     lambda: not any(run["model_based"] for run in record("41_bohb_search", "workshop")["details"]["runs"])),
     ("notebooks/40_deepfreak.ipynb", "scaling to 224 pixels costs most by far",
      lambda: gain("224_pixels")["high"] < -0.15),
     ("notebooks/40_deepfreak.ipynb", "the network answers no better than by calling every image a miss",
