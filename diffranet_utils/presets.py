@@ -68,7 +68,7 @@ class Preset:
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("smoke", 240, 80, 160, 10, 100, 9, 3, 1, 1, 3, 64, n_sift=80),
+        Preset("smoke", 240, 80, 160, 10, 100, 9, 3, 1, 1, 3, 32, n_sift=80),
         Preset("workshop", 2000, 500, 1000, 50, 2000, 9, 12, 2, 1, 9, 200, n_study=400, study_epochs=6, study_seeds=3),
         Preset(
             "paper",
