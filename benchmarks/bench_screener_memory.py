@@ -19,7 +19,7 @@ from diffranet_utils import provenance
 from diffranet_utils.files import write_json
 
 SIZES = (500, 10_000)
-SCREEN = "import sys; from diffranet_utils.cli import main; sys.argv[0] = 'diffranet'; main()"
+PROGRAM = (sys.executable, "-m", "diffranet_utils.cli")
 
 
 def folder_of(n, root):
@@ -37,7 +37,7 @@ def screen(n):
     """Screen n frames in a process of its own: peak MB of that process, seconds, lines written."""
     with tempfile.TemporaryDirectory() as root:
         table = Path(root) / "verdicts.csv"
-        command = [sys.executable, "-c", SCREEN, "screen", folder_of(n, root), "--model", "count", "--out", table]
+        command = [*PROGRAM, "screen", folder_of(n, root), "--model", "count", "--out", table]
         start = perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)

@@ -49,12 +49,8 @@ def work_for(evaluate, crash_loss, host, port, name):
     DiffranetError
         If no search answers there, or another one.
     """
-    place = f"{host}:{port}"
-    names = _names(host, port)
-    if names is None:
-        raise DiffranetError(f"No search answers at {place}: start it there first, with --listen {place}.")
-    if not any(known.startswith(f"hpbandster.run_{name}.dispatcher") for known in names):
-        raise DiffranetError(f"The search at {place} is another one: use its code version, preset and seed.")
+    if not any(known.startswith(f"hpbandster.run_{name}.dispatcher") for known in names_at(host, port)):
+        raise DiffranetError(f"The search at {host}:{port} is another one: use its code version, preset and seed.")
     worker = CountingWorker(
         evaluate, crash_loss, run_id=name, nameserver=host, nameserver_port=port, host=_own_address(host, port)
     )
@@ -64,15 +60,22 @@ def work_for(evaluate, crash_loss, host, port, name):
     return worker.n_done
 
 
-def _names(host, port):
-    """Everything registered with a name server, or None if none answers."""
+def names_at(host, port):
+    """Everything registered with the name server of a search; DiffranetError if none answers."""
     try:
         with socket.create_connection((host, port), timeout=5):
             pass  # Pyro4 has no time limit of its own for a machine that is switched off
         with Pyro4.locateNS(host=host, port=port) as server:
             return list(server.list())
-    except (OSError, Pyro4.errors.PyroError):
-        return None
+    except (OSError, Pyro4.errors.PyroError) as error:
+        message = f"No search answers at {host}:{port}: start it there first, with --listen {host}:{port}."
+        raise DiffranetError(message) from error
+
+
+def _answers(host, port):
+    with suppress(DiffranetError):
+        return bool(names_at(host, port))
+    return False
 
 
 def _own_address(host, port):
@@ -91,7 +94,7 @@ def _stay(thread, worker, host, port):
     answered = time.monotonic()
     while thread.is_alive():
         thread.join(LOOK_EVERY_S)
-        if worker.busy or _names(host, port) is not None:
+        if worker.busy or _answers(host, port):
             answered = time.monotonic()
         elif time.monotonic() - answered > PATIENCE_S:
             return

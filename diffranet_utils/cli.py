@@ -181,6 +181,7 @@ def run(  # noqa: PLR0913 - options of a command
     require(
         searches or not (worker or listen), f"{chapter} takes no workers: --worker and --listen are for 41_bohb_search."
     )
+    require(not (worker and listen), "Choose one of --worker and --listen: a search, or a worker of one elsewhere.")
     started = provenance.start_run(preset, seed, data_dir, out, scheduler, listen)
     if worker:
         from .network_search import work

@@ -65,10 +65,8 @@ def ensure_dataset(run):
     identity = identity_of(run.preset, run.seed)
     with locked(root):
         known = read_json(root / "identity.json") if (root / "identity.json").exists() else identity
-        seeds = known.get("seed"), identity["seed"]
-        require(
-            seeds[0] == seeds[1], "{} holds images of seed {}: give seed {} another data folder.".format(root, *seeds)
-        )
+        there, wanted = known.get("seed"), identity["seed"]
+        require(there == wanted, f"{root} holds images of seed {there}: give seed {wanted} another data folder.")
         if any(known.get(key, False) != identity[key] for key in ("code", "station", "gpu")):
             remove_dataset(root)
         elif card.exists() and read_json(card)["split_sizes"] == identity["split_sizes"]:

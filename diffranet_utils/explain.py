@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from scipy.ndimage import maximum_filter
 
-from . import shots
-from .dataset_build import SPLITS
+from .dataset_build import make_image
 from .detector import spread
 from .labelling import N_SIGMA
 from .metrics import mean_interval
+from .tables import grouped
 
 RADIUS_PX = 2  # attention so near to a visible spot counts as on it
 
@@ -91,8 +91,7 @@ def spot_mask(preset, seed, split, number, radius=RADIUS_PX):
     -------
     ndarray, shape (n_slow, n_fast), bool
     """
-    shot = shots.sample_shot(np.random.default_rng([seed, SPLITS.index(split), number]), preset)
-    image, station = shots.render_shot(shot, preset), preset.station
+    image, station = make_image(preset, seed, split, number), preset.station
     seen = spread(image.bragg, station.detector.pixel_mm * 1e3, station.readout)
     lit = seen > N_SIGMA * np.sqrt(image.background + station.readout.read_noise**2)
     return maximum_filter(lit, 2 * radius + 1)
@@ -154,8 +153,7 @@ def attention_on_spots(network, split, name, run, n_images, methods=None):
 def attention_values(rows):
     """Record entries: mean share of the attention on spots per method, and of the pixels, over the images."""
     values = {}
-    for method in dict.fromkeys(row["method"] for row in rows):
-        mine = [row for row in rows if row["method"] == method]
+    for method, mine in grouped(rows, "method").items():
         key = method.lower().replace("-", "_")
         values[f"{key}_share_on_spots"] = _over_images([row["share"] for row in mine])
         values["area_of_spots"] = _over_images([row["area"] for row in mine])

@@ -114,7 +114,7 @@ def _prepare(run):
     training, validation = (first_images(dataset.load_split(root, name), n) for name in ("train", "validation"))
     name = work_name(run, root, "bohb", "bohb_service", "network_search")
     found = real_set.load(run)
-    real = real_set.image_kinds(found, float(training.images.mean()))
+    real, _ = real_set.image_kinds(found, float(training.images.mean()))
     folder = run.results_dir / "bohb" / name
     return NetworkEvaluation(training, validation, folder, run.seed, real, found.source), name
 
@@ -139,9 +139,10 @@ def work(run, nameserver):
     DiffranetError
         If no such search answers there.
     """
-    from .bohb_remote import work_for
+    from .bohb_remote import names_at, work_for
 
     host, port = address(nameserver)
+    names_at(host, port)  # before a data set is made for nobody
     evaluation, name = _prepare(run)
     return work_for(evaluation, CRASH_LOSS, host, port, name)
 
@@ -158,21 +159,19 @@ def bohb_step(run):
     values, details : dict
         For `provenance.save_result`.
     """
-    preset, (evaluation, name) = run.preset, _prepare(run)
+    preset, (host, port) = run.preset, address(run.listen) if run.listen else ("127.0.0.1", 0)
+    evaluation, name = _prepare(run)
     settings = SearchSettings(
         preset.bohb_min_epochs, preset.bohb_max_epochs, preset.bohb_iterations, preset.eta, seed=run.seed,
-        timeout_s=EPOCH_TIMEOUT_S * (1 + preset.bohb_max_epochs), name=name,
+        timeout_s=EPOCH_TIMEOUT_S * (1 + preset.bohb_max_epochs), host=host, port=port, name=name,
     )  # fmt: skip
-    if run.listen:
-        host, port = address(run.listen)
-        settings = replace(settings, host=host, port=port)
     space = preset_space(preset, run.seed)
     runs = run_bohb(evaluation, space, settings, evaluation.folder)
     best = incumbent(runs)
     require(best is not None, f"Every configuration failed: see {evaluation.folder / 'runs.jsonl'}.")
     blind = replace(evaluation, folder=evaluation.folder.with_name(f"{name}-random"))
     random_runs = random_search(blind, space, settings, epochs_spent(runs), blind.folder)
-    values = _values(runs, random_runs, evaluation.validation)
+    values = _values(runs, best, random_runs, evaluation.validation)
     details = {
         "settings": asdict(settings),
         "topologies": list(space["topology"].choices),
@@ -188,8 +187,8 @@ def bohb_step(run):
     return values, details
 
 
-def _values(runs, random_runs, validation):
-    best, lucky = incumbent(runs), incumbent(random_runs)
+def _values(runs, best, random_runs, validation):
+    lucky = incumbent(random_runs)
     values = {
         "bohb_validation_accuracy": metrics.proportion(best["info"]["n_right"], best["info"]["n"]),
         "most_frequent_class": metrics.proportion(int(np.bincount(validation.labels).max()), len(validation.labels)),

@@ -13,9 +13,6 @@ from .provenance import origin, plain_value
 from .training import evaluate, first_images, train
 from .training_settings import preset_settings
 
-N_EXPLAINED = {"smoke": 3}  # images whose attention is measured; elsewhere 24
-WORK_CODE = ("network_study",)
-
 
 def deepfreak_step(run):
     """Train the preset's topology, evaluate it once on the test split, vary one thing at a time, look where it looks.
@@ -31,10 +28,10 @@ def deepfreak_step(run):
     """
     root = dataset.ensure_dataset(run)
     training, validation, test = (dataset.load_split(root, name) for name in ("train", "validation", "test"))
-    work = run.results_dir / "checkpoints" / f"40_deepfreak_{work_name(run, root, *WORK_CODE)}"
+    work = run.results_dir / "checkpoints" / f"40_deepfreak_{work_name(run, root, 'network_study')}"
     network, values, details = _train_once(run, work.with_suffix(".safetensors"), training, validation, test)
     study = run_study(run, work, training, test)
-    looks = attention_on_spots(network, test, "test", run, N_EXPLAINED.get(run.preset.name, 24))
+    looks = attention_on_spots(network, test, "test", run, run.preset.n_explained)
     if distributed.is_leader():
         work.with_suffix(".safetensors").unlink(missing_ok=True)
     forget(work)

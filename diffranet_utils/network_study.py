@@ -8,6 +8,7 @@ import torch
 
 from . import distributed, metrics
 from .deepfreak import build_deepfreak
+from .tables import grouped
 from .topologies import TOPOLOGIES
 from .training import evaluate, first_images, train
 from .training_settings import PAPER_CONFIGURATIONS, preset_settings
@@ -143,8 +144,6 @@ def study_values(rows):
     dict
         Record entries ``gain_of_<variant>``.
     """
-    found = {}
-    for row in rows:
-        found.setdefault(row["variant"], []).append(row["accuracy"]["value"])
+    found = {name: [row["accuracy"]["value"] for row in ours] for name, ours in grouped(rows, "variant").items()}
     first, *others = found
     return {f"gain_of_{name}": metrics.mean_interval(np.subtract(found[name], found[first])) for name in others}

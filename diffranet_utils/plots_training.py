@@ -5,6 +5,7 @@ from matplotlib.patches import Rectangle
 
 from . import metrics
 from .plots import show_image
+from .tables import grouped
 from .topologies import find_topology, map_sizes, receptive_fields
 
 
@@ -140,8 +141,8 @@ def seed_curves(ax, rows, name="accuracy"):
     name : str
         ``accuracy`` or ``loss``.
     """
-    for number, title in enumerate(dict.fromkeys(row["title"] for row in rows)):
-        histories = [row["history"] for row in rows if row["title"] == title]
+    for number, (title, ours) in enumerate(grouped(rows, "title").items()):
+        histories = [row["history"] for row in ours]
         epochs = [epoch["epoch"] for epoch in histories[0]]
         found = [metrics.mean_interval([history[k][name] for history in histories]) for k in range(len(epochs))]
         mean, low, high = ([entry[key] for entry in found] for key in ("value", "low", "high"))
@@ -163,12 +164,12 @@ def variant_dots(ax, rows, name="accuracy"):
     name : str
         ``accuracy`` or ``hit_accuracy``.
     """
-    titles = list(dict.fromkeys(row["title"] for row in rows))
-    for place, title in enumerate(titles):
-        values = [row[name]["value"] for row in rows if row["title"] == title]
+    titles = grouped(rows, "title")
+    for place, ours in enumerate(titles.values()):
+        values = [row[name]["value"] for row in ours]
         ax.plot(values, [place] * len(values), "o", color=f"C{place}", alpha=0.7)
         ax.plot([sum(values) / len(values)], [place], "|", color="black", ms=22)
-    ax.set(yticks=range(len(titles)), yticklabels=titles, ylim=(len(titles) - 0.5, -0.5), xlabel="test accuracy")
+    ax.set(yticks=range(len(titles)), yticklabels=list(titles), ylim=(len(titles) - 0.5, -0.5), xlabel="test accuracy")
 
 
 def attention_maps(axes, image, maps, mask):

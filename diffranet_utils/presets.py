@@ -35,6 +35,8 @@ class Preset:
         The experiment that is simulated.
     n_study, study_epochs, study_seeds : int
         Training images, epochs and repetitions of each variant that chapter 40 compares.
+    n_explained : int
+        Images on which chapter 40 measures where the network looks.
     n_sift : int, optional
         Training images that SIFT sees (it needs 20 times the time of the textures); by default all.
     """
@@ -57,6 +59,7 @@ class Preset:
     n_study: int = 16
     study_epochs: int = 1
     study_seeds: int = 2
+    n_explained: int = 3
     n_sift: int | None = None
 
     @property
@@ -65,30 +68,28 @@ class Preset:
         return {"train": self.n_train, "validation": self.n_validation, "test": self.n_test}
 
 
+# fmt: off
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("smoke", 240, 80, 160, 10, 100, 9, 3, 1, 1, 3, 32, n_sift=80),
-        Preset("workshop", 2000, 500, 1000, 50, 2000, 9, 12, 2, 1, 9, 200, n_study=400, study_epochs=6, study_seeds=3),
         Preset(
-            "paper",
-            10_000,
-            2_400,
-            12_600,
-            150,
-            10_000,
-            8,
-            50,
-            16,
-            2,
-            50,
-            10_000,
-            n_study=10_000,
-            study_epochs=20,
-            study_seeds=3,
-        ),  # fmt: skip
+            "smoke", n_train=240, n_validation=80, n_test=160, n_evaluations=10, n_network_train=100,
+            topology=9, epochs=3, bohb_iterations=1, bohb_min_epochs=1, bohb_max_epochs=3, n_bohb_train=32,
+            n_sift=80,
+        ),
+        Preset(
+            "workshop", n_train=2000, n_validation=500, n_test=1000, n_evaluations=50, n_network_train=2000,
+            topology=9, epochs=12, bohb_iterations=2, bohb_min_epochs=1, bohb_max_epochs=9, n_bohb_train=200,
+            n_study=400, study_epochs=6, study_seeds=3, n_explained=24,
+        ),
+        Preset(
+            "paper", n_train=10_000, n_validation=2400, n_test=12_600, n_evaluations=150, n_network_train=10_000,
+            topology=8, epochs=50, bohb_iterations=16, bohb_min_epochs=2, bohb_max_epochs=50, n_bohb_train=10_000,
+            n_study=10_000, study_epochs=20, study_seeds=3, n_explained=24,
+        ),
     )
 }
+# fmt: on
 
 
 def get(name):

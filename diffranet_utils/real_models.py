@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import frames, real_set
+from . import real_set
 from .dataset import ensure_dataset, load_split
 from .labels import is_hit
 from .metrics import accuracy, balanced_accuracy
@@ -53,8 +53,7 @@ def real_frames_step(run):
     models, trained = ensure_models(run)
     found = real_set.load(run)
     target = float(load_split(ensure_dataset(run), "train").images.mean())
-    gain = frames.matching_gain(found.raw, found.mask, target)
-    images = real_set.image_kinds(found, target)
+    images, gain = real_set.image_kinds(found, target)
     values, verdicts = baseline_values(found), {}
     for name, model in models.items():
         for kind, crops in images.items():

@@ -224,11 +224,13 @@ def image_kinds(found, synthetic_mean):
 
     Returns
     -------
-    dict of str to ndarray, shape (n_crops, 512, 512), uint8
+    images : dict of str to ndarray, shape (n_crops, 512, 512), uint8
         ``raw`` and ``preprocessed``.
+    gain : float
+        What the preprocessed ones were multiplied by.
     """
     gain = frames.matching_gain(found.raw, found.mask, synthetic_mean)
-    return {"raw": found.raw, "preprocessed": frames.preprocess(found.raw, gain)}
+    return {"raw": found.raw, "preprocessed": frames.preprocess(found.raw, gain)}, gain
 
 
 def _prepare(item):

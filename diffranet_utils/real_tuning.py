@@ -14,7 +14,7 @@ from .metrics import accuracy, balanced_accuracy
 from .progress import progress
 from .provenance import load_result
 from .search import Evaluator
-from .search_space import CLASSIFIERS, describe
+from .search_space import CLASSIFIERS, describe, short
 
 SHARE_TRIED = 0.3  # of the search; its first trials are the best settings of the paper
 CHAPTER, NETWORK_CHAPTER = "32_hyperopt_search", "41_bohb_search"
@@ -94,15 +94,11 @@ def _network_candidates(run, found):
     return [
         {
             "classifier": NETWORK, "accuracy": 1 - tried["loss"],
-            "settings": " ".join(f"{name} {_short(value)}" for name, value in tried["config"].items()),
+            "settings": " ".join(f"{name} {short(value)}" for name, value in tried["config"].items()),
             "hits": {kind: np.array(hits) for kind, hits in tried["info"]["real_hits"].items()},
         }
         for tried in runs if tried["info"].get("real_source") == found.source
     ]  # fmt: skip
-
-
-def _short(value):
-    return f"{value:.3g}" if isinstance(value, float) else value
 
 
 def _trials(run):
@@ -117,7 +113,8 @@ def _trials(run):
 def _prepare(run, found):
     root = ensure_dataset(run)
     train, validation = (load_split(root, split) for split in ("train", "validation"))
-    return Evaluator(train, validation, run), real_set.image_kinds(found, float(train.images.mean()))
+    images, _ = real_set.image_kinds(found, float(train.images.mean()))
+    return Evaluator(train, validation, run), images
 
 
 def _hits_found(config, evaluator, stores):

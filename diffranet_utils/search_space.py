@@ -147,10 +147,11 @@ def describe(config):
     """Settings on one line, such as ``glcm distances [1, 5] angles_deg [0] | svm C 32 gamma 0.5``."""
     words = []
     for role, group in (("extractor", EXTRACTORS), ("classifier", ALL_CLASSIFIERS)):
-        inner = [f"{name} {_short(config[name])}" for name in group[config[role]]]
+        inner = [f"{name} {short(config[name])}" for name in group[config[role]]]
         words.append(" ".join([config[role], *inner]))
     return " | ".join(words)
 
 
-def _short(value):
+def short(value):
+    """A setting in as few characters as tell it."""
     return f"{value:g}" if isinstance(value, float) else str(value)

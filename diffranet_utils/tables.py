@@ -92,6 +92,14 @@ def result_table(record):
     return pd.DataFrame(rows, index=pd.Index(titles, name="value"), columns=columns)
 
 
+def grouped(rows, key):
+    """Rows (dicts) by the value that they have under `key`, in the order of their first appearance."""
+    groups = {}
+    for row in rows:
+        groups.setdefault(row[key], []).append(row)
+    return groups
+
+
 def _number(value, share):
     """Two significant decimals for a share in percent, four significant digits for anything else."""
     if share:

@@ -43,7 +43,7 @@ def test_a_failing_chapter_is_named_with_its_cell_and_error(builder, tmp_path):
 
 def test_a_chapter_whose_kernel_dies_is_named(builder, tmp_path):
     write_notebook(tmp_path, "96_dead", "import os; os._exit(1)")
-    with pytest.raises(DiffranetError, match="notebooks/96_dead.ipynb: the kernel died"):
+    with pytest.raises(DiffranetError, match="notebooks/96_dead.ipynb: Kernel died"):
         builder.execute("96_dead", "smoke")
 
 

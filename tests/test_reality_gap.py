@@ -193,7 +193,7 @@ def test_networks_of_the_search_take_part_where_it_has_seen_the_same_crops(run, 
         ("deepfreak", "simulated", 0.5),
         ("deepfreak", "real", 1.0),
     ] * 2
-    assert study["rows"][0]["settings"] == "topology 9 learning_rate 0.00123" and study["n_configurations"] == 2
+    assert study["rows"][0]["settings"] == "topology 9 learning_rate 0.00123456" and study["n_configurations"] == 2
 
 
 def test_fill_and_normalise_leave_usable_pixels_in_place(rng):

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib.util import find_spec
@@ -17,8 +18,8 @@ from pathlib import Path
 import nbformat
 import papermill
 import yaml
-from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 from diffranet_utils import presets, scorecard
 from diffranet_utils.errors import DiffranetError, MissingDataError
@@ -67,12 +68,20 @@ def share_cores(preset):
 
 
 def isolate_kernels():
-    """Keep a user's own kernels and start-up files out, and notebook kernels from warning about local ports."""
-    profile = BUILD / "ipython" / "profile_default"
-    profile.mkdir(parents=True, exist_ok=True)
-    (profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 40\n")
+    """Keep a user's own kernels and start-up files out."""
     os.environ.pop("JUPYTER_PATH", None)
     os.environ.update(JUPYTER_PREFER_ENV_PATH="1", IPYTHONDIR=str(BUILD / "ipython"))
+
+
+def sockets(folder):
+    """Jupyter settings that let a kernel talk through files in `folder`.
+
+    By default a kernel is given free network ports a moment before it takes them; two that start at once can be given
+    the same.
+    """
+    config = Config()
+    config.KernelManager.transport, config.KernelManager.ip = "ipc", f"{folder}/socket"
+    return config
 
 
 def execute(name, preset):
@@ -86,15 +95,16 @@ def execute(name, preset):
     source, target = ROOT / "notebooks" / f"{name}.ipynb", STAGING / "notebooks" / f"{name}.ipynb"
     options = {"kernel_name": "python3", "cwd": str(source.parent), "progress_bar": False}
     try:
-        papermill.execute_notebook(str(source), str(target), {"PRESET": preset}, **options)
+        with tempfile.TemporaryDirectory(prefix="kernel-") as folder:
+            papermill.execute_notebook(str(source), str(target), {"PRESET": preset}, config=sockets(folder), **options)
     except PapermillExecutionError as error:
         # papermill counts from zero, but has put its cell of parameters before this one: the sum is our count from one.
         head = "\n".join(f"    {line}" for line in error.source.strip().splitlines()[:4])
         raise DiffranetError(
             f"notebooks/{name}.ipynb failed in cell {error.cell_index}: {error.ename}: {error.evalue}\n{head}"
         ) from error
-    except DeadKernelError as error:
-        message = f"notebooks/{name}.ipynb: the kernel died. Memory may have run out; close other programs."
+    except RuntimeError as error:  # nbclient's for a kernel that dies, at its start or later
+        message = f"notebooks/{name}.ipynb: {error}. Memory may have run out; close other programs."
         raise DiffranetError(message) from error
     hide_injected_cell(target, preset)
 
