@@ -115,7 +115,8 @@ def spot_list(crystal, beam, detector, domains, *, oversample=2, tophat_r2=TOPHA
 def _photons_per_f2(beam, detector, n_domains, oversample):
     """Expected photons of each pixel for one square electron in one sub-pixel, domain and source."""
     directions, wavelengths = beam.incident()
-    factors = geometry.solid_angle(detector, oversample) * geometry.polarization(detector, oversample, directions[0])
+    polarization = geometry.polarization(detector, oversample, tuple(directions[0]))
+    factors = geometry.solid_angle(detector, oversample) * polarization
     steps = n_domains * len(wavelengths) * oversample**2
     return factors * (CLASSICAL_RADIUS_SQUARED * beam.fluence / steps)
 

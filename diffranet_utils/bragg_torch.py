@@ -34,7 +34,7 @@ def _add_source(  # noqa: PLR0913 - as the compiled loop
 ):
     """Add what one source lights, a chunk of reflections at a time."""
     reflections = _Reflections(lattice, source, plane, search, total.device)
-    grid = _Grid(plane, detector, oversample, total.device)
+    grid = _Grid(plane, detector, oversample)
     incident = torch.as_tensor(domains.incident, device=total.device)
     rows = torch.as_tensor(domains.rows, device=total.device)
     chunk = max(1, PAIRS // incident.shape[1])
@@ -48,12 +48,10 @@ def _add_source(  # noqa: PLR0913 - as the compiled loop
 
 
 class _Grid:
-    """The detector plane in sub-pixels, on the device."""
+    """The detector plane in sub-pixels."""
 
-    def __init__(self, plane, detector, oversample, place):
+    def __init__(self, plane, detector, oversample):
         self.plane, self.oversample, self.n_fast = plane, oversample, detector.n_fast
-        self.n_rows, self.n_columns = plane.inverse_length.shape
-        self.inverse_length = torch.as_tensor(plane.inverse_length, device=place).reshape(-1)
 
 
 class _Reflections:
@@ -106,11 +104,10 @@ def _near_sphere(lattice, source, search):
 
 def _on_detector(plane, search, beam, fast, slow, path):
     """True where the mean spot lies close enough for one of its domains to meet the detector."""
-    n_rows, n_columns = plane.inverse_length.shape
     column = (plane.distance * fast / beam - plane.first_fast) / plane.step
     row = (plane.distance * slow / beam - plane.first_slow) / plane.step
     reach = 2.2 * search.theta * path * path / (plane.distance * plane.step) + 6
-    return (row >= -reach) & (column >= -reach) & (row <= n_rows + reach) & (column <= n_columns + reach)
+    return (row >= -reach) & (column >= -reach) & (row <= plane.n_rows + reach) & (column <= plane.n_columns + reach)
 
 
 def _cross_sections(m, rays, per_step):
@@ -139,9 +136,9 @@ def _boxes(pair, grid, source, search):
     size = (search.radius**2 - p * p * thickness).clamp(min=0).sqrt() + search.margin * search.radius
     first_row, last_row = (
         (y - size * width_y).ceil().clamp(min=0),
-        (y + size * width_y).floor().clamp(max=grid.n_rows - 1),
+        (y + size * width_y).floor().clamp(max=plane.n_rows - 1),
     )
-    first, last = (x - size * width_x).ceil().clamp(min=0), (x + size * width_x).floor().clamp(max=grid.n_columns - 1)
+    first, last = (x - size * width_x).ceil().clamp(min=0), (x + size * width_x).floor().clamp(max=plane.n_columns - 1)
     rows, columns = (last_row - first_row + 1).clamp(min=0), (last - first + 1).clamp(min=0)
     return first_row.long(), first.long(), rows.long(), columns.long()
 
@@ -155,7 +152,7 @@ def _lit(pair, grid, source, search):
     i, j = first_row[which] + inside // columns[which], first[which] + inside % columns[which]
     axis, plane = pair.rows[which, 9:], grid.plane
     offset, sideways = plane.first_slow + i * plane.step, plane.first_fast + j * plane.step
-    inverse = grid.inverse_length[i * grid.n_columns + j]
+    inverse = 1 / (plane.distance**2 + offset**2 + sideways**2).sqrt()
     direction = axis[:, 0:3] + offset[:, None] * axis[:, 3:6] + sideways[:, None] * axis[:, 6:9]
     miss = direction * inverse[:, None] - axis[:, 9:12] - pair.node[which]
     lit = (miss**2).sum(1) < search.radius**2

@@ -188,7 +188,8 @@ def solid_angle(detector, oversample=1):
     return detector.pixel_m**2 * detector.distance_m / first_subpixel_lengths(detector, oversample) ** 3
 
 
-def polarization(detector, oversample=1, incident=BEAM_AXIS):
+@lru_cache(maxsize=8)
+def polarization(detector, oversample=1, incident=tuple(BEAM_AXIS)):
     """Polarisation factor of an unpolarised beam, ``(1 + cos^2 2theta) / 2`` (Kahn et al., 1982).
 
     Parameters
@@ -196,7 +197,7 @@ def polarization(detector, oversample=1, incident=BEAM_AXIS):
     detector : Detector
     oversample : int
         The factor is evaluated at the first sub-pixel of each pixel.
-    incident : ndarray, shape (3,), float64
+    incident : tuple of three floats
         Unit vector along the beam.
 
     Returns

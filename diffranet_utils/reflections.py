@@ -2,7 +2,8 @@
 
 For each reflection near the Ewald sphere and each mosaic domain, the spot is the cut of a small
 ellipsoid with the sphere. Its box on the detector follows from a quadratic form at the mean orientation,
-widened to be safe; every sub-pixel in the box is then tested exactly, in double precision.
+widened to be safe; every sub-pixel in the box is then tested exactly, in double precision. All spots of one
+reflection get boxes of one size, so that the tests run through them in step, several at a time in a vector register.
 """
 
 import math
@@ -13,9 +14,9 @@ from numba import njit
 
 from . import geometry
 
-# Detector plane in sub-pixels: position of the first centre along slow and fast axis, step, distance (metre),
-# 1 / path length for every sub-pixel, and the pixel that each row or column of sub-pixels belongs to.
-Plane = namedtuple("Plane", "first_slow first_fast step distance inverse_length pixel_of")
+# Detector plane in sub-pixels: position of the first centre along slow and fast axis, step, distance (metre), number
+# of rows and columns, and the pixel that each of them belongs to.
+Plane = namedtuple("Plane", "first_slow first_fast step distance n_rows n_columns pixel_of")
 # One source: unit vector along the beam, wavelength (angstrom).
 Source = namedtuple("Source", "x y z wavelength")
 # Crystal: reciprocal cell (rows a*, b*, c*), M = diag(cells) x cell, cells, table of F and its first index.
@@ -26,6 +27,12 @@ Search = namedtuple("Search", "radius theta margin thickness q_max")
 # Per domain: incident direction (3, n) and a row of beam, fast, slow axis in the domain's frame, then
 # M U^T / wavelength applied to beam axis x distance, slow axis, fast axis, incident direction: (n, 21).
 Domains = namedtuple("Domains", "incident rows")
+
+# Scratch space for the spots of one reflection, an entry per mosaic domain: excitation error, numbers of the domains
+# that meet the sphere; then for each of these the corner of its box, which of them are lit, squared distance from the
+# node in the sub-pixel under test, and (14, n) what that test needs: row and column of the corner as numbers to
+# calculate with, then the last twelve columns of `Domains.rows`.
+Scratch = namedtuple("Scratch", "excitation chosen row column lit distance2 steps")
 
 # A list of spots: weight of each pixel; rows of h, k, l and the sums of weight, weight x slow, weight x fast (in
 # sub-pixels); how many rows are filled, in an array of one element.
@@ -74,9 +81,8 @@ def prepare(crystal, beam, detector, domains, oversample, tophat_r2):
     reciprocal = np.linalg.inv(crystal.cell_vectors_A).T.copy()
     lattice = Lattice(reciprocal, m, n_cells, crystal.factors.table, np.array(crystal.factors.origin))
     y, z = geometry.positions(detector, oversample)
-    lengths = geometry.path_lengths(detector, oversample)
-    pixel_of = np.arange(max(lengths.shape)) // oversample
-    plane = Plane(-y[0], z[0], detector.pixel_m / oversample, detector.distance_m, 1 / lengths, pixel_of)
+    pixel_of = np.arange(max(len(y), len(z))) // oversample
+    plane = Plane(-y[0], z[0], detector.pixel_m / oversample, detector.distance_m, len(y), len(z), pixel_of)
     for direction, wavelength in zip(*beam.incident(), strict=True):
         search = _search(m, domains, tophat_r2, direction, wavelength, detector)
         turned = _domains(domains, m, direction, wavelength, detector)
@@ -111,7 +117,14 @@ def _kernel(total, lattice, source, plane, search, domains, spots):
     """Visit the reflections that can touch the sphere: for each (h, k), the roots of a parabola in l."""
     star, origin, shape = lattice.reciprocal, lattice.origin, lattice.table.shape
     wavelength = source.wavelength
-    excitation = np.empty(domains.rows.shape[0])
+    n = domains.rows.shape[0] + 1  # one spare entry for loops that write first and count then
+    chosen, row, column, lit = (
+        np.empty(n, np.int64),
+        np.empty(n, np.int64),
+        np.empty(n, np.int64),
+        np.empty(n, np.int64),
+    )
+    scratch = Scratch(np.empty(n - 1), chosen, row, column, lit, np.empty(n), np.empty((14, n)))
     widest = 1.05 * (search.theta + search.theta**2 / 2) * search.q_max + search.thickness
     band = 2 / wavelength * widest
     c2 = star[2, 0] ** 2 + star[2, 1] ** 2 + star[2, 2] ** 2
@@ -145,18 +158,16 @@ def _kernel(total, lattice, source, plane, search, domains, spots):
                 f = float(lattice.table[ih, ik, l - origin[2]])
                 if f > 0:
                     q = (x + l * star[2, 0], y + l * star[2, 1], z + l * star[2, 2])
-                    _one_reflection(
-                        total, f * f, (h, k, l), q, lattice, source, plane, search, domains, excitation, spots
-                    )
+                    _one_reflection(total, f * f, (h, k, l), q, lattice, source, plane, search, domains, scratch, spots)
                 l += 1
 
 
 @njit(cache=True, nogil=True)
 def _one_reflection(  # noqa: PLR0913 - called from one place, in the hot loop
-    total, f2, hkl, q, lattice, source, plane, search, domains, excitation, spots
+    total, f2, hkl, q, lattice, source, plane, search, domains, scratch, spots
 ):
     """Add F^2 to every sub-pixel that one reflection lights, domain by domain."""
-    wavelength, radius, margin = source.wavelength, search.radius, search.margin
+    wavelength, radius = source.wavelength, (1 + search.margin) * search.radius
     q2 = q[0] * q[0] + q[1] * q[1] + q[2] * q[2]
     along_beam = q[0] * source.x + q[1] * source.y + q[2] * source.z
     shell = wavelength * q2 / 2
@@ -167,58 +178,85 @@ def _one_reflection(  # noqa: PLR0913 - called from one place, in the hot loop
     if abs(along_beam + shell) > widest or beam < MIN_COSINE / wavelength:
         return
     step, distance = plane.step, plane.distance
-    n_rows, n_columns = plane.inverse_length.shape
+    n_rows, n_columns = plane.n_rows, plane.n_columns
     exit_wave = math.sqrt(beam * beam + fast * fast + slow * slow)
     path = distance / beam * exit_wave
     column, row = (distance * fast / beam - plane.first_fast) / step, (distance * slow / beam - plane.first_slow) / step
     reach = 2.2 * search.theta * path * path / (distance * step) + 6
     if row < -reach or column < -reach or row > n_rows + reach or column > n_columns + reach:
         return
-    shape = _cross_section(
-        lattice.m, (beam / exit_wave, fast / exit_wave, slow / exit_wave), step / (path * wavelength)
-    )
-    shift_x, shift_y, thickness, width_x, width_y = shape
-    limit = (1 + margin) * radius / math.sqrt(thickness)
-    node_h, node_k, node_l = hkl[0] * lattice.n_cells[0], hkl[1] * lattice.n_cells[1], hkl[2] * lattice.n_cells[2]
-    incident, rows, pixel_of = domains.incident, domains.rows, plane.pixel_of
-    first_slow, first_fast, r2, inverse_length = (
-        plane.first_slow,
-        plane.first_fast,
-        radius * radius,
-        plane.inverse_length,
-    )
+    exit_ray = (beam / exit_wave, fast / exit_wave, slow / exit_wave)
+    shape = _cross_section(lattice.m, exit_ray, step / (path * wavelength))
+    n = _meet_sphere(q, shell, radius / math.sqrt(shape[2]), domains, scratch)
+    half_width, half_height = radius * shape[3], radius * shape[4]
+    box = min(int(2 * half_height) + 1, n_rows), min(int(2 * half_width) + 1, n_columns)
+    corner = plane.first_slow / step + half_height, plane.first_fast / step + half_width
+    _place_boxes(n, q, shape, corner, box, source, plane, scratch, domains.rows)
+    node = hkl[0] * lattice.n_cells[0], hkl[1] * lattice.n_cells[1], hkl[2] * lattice.n_cells[2]
+    _light(total, f2, n, node, search.radius * search.radius, box, plane, scratch, spots)
+    if spots is not None:
+        _close(spots, hkl)
+
+
+@njit(cache=True, nogil=True)
+def _meet_sphere(q, shell, limit, domains, scratch):
+    """Choose the domains whose spot reaches the sphere, without branches; return how many."""
+    incident, excitation, n = domains.incident, scratch.excitation, 0
     for d in range(excitation.size):
         excitation[d] = incident[0, d] * q[0] + incident[1, d] * q[1] + incident[2, d] * q[2] + shell
     for d in range(excitation.size):
-        p = excitation[d]
-        if abs(p) >= limit:
-            continue
-        axis = rows[d]
-        scale = distance / (step * (axis[0] * q[0] + axis[1] * q[1] + axis[2] * q[2] + source.x / wavelength))
-        fast = axis[3] * q[0] + axis[4] * q[1] + axis[5] * q[2] + source.z / wavelength
-        slow = axis[6] * q[0] + axis[7] * q[1] + axis[8] * q[2] - source.y / wavelength
-        x = scale * fast + (p * shift_x - first_fast / step)
-        y = scale * slow + (p * shift_y - first_slow / step)
-        size = math.sqrt(max(radius * radius - p * p * thickness, 0.0)) + margin * radius
-        first_row, last_row = max(int(math.ceil(y - size * width_y)), 0), min(int(y + size * width_y), n_rows - 1)
-        first, last = max(int(math.ceil(x - size * width_x)), 0), min(int(x + size * width_x), n_columns - 1)
-        for i in range(first_row, last_row + 1):
-            offset = first_slow + i * step
-            row_h = axis[9] + offset * axis[12]
-            row_k = axis[10] + offset * axis[13]
-            row_l = axis[11] + offset * axis[14]
-            for j in range(first, last + 1):
-                sideways = first_fast + j * step
-                inverse = inverse_length[i, j]
-                dh = (row_h + sideways * axis[15]) * inverse - axis[18] - node_h
-                dk = (row_k + sideways * axis[16]) * inverse - axis[19] - node_k
-                dl = (row_l + sideways * axis[17]) * inverse - axis[20] - node_l
-                if dh * dh + dk * dk + dl * dl < r2:
-                    total[pixel_of[i], pixel_of[j]] += f2
-                    if spots is not None:
-                        _note(spots, f2 * spots.weight[pixel_of[i], pixel_of[j]], i, j)
-    if spots is not None:
-        _close(spots, hkl)
+        scratch.chosen[n] = d
+        n += abs(excitation[d]) < limit
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _place_boxes(n, q, shape, corner, box, source, plane, scratch, rows):  # noqa: PLR0913 - as its caller
+    """Find the first sub-pixel of each spot's box, moved inwards at the detector's edge; gather what the tests need."""
+    s, inverse_wavelength = scratch.steps, 1 / source.wavelength
+    n_rows, n_columns = plane.n_rows, plane.n_columns
+    for c in range(n):
+        p, axis = scratch.excitation[scratch.chosen[c]], rows[scratch.chosen[c]]
+        for k in range(12):
+            s[2 + k, c] = axis[9 + k]
+        beam = axis[0] * q[0] + axis[1] * q[1] + axis[2] * q[2] + source.x * inverse_wavelength
+        fast = axis[3] * q[0] + axis[4] * q[1] + axis[5] * q[2] + source.z * inverse_wavelength
+        slow = axis[6] * q[0] + axis[7] * q[1] + axis[8] * q[2] - source.y * inverse_wavelength
+        scale = plane.distance / (plane.step * beam)
+        row = np.ceil(scale * slow + p * shape[1] - corner[0])
+        column = np.ceil(scale * fast + p * shape[0] - corner[1])
+        s[0, c] = min(max(row, 0.0), float(n_rows - box[0]))
+        s[1, c] = min(max(column, 0.0), float(n_columns - box[1]))
+        scratch.row[c], scratch.column[c] = int(s[0, c]), int(s[1, c])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # a check for division by zero would stop the vectors
+def _light(total, f2, n, node, r2, box, plane, scratch, spots):  # noqa: PLR0913 - the hot loop
+    """Test sub-pixel by sub-pixel of all boxes at once, and add F^2 where it is lit."""
+    s, row, column, lit, distance2 = scratch.steps, scratch.row, scratch.column, scratch.lit, scratch.distance2
+    first_slow, first_fast, step, pixel_of = plane.first_slow, plane.first_fast, plane.step, plane.pixel_of
+    node_h, node_k, node_l = node
+    forward2 = plane.distance * plane.distance
+    for i in range(box[0]):
+        for j in range(box[1]):
+            down, right = float(i), float(j)
+            for c in range(n):
+                slow = first_slow + (s[0, c] + down) * step
+                fast = first_fast + (s[1, c] + right) * step
+                per_length = 1 / math.sqrt(forward2 + slow * slow + fast * fast)
+                dh = (s[2, c] + slow * s[5, c] + fast * s[8, c]) * per_length - s[11, c] - node_h
+                dk = (s[3, c] + slow * s[6, c] + fast * s[9, c]) * per_length - s[12, c] - node_k
+                dl = (s[4, c] + slow * s[7, c] + fast * s[10, c]) * per_length - s[13, c] - node_l
+                distance2[c] = dh * dh + dk * dk + dl * dl
+            n_lit = 0
+            for c in range(n):
+                lit[n_lit] = c
+                n_lit += distance2[c] < r2
+            for k in range(n_lit):
+                y, x = row[lit[k]] + i, column[lit[k]] + j
+                total[pixel_of[y], pixel_of[x]] += f2
+                if spots is not None:
+                    _note(spots, f2 * spots.weight[pixel_of[y], pixel_of[x]], y, x)
 
 
 @njit(cache=True, nogil=True)

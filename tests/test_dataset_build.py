@@ -33,24 +33,29 @@ def same_set(one, other):
     return digest(one) == digest(other) and manifests[0] == manifests[1] and not list(one.rglob("*.tmp"))
 
 
-def test_twenty_kills_leave_no_trace(undisturbed, tmp_path, monkeypatch, rng):
-    monkeypatch.setattr(dataset_build, "BATCH", 2)
+def seconds_of_an_image():
     start = time.perf_counter()
     dataset_build.make_image(LONG, 3, "train", 0)
-    one_image, kills = time.perf_counter() - start, 0
-    for _ in range(10 * KILLS):
+    return time.perf_counter() - start
+
+
+def lines_of(root):
+    journal = root / "journal.jsonl"
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
+def test_twenty_kills_leave_no_trace(undisturbed, tmp_path, monkeypatch, rng):
+    monkeypatch.setattr(dataset_build, "BATCH", 2)
+    one_image = min(seconds_of_an_image() for _ in range(3))
+    for kill in range(KILLS):
         child = FORK.Process(target=dataset_build.build_dataset, args=(tmp_path, LONG, 3, 1))
         child.start()
-        child.join(float(rng.uniform(0.2, 6)) * one_image)
-        if child.is_alive():
-            os.kill(child.pid, signal.SIGKILL)
-            kills += 1
+        while child.is_alive() and lines_of(tmp_path) < 3 * kill:  # the next one gets a little further, however slow
+            time.sleep(one_image / 10)
+        time.sleep(float(rng.uniform(0, 2)) * one_image)
+        assert child.is_alive(), "the set was finished before the last kill"
+        os.kill(child.pid, signal.SIGKILL)
         child.join()
-        if kills == KILLS:
-            break
-    assert kills == KILLS
-    lines = (tmp_path / "journal.jsonl").read_bytes().count(b"\n")
-    assert 0 < lines < 90, "kills came before the first image or after the last"
     card = dataset_build.build_dataset(tmp_path, LONG, 3, workers=1)
     assert 0 < card["made"] < 90
     assert same_set(tmp_path, undisturbed)
