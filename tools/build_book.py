@@ -12,7 +12,6 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib.util import find_spec
-from itertools import groupby
 from pathlib import Path
 
 import nbformat
@@ -112,11 +111,15 @@ def execute(name, preset):
 def waves(names):
     """Group chapters so that each group needs only what earlier groups have written.
 
-    Data moves rightwards through the stages, a notebook's first digit; simulation (0 to 2) goes before the models (3
-    and 4), and within a group no chapter reads another's output.
+    Data moves rightwards through the stages, a notebook's first digit: simulation (1 and 2), models (3 and 4), real
+    frames (5), results (6). Within a group no chapter reads another's output, and the later ones, which take longer,
+    come first, so that no core is left with a long one at the end. The quick start writes nothing that another needs:
+    it fills the core that stage 5 leaves free.
     """
-    group = {"0": 0, "1": 0, "2": 0, "3": 1, "4": 1}
-    return [list(names) for _, names in groupby(names, key=lambda name: group.get(name[0], name[0]))]
+    group, found = {"1": 0, "2": 0, "3": 1, "4": 1, "5": 2, "0": 2}, {}
+    for name in reversed(names):
+        found.setdefault(group.get(name[0], 3), []).append(name)
+    return [found[number] for number in sorted(found)]
 
 
 def execute_all(names, preset):
