@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import claims
+from . import claims, metrics
 from .chapters import STEPS
 from .errors import DiffranetError
 from .files import read_json
-from .provenance import COMMITTED, ROOT, benchmark, code_fingerprint
+from .provenance import COMMITTED, ROOT, benchmark, code_fingerprint, committed_result
 from .tables import MISSING, claim_entry, format_claim, format_entry
 
 README_MARKS = ("<!-- results:start -->", "<!-- results:end -->")
+FAULT_RECORDS = (("31_sift_bag_of_words", "paper"), ("40_deepfreak", "workshop"))  # they measure a fault themselves
 FULL_SIZE = ("paper", "workshop")  # presets whose committed records the README may quote, best first
 
 
@@ -137,10 +138,10 @@ def page_tables(results_dir):
     -------
     dict of str
         ``results``: paper beside committed records. ``this_build``: paper beside this build. ``run_times``: seconds of
-        every chapter when the smoke book was last timed.
+        every chapter when the smoke book was last timed. ``faults``: what faults of the original code cost.
     """
     tables = {"results": readme_table(), "this_build": markdown_table(load_records(results_dir))}
-    return tables | {"run_times": run_times_table(benchmark("book"))}
+    return tables | {"run_times": run_times_table(benchmark("book")), "faults": faults_table()}
 
 
 def run_times_table(timing):
@@ -160,6 +161,51 @@ def run_times_table(timing):
     rows = [f"| `{name}` | {seconds} |" for name, seconds in timing["chapters_s"].items()]
     whole = f"Preset {timing['preset']}, two chapters at a time, {timing['device']}; the book in {timing['book_s']} s."
     return "\n".join(["| chapter | seconds |", "|---|---|", *rows, "", whole])
+
+
+def faults_table():
+    """Every fault with a measured effect, from the committed records.
+
+    Returns
+    -------
+    str
+        A Markdown table; a fault whose record is missing says so.
+    """
+    measured = (benchmark("faults") or {}).get("values", {})
+    sift, network = (committed_result(*which) for which in FAULT_RECORDS)
+    rows = [
+        ("vocabulary fitted separately on validation images", _value(sift, "sift_validation_accuracy"),
+         _value(sift, "separate_vocabularies_accuracy")),
+        ("labels in another order than the rows", measured.get("texture_right"), measured.get("order_wrong")),
+        ("distances and angles swapped", measured.get("texture_right"), measured.get("swap_wrong")),
+        ("learning rate divided by ten before the first step", measured.get("rate_right"), measured.get("rate_wrong")),
+        ("one mean for all pixels", *_means(network)),
+    ]  # fmt: skip
+    lines = ["| fault | accuracy without it | with it |", "|---|---|---|"]
+    lines += [f"| {name} | {format_entry(right)} | {format_entry(wrong)} |" for name, right, wrong in rows]
+    return "\n".join([*lines, "", _about_lengths(measured.get("length_wrong"))]) + "\n"
+
+
+def _value(record, key):
+    return record["values"].get(key) if record else None
+
+
+def _means(record):
+    """Mean accuracy over the seeds of the network of chapter 40 with a mean per pixel and with one for all."""
+    if not record:
+        return None, None
+    study = record["details"]["study"]
+    of = {
+        name: [r["accuracy"]["value"] for r in study if r["variant"] == name] for name in ("as_trained", "scalar_mean")
+    }
+    return tuple(metrics.mean_interval(accuracies) for accuracies in of.values())
+
+
+def _about_lengths(entry):
+    if not entry:
+        return f"Histogram length taken from each image: {MISSING}."
+    changed = round(entry["value"] * entry["n"])
+    return f"Histogram length taken from each image: it differs from the right one in {changed} of {entry['n']} images."
 
 
 def readme_table():

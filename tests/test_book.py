@@ -68,6 +68,7 @@ def test_generated_tables_are_included_where_they_are_promised():
     assert "_results.md" in text(ROOT / "book" / "intro.md")
     assert all(name in text(ROOT / "book" / "paper_vs_ours.md") for name in ("_results.md", "_this_build.md"))
     assert "_run_times.md" in text(ROOT / "book" / "instructors.md")
+    assert "_faults.md" in text(ROOT / "book" / "paper_vs_ours.md")
 
 
 def test_pages_load_nothing_from_the_network():
