@@ -8,6 +8,8 @@ that spot. Whether a sub-pixel is lit is decided by the same arithmetic in both 
 
 import math
 import os
+from ctypes.util import find_library
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -47,7 +49,7 @@ def expected_photons(  # noqa: PLR0913 - the physics has these parts
         Squared radius at which a top-hat spot ends, in units of (index error times cells).
     backend : {"auto", "reflections", "torch", "pixels"}
         ``auto`` loops over reflections where the spot shape allows it, else over pixels. ``torch`` does the former
-        on a GPU if there is one; ``auto`` takes it where DIFFRANET_GPU=1.
+        on a GPU if there is one; ``auto`` takes it where `wants_gpu`.
 
     Returns
     -------
@@ -122,8 +124,18 @@ def _photons_per_f2(beam, detector, n_domains, oversample):
 
 
 def wants_gpu():
-    """True where the environment variable DIFFRANET_GPU is 1: bytes made on a processor stay the reference."""
-    return os.environ.get("DIFFRANET_GPU") == "1"
+    """Whether a GPU does the work: as the environment variable DIFFRANET_GPU says (1 or 0), else if there is one."""
+    setting = os.environ.get("DIFFRANET_GPU")
+    return _gpu_here() if setting is None else setting == "1"
+
+
+@lru_cache(maxsize=1)
+def _gpu_here():
+    if find_library("cuda") is None:  # without a driver there is no need to wait for torch
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _check(domains, oversample, spot, tophat_r2, backend):

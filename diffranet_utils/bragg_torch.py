@@ -151,7 +151,8 @@ def _lit(pair, grid, source, search):
     inside = torch.arange(len(which), device=counts.device) - (counts.cumsum(0) - counts)[which]
     i, j = first_row[which] + inside // columns[which], first[which] + inside % columns[which]
     axis, plane = pair.rows[which, 9:], grid.plane
-    offset, sideways = plane.first_slow + i * plane.step, plane.first_fast + j * plane.step
+    # In double precision: a tensor of integers times a number would be single.
+    offset, sideways = plane.first_slow + i.double() * plane.step, plane.first_fast + j.double() * plane.step
     inverse = 1 / (plane.distance**2 + offset**2 + sideways**2).sqrt()
     direction = axis[:, 0:3] + offset[:, None] * axis[:, 3:6] + sideways[:, None] * axis[:, 6:9]
     miss = direction * inverse[:, None] - axis[:, 9:12] - pair.node[which]

@@ -97,7 +97,9 @@ def dataset(
     seed: Seed = 2019,
     workers: Annotated[int | None, typer.Option(help="Processes that simulate; by default the preset's.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to use instead, tcp://HOST:PORT.")] = None,
-    gpu: Annotated[bool, typer.Option("--gpu", help="Compute Bragg spots on the GPU; the card says so.")] = False,
+    gpu: Annotated[
+        bool | None, typer.Option("--gpu/--no-gpu", help="Who computes Bragg spots; by default the GPU, if any.")
+    ] = None,
 ):
     """Build a data set in DiffraNet's folder layout, or complete one that was interrupted."""
     if context.invoked_subcommand is not None:
@@ -108,8 +110,8 @@ def dataset(
 
     require(workers is None or workers >= 1, f"--workers is {workers}: give at least one process.")
     require(seed >= 0, f"--seed is {seed}: give zero or more.")
-    if gpu:
-        use_gpu()
+    if gpu is not None:
+        use_gpu(gpu)
     card = datasets.build_dataset(root, presets.get(preset), seed, workers, scheduler)
     typer.echo(", ".join(f"{name} {share:.1%}" for name, share in card["shares"].items()))
     typer.echo(f"The data set is in {root}")

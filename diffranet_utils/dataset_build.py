@@ -9,6 +9,7 @@ from time import perf_counter
 
 import numpy as np
 
+from .bragg import wants_gpu
 from .errors import DiffranetError, require
 from .files import atomic_path, read_json, sha256_of, write_bytes, write_json
 from .journal import Journal
@@ -120,19 +121,24 @@ def build_dataset(root, preset, seed, workers=None, scheduler=None):
     return card
 
 
-def use_gpu():
-    """Let this process and its workers compute Bragg spots on the GPU.
+def use_gpu(yes):
+    """Let this process and its workers compute Bragg spots on the GPU, or keep them from it.
+
+    Parameters
+    ----------
+    yes : bool
 
     Raises
     ------
     DiffranetError
         If torch sees none.
     """
-    import torch
+    if yes:
+        import torch
 
-    if not torch.cuda.is_available():
-        raise DiffranetError("No GPU here that torch can use: leave --gpu out.")
-    os.environ[GPU_VARIABLE] = "1"
+        if not torch.cuda.is_available():
+            raise DiffranetError("No GPU here that torch can use: leave --gpu out.")
+    os.environ[GPU_VARIABLE] = str(int(yes))
 
 
 def encode_pgm(image):
@@ -167,7 +173,7 @@ def identity_of(preset, seed):
         "seed": seed,
         "station": preset.station.name,
         "split_sizes": preset.split_sizes,
-        "gpu": os.environ.get(GPU_VARIABLE) == "1",
+        "gpu": wants_gpu(),
         "code": code_fingerprint(*SIMULATOR),
     }
 

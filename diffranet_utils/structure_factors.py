@@ -63,7 +63,7 @@ class StructureFactors:
 
         ``<F^2> = sum f^2(s) exp(-2 B s^2) (1 - 0.8 exp(-200 s^2))^2``; the last factor is a flat bulk
         solvent. Acentric intensities are exponential, centric ones chi-square; systematic absences
-        are zero and symmetry and Friedel mates equal.
+        are zero, what is left of a centred lattice is the stronger for it, and symmetry and Friedel mates are equal.
 
         Parameters
         ----------
@@ -194,7 +194,7 @@ def _unique_reflections(cell, space_group, d_min_A):
 
 
 def _classify(hkl, operations):
-    """Centric flag, epsilon and systematic absence of each reflection."""
+    """Centric flag, epsilon (with the multiplicity of a centred lattice) and systematic absence of each reflection."""
     centric, absent = np.zeros(len(hkl), bool), np.zeros(len(hkl), bool)
     epsilon = np.zeros(len(hkl))
     for op in operations.sym_ops:
@@ -205,7 +205,7 @@ def _classify(hkl, operations):
         absent |= same & ((hkl @ np.array(op.tran)) % op.DEN != 0)
     for shift in operations.cen_ops:
         absent |= (hkl @ np.array(shift)) % 24 != 0  # gemmi counts translations in twenty-fourths
-    return centric, epsilon, absent
+    return centric, epsilon * len(operations.cen_ops), absent
 
 
 def mean_square_form_factor(s2):
