@@ -13,8 +13,8 @@ from .geometry import Beam, Detector
 JANUARY_2019_R2 = 0.3969
 
 
-def compare(folder, name):
-    """Compute one reference image again and compare pixel by pixel.
+def both_images(folder, name):
+    """Compute one reference image again.
 
     Parameters
     ----------
@@ -24,9 +24,8 @@ def compare(folder, name):
 
     Returns
     -------
-    dict
-        ``image``, ``shape``, ``total_ratio`` (ours over theirs, minus one), ``correlation``, ``lit_pixels``
-        (theirs) and ``differing_pixels`` (by more than 1e-4, or lit in one image only).
+    ours, theirs : ndarray, shape (n_slow, n_fast), float32
+        Photons per pixel.
     """
     base = Path(folder) / "nanobragg" / name
     meta, data = json.loads(base.with_suffix(".json").read_text()), np.load(base.with_suffix(".npz"))
@@ -40,11 +39,27 @@ def compare(folder, name):
         spot=meta["shape"],
         tophat_r2=JANUARY_2019_R2,
     )
-    theirs = data["photons"]
+    return ours, data["photons"]
+
+
+def compare(folder, name):
+    """Compute one reference image again and compare pixel by pixel.
+
+    Parameters
+    ----------
+    folder, name
+        As for `both_images`.
+
+    Returns
+    -------
+    dict
+        ``image``, ``total_ratio`` (ours over theirs, minus one), ``correlation``, ``lit_pixels`` (theirs) and
+        ``differing_pixels`` (by more than 1e-4, or lit in one image only).
+    """
+    ours, theirs = both_images(folder, name)
     differing = (np.abs(ours - theirs) > 1e-4 * theirs) | ((ours > 0) != (theirs > 0))
     return {
         "image": name,
-        "shape": meta["shape"],
         "total_ratio": float(ours.sum(dtype=float) / theirs.sum(dtype=float) - 1),
         "correlation": float(np.corrcoef(ours.ravel(), theirs.ravel())[0, 1]),
         "lit_pixels": int((theirs > 0).sum()),

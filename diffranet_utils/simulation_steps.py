@@ -1,11 +1,12 @@
 """Heavy steps of the simulation chapters: timings, layers of an image, and what makes a pattern strong."""
 
+import os
 from dataclasses import asdict, replace
 from time import perf_counter
 
 import numpy as np
 
-from . import background, bragg, geometry, shots
+from . import background, bragg, geometry, nanobragg, shots
 from .crystal import mosaic_domains, random_orientation
 from .detector import noise_gain, point_spread, read_out, spread, to_8bit
 from .provenance import plain_value
@@ -46,6 +47,8 @@ def station_beam(shot, station):
 def bragg_step(run):
     """Time the reflection loop against the pixel loop on one image, and vary the number of domains.
 
+    Where the environment variable DIFFRANET_REFERENCE names images of nanoBragg, compare with these too.
+
     Parameters
     ----------
     run : provenance.Run
@@ -75,7 +78,9 @@ def bragg_step(run):
         "lit_pixels": plain_value(int(lit.sum()), "pixel"),
         "differing_pixels": plain_value(int(differing.sum() + (images["reflections"][~lit] > 0).sum()), "pixel"),
     }
-    return values, {"domains": [_domain_row(crystal, beam, station, shot, n) for n in DOMAIN_COUNTS]}
+    details = {"domains": [_domain_row(crystal, beam, station, shot, n) for n in DOMAIN_COUNTS]}
+    folder = os.environ.get("DIFFRANET_REFERENCE")
+    return values, details | {"nanobragg": nanobragg.compare_all(folder) if folder else []}
 
 
 def _domain_row(crystal, beam, station, shot, n):
