@@ -173,7 +173,9 @@ def run(  # noqa: PLR0913 - options of a command
     scheduler: Annotated[str | None, typer.Option(help="Dask scheduler for images and fits, tcp://HOST:PORT.")] = None,
     listen: Annotated[str | None, typer.Option(help="Take workers of 41_bohb_search at HOST[:PORT].")] = None,
     worker: Annotated[bool, typer.Option("--worker", help="Work for a 41_bohb_search that runs elsewhere.")] = False,
-    nameserver: Annotated[str, typer.Option(help="With --worker: HOST[:PORT] where it listens.")] = "127.0.0.1",
+    nameserver: Annotated[
+        str | None, typer.Option(help="With --worker: HOST[:PORT] where it listens; by default this machine.")
+    ] = None,
 ):
     """Run the heavy step of a chapter and write its record."""
     from . import chapters, distributed, provenance
@@ -181,14 +183,19 @@ def run(  # noqa: PLR0913 - options of a command
 
     searches = chapter == "41_bohb_search"
     require(
-        searches or not (worker or listen), f"{chapter} takes no workers: --worker and --listen are for 41_bohb_search."
+        searches or not (worker or listen is not None),
+        f"{chapter} takes no workers: --worker and --listen are for 41_bohb_search.",
     )
-    require(not (worker and listen), "Choose one of --worker and --listen: a search, or a worker of one elsewhere.")
+    require(worker or nameserver is None, "--nameserver is for --worker: say both, or --listen for the search.")
+    require(
+        not (worker and listen is not None),
+        "Choose one of --worker and --listen: a search, or a worker of one elsewhere.",
+    )
     started = provenance.start_run(preset, seed, data_dir, out, scheduler, listen)
     if worker:
         from .network_search import work
 
-        typer.echo(f"{work(started, nameserver)} evaluations done; the search has ended.")
+        typer.echo(f"{work(started, nameserver or '127.0.0.1')} evaluations done; the search has ended.")
         return
     record = chapters.run_chapter(chapter, started)
     if not distributed.is_leader():

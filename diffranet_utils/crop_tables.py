@@ -16,7 +16,8 @@ from .stations import CSPAD, DIFFRANET, LYSOZYME, PILATUS
 
 BATCH = 20
 
-# Stations that no training crop comes from; the last has the fibre-coupled detector and the thick jet of an XFEL.
+# Stations to test on. No training crop comes from the last three; "diffranet" is the paper's own, where rungs without
+# variety train (other crops). The last has the fibre-coupled detector and the thick jet of an XFEL.
 HELD_OUT = {
     "diffranet": replace(DIFFRANET, borders=variety.FEW_SPOTS),
     "pilatus": replace(PILATUS, borders=variety.FEW_SPOTS),

@@ -225,6 +225,8 @@ def fill_masked(image, mask):
     """
     if not mask.any():
         return np.zeros_like(image)
+    if mask.all():
+        return image.copy()
     nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
     here = np.indices(mask.shape)
     mirrored = [np.clip(2 * n - h, 0, size - 1) for n, h, size in zip(nearest, here, mask.shape, strict=True)]

@@ -1,5 +1,6 @@
 """The heavy step of the BOHB chapter: networks as configurations, a search, its blind twin, and workers elsewhere."""
 
+import socket
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from .bohb import (
 )
 from .checkpoints import work_name
 from .deepfreak import build_deepfreak
-from .errors import require
+from .errors import InputError, require
 from .inference import predict_proba
 from .labels import is_hit
 from .provenance import plain_value
@@ -103,9 +104,28 @@ def address(text):
         If the port is not a number, or the host is no address that another machine could use.
     """
     host, _, port = text.partition(":")
-    require(host not in ("", "0.0.0.0", "*"), f"{text}: give the address by which the workers reach this machine.")
+    require(
+        host not in ("", "0.0.0.0", "*"),
+        f"{text!r} is no address: give the address by which the workers reach this machine.",
+    )
     require(not port or (port.isdigit() and 0 < int(port) < 65536), f"{text}: the port is a number, 1 to 65535.")
     return host, int(port or PORT)
+
+
+def can_listen(host, port):
+    """Try an address out.
+
+    Raises
+    ------
+    InputError
+        If it is not one of this machine's, or the port is taken.
+    """
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        message = f"Cannot listen at {host}:{port} ({error.strerror}): give an address of this machine and a free port."
+        raise InputError(message) from error
 
 
 def _prepare(run):
@@ -159,7 +179,8 @@ def bohb_step(run):
     values, details : dict
         For `provenance.save_result`.
     """
-    preset, (host, port) = run.preset, address(run.listen) if run.listen else ("127.0.0.1", 0)
+    preset, (host, port) = run.preset, ("127.0.0.1", 0) if run.listen is None else address(run.listen)
+    can_listen(host, port)  # before a data set is made
     evaluation, name = _prepare(run)
     settings = SearchSettings(
         preset.bohb_min_epochs, preset.bohb_max_epochs, preset.bohb_iterations, preset.eta, seed=run.seed,

@@ -117,6 +117,7 @@ class PublishedImage:
 
     path: Path
     label: RealLabel
+    split: str = ""
 
     def make(self):
         """A frame whose preparation gives the same grey values again.
@@ -136,8 +137,8 @@ def published_items(folder):
     """Images of all splits of a published DiffraNet's ``real_raw``; None where the folder holds none."""
     splits = sorted(path.name for path in (Path(folder) / PUBLISHED).glob("*") if path.is_dir())
     tables = [published.scan(folder, f"{PUBLISHED}/{split}") for split in splits]
-    rows = [row for table in tables for row in table.itertuples()]
-    return [PublishedImage(Path(folder) / row.path, RealLabel(row.label)) for row in rows] or None
+    rows = [row for split, table in zip(splits, tables, strict=True) for row in table.assign(split=split).itertuples()]
+    return [PublishedImage(Path(folder) / row.path, RealLabel(row.label), row.split) for row in rows] or None
 
 
 def find_items(run):
@@ -216,6 +217,8 @@ def load(run):
 def image_kinds(found, synthetic_mean):
     """The crops as they are, and as bright on average as simulated images: the paper's two kinds of real image.
 
+    Masked pixels are missing, not black: they are filled with the mirror image of what lies beside them.
+
     Parameters
     ----------
     found : RealSet
@@ -230,7 +233,8 @@ def image_kinds(found, synthetic_mean):
         What the preprocessed ones were multiplied by.
     """
     gain = frames.matching_gain(found.raw, found.mask, synthetic_mean)
-    return {"raw": found.raw, "preprocessed": frames.preprocess(found.raw, gain)}, gain
+    raw = np.stack([frames.fill_masked(image, mask) for image, mask in zip(found.raw, found.mask, strict=True)])
+    return {"raw": raw, "preprocessed": frames.preprocess(raw, gain)}, gain
 
 
 def _prepare(item):
@@ -241,6 +245,7 @@ def _prepare(item):
         "file": frame.name,
         "label": label.title,
         "note": note,
+        "split": getattr(item, "split", ""),
         "n_spots": len(found),
         "resolution_A": peaks.resolution(frame, found),
         "flags": frame.flag_counts(),

@@ -7,9 +7,10 @@ import numpy as np
 
 from . import real_set
 from .classifiers import make_classifier
+from .crop_tables import draw
 from .dataset import ensure_dataset, load_split
 from .features import FeatureStore
-from .labels import is_hit
+from .labels import RealLabel, is_hit
 from .metrics import accuracy, balanced_accuracy
 from .progress import progress
 from .provenance import load_result
@@ -17,6 +18,7 @@ from .search import Evaluator
 from .search_space import CLASSIFIERS, describe, short
 
 SHARE_TRIED = 0.3  # of the search; its first trials are the best settings of the paper
+TUNED_STATIONS = {"pilatus": 24, "ccd": 24}  # simulated stations unlike the training one: crops of each
 CHAPTER, NETWORK_CHAPTER = "32_hyperopt_search", "41_bohb_search"
 NETWORK = "deepfreak"
 
@@ -38,7 +40,8 @@ def tuning_study(run, found):
         ``n_test_frames``.
     """
     tried = _texture_candidates(run, found) + _network_candidates(run, found)
-    validation, rows = validation_frames(found.frame_hits)[found.frame], []
+    chosen_on = validation_frames(found)
+    validation, rows = chosen_on[found.frame], []
     for classifier in (*CLASSIFIERS, NETWORK):
         ours = [candidate for candidate in tried if candidate["classifier"] == classifier]
         for kind in ("raw", "preprocessed") if ours else ():
@@ -51,23 +54,49 @@ def tuning_study(run, found):
                     "classifier": classifier, "images": kind, "chosen on": choice, "settings": best["settings"],
                     "accuracy": accuracy(*tested), "balanced_accuracy": balanced_accuracy(*tested),
                 })  # fmt: skip
-    n = int(validation_frames(found.frame_hits).sum())
+    n = int(chosen_on.sum())
     return {"rows": rows, "n_validation_frames": n, "n_test_frames": len(found.frame_hits) - n,
             "n_configurations": len(tried)}  # fmt: skip
 
 
-def validation_frames(hits):
-    """Every second frame of each kind, so that both halves hold hits and misses.
+def station_set(run, name):
+    """Crops of a simulated station, each as a frame of its own, to be treated like real ones.
 
     Parameters
     ----------
-    hits : ndarray, shape (n_frames,), bool
+    run : provenance.Run
+    name : str
+        Of `TUNED_STATIONS`.
+
+    Returns
+    -------
+    real_set.RealSet
+        Without crops that are neither hit nor miss.
+    """
+    crops = (draw(np.random.default_rng([run.seed, 54, k]), station=name) for k in range(TUNED_STATIONS[name]))
+    kept = [crop for crop in crops if crop.hit is not None]
+    labels = [RealLabel.DIFFRACTION if crop.hit else RealLabel.NO_DIFFRACTION for crop in kept]
+    table = [{"file": f"{name} {k}", "label": label.title} for k, label in enumerate(labels)]
+    images, masks = (np.stack([getattr(crop, part) for crop in kept]) for part in ("image", "mask"))
+    return real_set.RealSet(name, table, images, masks, np.arange(len(kept)), np.zeros(len(kept), np.int64))
+
+
+def validation_frames(found):
+    """The split that a published set calls validation; else every second frame of each kind.
+
+    Parameters
+    ----------
+    found : real_set.RealSet
 
     Returns
     -------
     ndarray, shape (n_frames,), bool
-        True for validation.
+        True for validation; both halves hold hits and misses.
     """
+    splits, hits = [row.get("split", "") for row in found.table], found.frame_hits
+    named = np.array([split.startswith("validation") for split in splits])
+    if named.any():
+        return named
     chosen = np.zeros(len(hits), bool)
     for kind in (True, False):
         chosen[np.flatnonzero(hits == kind)[::2]] = True

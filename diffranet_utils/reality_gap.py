@@ -16,7 +16,7 @@ from .frames import fill_masked
 from .labels import is_hit
 from .metrics import accuracy, balanced_accuracy, mcnemar
 from .real_models import baseline_values, screener_values
-from .real_tuning import tuning_study
+from .real_tuning import TUNED_STATIONS, station_set, tuning_study
 from .spot_features import spot_features
 from .variety import PROPERTIES
 
@@ -70,7 +70,7 @@ def normalise(image, mask):
     ndarray, same shape, uint8
         64 at the background, 16 more for each standard deviation.
     """
-    filled = fill_masked(image, mask).astype(np.float32) if not mask.all() else image.astype(np.float32)
+    filled = fill_masked(image, mask).astype(np.float32)
     mean, _ = peaks.local_background(filled, np.ones(mask.shape, bool), 31)
     excess = filled - mean
     sigma = max(1.4826 * float(np.median(np.abs(excess))), 0.3)
@@ -102,7 +102,7 @@ def describe(image, mask, views):
         Zero where masked.
     mask : ndarray, same shape, bool
     views : tuple of str
-        See `Rung`.
+        See `Rung`; also ``count``, the number of Bragg spots that the baseline finds.
 
     Returns
     -------
@@ -110,9 +110,10 @@ def describe(image, mask, views):
         View to ndarray, shape (n_features,).
     """
     made = {
-        "texture": lambda: texture(image[None])[0],
+        "texture": lambda: texture(fill_masked(image, mask)[None])[0],
         "normalised": lambda: texture(normalise(image, mask)[None])[0],
         "spots": lambda: spot_features(image, mask),
+        "count": lambda: np.array([len(peaks.find_peaks(np.square(image, dtype=np.float32), mask))]),
     }
     return {view: made[view]() for view in views}
 
@@ -183,8 +184,8 @@ def training_sets(run, n):
 
 
 def check_sets(run, n):
-    """Crops of the stations that no rung trains on: station to (table per view, hits)."""
-    views, found = tuple(dict.fromkeys(rung.view for rung in LADDER)), {}
+    """Crops of the stations to choose on: station to (table per view, hits)."""
+    views, found = (*dict.fromkeys(rung.view for rung in LADDER), "count"), {}
     for number, station in enumerate(HELD_OUT):
         rows, labels, clear = draw_table(
             n, [run.seed, 52, number], station=station, n_workers=run.preset.n_workers,
@@ -257,7 +258,9 @@ def reality_gap_step(run):
     check = check_sets(run, n_check)
     rows = climb(run, real_tables(found, run.preset.n_workers), found.hits, check, n)
     chosen = max(rows, key=lambda row: row["check"]["value"])
-    by_count = found.crop_spots >= screening.HIT_SPOTS // 4
+    enough = screening.HIT_SPOTS // 4
+    by_count = found.crop_spots >= enough
+    counted = {s: balanced_accuracy(truth, table["count"][:, 0] >= enough) for s, (table, truth) in check.items()}
     screener, verdicts = screener_values(found)
     values = {
         f"best_{found.key}_accuracy": chosen["real_accuracy"],
@@ -266,10 +269,12 @@ def reality_gap_step(run):
     }  # fmt: skip
     details = {"source": found.source, "n_train": n, "n_check": n_check, "ladder": rows}
     details |= {"chosen": {"rung": chosen["rung"], "model": chosen["model"]}, "crop_hits": found.hits.tolist()}
+    details["count_on_stations"] = counted
     details["against_count"] = mcnemar(found.hits, np.array(chosen["predicted"]), by_count)
     details |= {
         "frame_hits": found.frame_hits.tolist(),
         "screener_verdicts": verdicts,
         "tuning": tuning_study(run, found),
+        "tuning_on_stations": {name: tuning_study(run, station_set(run, name)) for name in TUNED_STATIONS},
     }
     return values, details | {"n_frames": len(found.table)}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from math import cos, pi
 
+from . import distributed
 from .errors import require
 
 
@@ -86,6 +87,8 @@ def preset_settings(run):
     -------
     topology : int
     settings : Settings
+        With one image a batch for each process at least, where several train together.
     """
     found = dict(PAPER_CONFIGURATIONS.values()).get(run.preset.topology, SMALL)
-    return run.preset.topology, replace(found, epochs=run.preset.epochs, seed=run.seed)
+    batch_size = max(found.batch_size, distributed.n_processes())
+    return run.preset.topology, replace(found, epochs=run.preset.epochs, seed=run.seed, batch_size=batch_size)

@@ -82,6 +82,12 @@ def test_info_names_commit_and_presets():
         (("dataset", "--preset", "huge"), "huge"),
         (("screen", "no_such_frame.cbf"), "no_such_frame.cbf"),
         (("screen", "a.cbf", "--json", "--csv"), "--csv"),
+        (("run", "40_deepfreak", "--worker"), "--worker and --listen are for 41_bohb_search"),
+        (("run", "40_deepfreak", "--listen", ""), "takes no workers"),
+        (("run", "41_bohb_search", "--worker", "--listen", "here"), "--worker and --listen"),
+        (("run", "41_bohb_search", "--nameserver", "10.0.0.5"), "--nameserver is for --worker"),
+        (("run", "41_bohb_search", "--listen", "0.0.0.0"), "0.0.0.0"),
+        (("run", "41_bohb_search", "--listen", "192.0.2.1"), "Cannot listen at 192.0.2.1"),  # of no machine (RFC 5737)
         (("nonsense",), "nonsense"),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 
 from diffranet_utils import frames, real_tuning, reality_gap, variety
 from diffranet_utils.classifiers import UNTUNED
-from diffranet_utils.crop_tables import HELD_OUT
+from diffranet_utils.crop_tables import HELD_OUT, draw
 from diffranet_utils.files import write_json
 from diffranet_utils.presets import get
 from diffranet_utils.provenance import Run
@@ -81,6 +81,12 @@ def test_ladder_only_adds():
 
 def test_views_of_one_image(rng):
     image, mask = rng.integers(20, 40, (64, 64)).astype(np.uint8), np.ones((64, 64), bool)
+    image[[10, 30, 50], [12, 40, 20]] = 250
+    found = reality_gap.describe(image, mask, ("texture", "normalised", "spots", "count"))
+    assert found["count"].tolist() == [0]  # one pixel is no spot
+    image[[11, 31, 51], [12, 40, 20]] = 250
+    assert reality_gap.describe(image, mask, ("count",))["count"].tolist() == [3]
+    image[[10, 30, 50, 11, 31, 51], [12, 40, 20, 12, 40, 20]] = 30
     found = reality_gap.describe(image, mask, ("texture", "normalised", "spots"))
     np.testing.assert_array_equal(found["texture"], reality_gap.texture(image[None])[0])
     np.testing.assert_array_equal(found["normalised"], reality_gap.texture(normalise(image, mask)[None])[0])
@@ -95,7 +101,7 @@ def test_training_sets_hold_what_their_rungs_see(run, monkeypatch):
     tables, hits = found[()]
     assert set(tables) == {"texture", "spots"} and len(tables["spots"]) == len(hits) <= 5
     check = reality_gap.check_sets(run, 2)
-    assert set(check) == set(HELD_OUT) and set(check["ccd"][0]) == {"texture", "spots"}
+    assert set(check) == set(HELD_OUT) and set(check["ccd"][0]) == {"texture", "spots", "count"}
 
 
 def told_apart(n, shift=0.0):
@@ -137,19 +143,55 @@ def test_the_reported_model_is_chosen_without_real_frames(run, monkeypatch):
         return entry | {"real": {"value": real}, "real_accuracy": {"value": real}}
 
     monkeypatch.setattr(reality_gap.real_set, "load", lambda run: made_set())
-    monkeypatch.setattr(reality_gap, "check_sets", lambda *arguments: {})
+    table = {"count": np.array([[0], [500]])}
+    monkeypatch.setattr(reality_gap, "check_sets", lambda *arguments: {"a": (table, np.array([False, True]))})
+    monkeypatch.setattr(reality_gap, "station_set", lambda *arguments: None)
     monkeypatch.setattr(reality_gap, "climb", lambda *arguments: [row("lucky", 1.0, 0.6), row("sound", 0.8, 0.9)])
     monkeypatch.setattr(reality_gap, "tuning_study", lambda *arguments: {"rows": []})
     values, details = reality_gap.reality_gap_step(run)
     assert values["best_real_accuracy"]["value"] == 0.8 and details["chosen"]["rung"] == "sound"
+    assert details["count_on_stations"]["a"]["value"] == 1.0 and set(details["tuning_on_stations"]) == {
+        "pilatus",
+        "ccd",
+    }
     assert details["source"] == "made" and details["against_count"]["p"] == 1.0
     assert len(details["screener_verdicts"]) == 2 and values["screener_real_frame_accuracy"]["n"] == 2
 
 
 def test_both_halves_hold_both_kinds():
-    hits = np.array([True] * 7 + [False] * 2)
-    chosen = real_tuning.validation_frames(hits)
+    labels = ["diffraction"] * 7 + ["no-diffraction"] * 2
+    found = dataclasses.replace(made_set(), table=[{"label": label} for label in labels])
+    chosen = real_tuning.validation_frames(found)
     assert chosen.tolist() == [True, False, True, False, True, False, True, True, False]
+
+
+def test_a_published_set_keeps_its_own_splits():
+    splits = ["test", "validation", "test", "validation"]
+    table = [{"label": "diffraction", "split": split} for split in splits]
+    chosen = real_tuning.validation_frames(dataclasses.replace(made_set(), table=table))
+    assert chosen.tolist() == [False, True, False, True]
+
+
+def test_crops_of_a_station_are_treated_like_real_ones(run, monkeypatch):
+    monkeypatch.setitem(real_tuning.TUNED_STATIONS, "pilatus", 4)
+    found = real_tuning.station_set(run, "pilatus")
+    assert found.source == "pilatus" and 1 <= len(found.raw) == len(found.mask) == len(found.hits) <= 4
+    again = real_tuning.station_set(run, "pilatus")
+    assert np.array_equal(found.raw, again.raw)
+    wanted = [draw(np.random.default_rng([run.seed, 54, k]), station="pilatus").hit for k in range(4)]
+    assert found.hits.tolist() == [hit for hit in wanted if hit is not None]
+
+
+def test_masked_pixels_reach_a_model_filled(rng):
+    mask = np.ones((4, 64, 64), bool)
+    mask[:, 20:30] = False
+    raw = np.where(mask, rng.integers(20, 40, mask.shape), 0).astype(np.uint8)
+    found = dataclasses.replace(made_set(), raw=raw, mask=mask)
+    images, _ = reality_gap.real_set.image_kinds(found, 25.0)
+    assert images["raw"].min() >= 20 and np.array_equal(images["raw"][mask], raw[mask])
+    image, holes = raw[0], mask[0]
+    seen = reality_gap.describe(image, holes, ("texture",))["texture"]
+    assert np.array_equal(seen, reality_gap.texture(images["raw"][:1])[0])
 
 
 def test_each_choice_follows_its_own_images(run, monkeypatch):
