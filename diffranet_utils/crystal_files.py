@@ -1,6 +1,9 @@
 """Files that crystals come from: atomic models, MTZ and lists of h k l F, and the cell and space group in them."""
 
+import warnings
 from pathlib import Path
+
+import numpy as np
 
 from .cells import cell_vectors
 from .errors import InputError, require
@@ -50,8 +53,6 @@ def amplitudes(mtz, column, path):
     InputError
         If there is no such column, or it holds no amplitudes.
     """
-    import numpy as np
-
     labels = mtz.column_labels()
     require(column in labels, f"{path} has no column {column!r}; it has {', '.join(labels)}.")
     found = mtz.column_with_label(column)
@@ -93,10 +94,6 @@ def read_text(path):
     InputError
         If the file cannot be read, is empty, or an index is no whole number.
     """
-    import warnings
-
-    import numpy as np
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # NumPy's word on an empty file; ours comes below
