@@ -7,6 +7,7 @@ from numba import njit
 
 from . import geometry
 from .bragg import CLASSICAL_RADIUS_SQUARED
+from .checks import check_fields
 from .errors import require
 from .ice import ice_f2
 from .structure_factors import mean_compton, mean_square_form_factor
@@ -110,6 +111,7 @@ class Layer:
     thickness_mm: float
 
     def __post_init__(self):
+        check_fields(self)
         known = ", ".join(MATERIALS)
         require(self.material in MATERIALS, f"Unknown material {self.material!r}: choose one of {known}.")
         require(self.thickness_mm >= 0, f"thickness_mm is {self.thickness_mm}: give zero or more.")

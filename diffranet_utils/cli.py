@@ -79,10 +79,11 @@ def simulate(  # noqa: PLR0913 - options of a command
     require(n >= 1, f"--n is {n}: give at least one shot.")
     require(seed >= 0, f"--seed is {seed}: give zero or more.")
     chosen = stations.get(station)
+    require(crystal is not None or not column, f"--column {column} has no file: add --crystal with an MTZ file.")
     if crystal is not None:
         chosen = replace(chosen, crystal=simulation.crystal_from_file(chosen.crystal, crystal, column))
     chosen = simulation.change(chosen, change or [])
-    stations.unit_crystal(chosen.crystal)  # a file that cannot be used fails before anything is written
+    simulation.check(chosen, arrays)  # what cannot be simulated fails before anything is written
     preset = replace(presets.get("smoke"), station=chosen)
     for number in progress(range(1, n + 1), title="simulate", unit="shot"):
         label = simulation.simulate_one(out / f"shot_{number:06d}", [seed, number], preset, arrays)

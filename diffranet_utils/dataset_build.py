@@ -21,8 +21,8 @@ from .workers import completed
 
 SPLITS = ("train", "validation", "test")
 SIMULATOR = (
-    "geometry", "cells", "structure_factors", "crystal", "sources", "bragg", "reflections", "ice", "background",
-    "detector", "shadows", "experiment", "stations", "shots", "labelling", "labels",
+    "geometry", "cells", "crystal_files", "structure_factors", "crystal", "sources", "bragg", "reflections", "ice",
+    "background", "detector", "shadows", "experiment", "stations", "shots", "labelling", "labels",
 )  # fmt: skip
 BATCH = 10  # images a worker makes before it reports back
 GPU_VARIABLE = "DIFFRANET_GPU"

@@ -8,6 +8,7 @@ from numba import njit
 from scipy import fft
 from scipy.special import erf
 
+from .checks import check_fields, require_not_negative
 from .errors import require
 
 NORMAL_FROM = 60.0  # expected photons above which counts come from a corrected normal distribution
@@ -47,10 +48,10 @@ class Readout:
     calibration_seed: int = 1
 
     def __post_init__(self):
+        check_fields(self)
         kinds = ("fiber", "gaussian", "none")
         require(self.point_spread in kinds, f"Unknown point spread {self.point_spread!r}: choose {', '.join(kinds)}.")
-        for name in ("calibration_rms", "fwhm_um", "read_noise", "saturation"):
-            require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}: give zero or more.")
+        require_not_negative(self, "calibration_rms", "fwhm_um", "read_noise", "saturation", "calibration_seed")
 
 
 def read_out(expected, detector, readout, rng):

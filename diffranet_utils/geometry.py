@@ -9,11 +9,13 @@ from functools import lru_cache
 
 import numpy as np
 
+from .checks import check_fields, require_positive
 from .errors import require
 
 BEAM_AXIS = np.array([1.0, 0.0, 0.0])
 SLOW_AXIS = np.array([0.0, -1.0, 0.0])
 FAST_AXIS = np.array([0.0, 0.0, 1.0])
+MAX_PIXELS = 2**25  # the largest detectors have half as many; an image takes some gigabytes on the way
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Detector:
     Raises
     ------
     InputError
-        If a size is not positive or the beam falls outside the detector.
+        If a size is not positive, the image is too large, or the beam falls outside the detector.
     """
 
     n_slow: int
@@ -46,9 +48,10 @@ class Detector:
     beam_slow_px: float | None = None
 
     def __post_init__(self):
-        for name in ("n_slow", "n_fast", "pixel_mm", "distance_mm"):
-            value = getattr(self, name)
-            require(np.isfinite(value) and value > 0, f"{name} is {value}: give a positive number.")
+        check_fields(self)
+        require_positive(self, "n_slow", "n_fast", "pixel_mm", "distance_mm")
+        size = f"The detector of n_slow = {self.n_slow} by n_fast = {self.n_fast} pixels"
+        require(self.n_slow * self.n_fast <= MAX_PIXELS, f"{size} is too large: give {MAX_PIXELS} pixels or fewer.")
         for name, size in (("beam_fast_px", self.n_fast), ("beam_slow_px", self.n_slow)):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, size / 2 + 1)
@@ -91,7 +94,7 @@ class Beam:
     Raises
     ------
     InputError
-        If a number is negative or not finite, or `sources` has the wrong shape.
+        If a number is negative or not finite, or `sources` has the wrong shape or a wavelength that is not positive.
     """
 
     wavelength_A: float
@@ -100,13 +103,12 @@ class Beam:
     sources: np.ndarray | None = None
 
     def __post_init__(self):
-        for name in ("wavelength_A", "size_um"):
-            value = getattr(self, name)
-            require(np.isfinite(value) and value > 0, f"{name} is {value}: give a positive number.")
-        require(np.isfinite(self.photons) and self.photons >= 0, f"photons is {self.photons}: give zero or more.")
         if self.sources is not None:
-            shape = np.shape(self.sources)
-            require(len(shape) == 2 and shape[1] == 5, f"sources has shape {shape}: give (n, 5).")
+            object.__setattr__(self, "sources", np.asarray(self.sources, dtype=np.float64))
+            _check_sources(self.sources)
+        check_fields(self)
+        require_positive(self, "wavelength_A", "size_um")
+        require(self.photons >= 0, f"photons is {self.photons}: give zero or more.")
 
     @property
     def fluence(self):
@@ -123,9 +125,16 @@ class Beam:
         """
         if self.sources is None:
             return BEAM_AXIS[None].copy(), np.array([self.wavelength_A])
-        sources = np.asarray(self.sources, dtype=np.float64)
-        directions = -sources[:, :3] / np.linalg.norm(sources[:, :3], axis=1, keepdims=True)
-        return directions, sources[:, 4] * 1e10
+        directions = -self.sources[:, :3] / np.linalg.norm(self.sources[:, :3], axis=1, keepdims=True)
+        return directions, self.sources[:, 4] * 1e10
+
+
+def _check_sources(sources):
+    shape = sources.shape
+    require(len(shape) == 2 and shape[1] == 5 and len(sources) > 0, f"sources has shape {shape}: give (n, 5).")
+    require(bool(np.all(np.isfinite(sources))), "A source has a number that is NaN or infinite.")
+    require(bool(np.all(sources[:, 4] > 0)), f"A source has the wavelength {sources[:, 4].min()} m: give more than 0.")
+    require(bool(np.all(np.any(sources[:, :3] != 0, axis=1))), "A source lies in the crystal: give it a distance.")
 
 
 @lru_cache(maxsize=8)

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from .checks import check_fields, require_not_negative
 from .errors import require
 
 
@@ -38,6 +39,7 @@ class Beamstop:
     transmission: float = 0.0
 
     def __post_init__(self):
+        check_fields(self)
         for name in ("radius_mm", "arm_mm"):
             require(getattr(self, name) >= 0, f"Beamstop {name} is {getattr(self, name)}: give zero or more.")
         require(0 <= self.transmission <= 1, f"Beamstop transmission is {self.transmission}: give a share, 0 to 1.")
@@ -64,12 +66,13 @@ class Modules:
         If a size is not positive, or a gap or the hole negative.
     """
 
-    shape: tuple
-    gap: tuple
-    first: tuple = (0, 0)
+    shape: tuple[int, int]
+    gap: tuple[int, int]
+    first: tuple[int, int] = (0, 0)
     hole_mm: float = 0.0
 
     def __post_init__(self):
+        check_fields(self)
         require(min(self.shape) >= 1, f"Modules of {self.shape} pixels: give at least one row and column.")
         require(min(*self.gap, *self.first, self.hole_mm) >= 0, "Gaps, first and hole of modules: give zero or more.")
 
@@ -90,7 +93,7 @@ class Shadows:
     Raises
     ------
     InputError
-        If a share is not between 0 and 1.
+        If a share is not between 0 and 1, or the seed negative.
     """
 
     beamstop: Beamstop | None = None
@@ -100,6 +103,8 @@ class Shadows:
     seed: int = 3
 
     def __post_init__(self):
+        check_fields(self)
+        require_not_negative(self, "seed")
         for name in ("hot", "dead"):
             require(0 <= getattr(self, name) <= 1, f"Share of {name} pixels is {getattr(self, name)}: give 0 to 1.")
 

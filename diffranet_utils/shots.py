@@ -48,7 +48,7 @@ class Shot:
     noise_seed : int
         Seed of counting and read noise.
     ice_um : float
-        Thickness of ice in the beam.
+        Thickness of ice in the beam, beside that of the station's layers.
     """
 
     photons: float
@@ -178,7 +178,7 @@ def render_shot(shot, preset, backend="auto"):
         "edge_um": edges[0] if edges else 0.0,
         "other_edges_um": edges[1:],
         "n_crystals": len(edges),
-        "ice_um": shot.ice_um,
+        "ice_um": _ice_um(shot, station),
         "n_visible": visible,
         "rotation": [float(x) for pose in shot.crystals for x in pose.rotation.flat],
     }
@@ -190,6 +190,11 @@ def render_shot(shot, preset, backend="auto"):
 def station_layers(shot, station):
     """Layers that the pulse crosses: those of the station, and the shot's ice."""
     return (*station.layers, Layer("ice", shot.ice_um * 1e-3)) if shot.ice_um else station.layers
+
+
+def _ice_um(shot, station):
+    """Thickness of all ice that the pulse crosses."""
+    return shot.ice_um + 1e3 * sum(layer.thickness_mm for layer in station.layers if layer.material == "ice")
 
 
 def spot_lists(shot, image, preset):
@@ -211,7 +216,8 @@ def spot_lists(shot, image, preset):
     beam, form = station.beam(shot.photons, shot.wavelength_A), unit_crystal(station.crystal)
     tables = []
     for pose, edge in zip(shot.crystals, crystal_edges(image.truth), strict=True):
-        table = bragg.spot_list(form.rotated(pose.rotation), beam, station.detector, pose.domains)
+        turned = form.rotated(pose.rotation)
+        table = bragg.spot_list(turned, beam, station.detector, pose.domains, oversample=station.oversample)
         table["photons"] *= (edge * 1e4) ** 3 / (form.volume_A3 * np.prod(form.n_cells))
         tables.append(table)
     return tables
@@ -240,7 +246,8 @@ def unit_pattern(pose, station, beam, backend="auto"):
         Multiply by ``edge^3 / volume / cells`` for a crystal of that edge.
     """
     crystal = unit_crystal(station.crystal).rotated(pose.rotation)
-    pattern = bragg.expected_photons(crystal, beam, station.detector, pose.domains, backend=backend)
+    shape = {"oversample": station.oversample, "spot": station.spot}
+    pattern = bragg.expected_photons(crystal, beam, station.detector, pose.domains, backend=backend, **shape)
     return pattern, int(np.prod(crystal.n_cells))
 
 

@@ -1,18 +1,23 @@
 """Single shots from the shell: a station with some of its settings changed, images with their truth beside them."""
 
 import json
-from dataclasses import fields, is_dataclass, replace
+import math
+from dataclasses import MISSING, fields, is_dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from . import shots
+from . import geometry, shots, stations
 from .background import Layer
+from .bragg import TOPHAT_R2
+from .cells import cell_vectors
+from .crystal_files import cell_and_group, kind_of
 from .dataset_build import encode_pgm
 from .errors import InputError, require
+from .experiment import Station
 from .files import atomic_path, write_bytes, write_json
+from .geometry import Detector
 from .shadows import Beamstop, Modules
-from .structure_factors import read_mtz, read_structure
 
 PARTS = {"beamstop": Beamstop, "modules": Modules}  # absent by default, so their type cannot be read off a value
 
@@ -36,6 +41,7 @@ def change(station, settings):
     InputError
         If there is no such setting, or its value does not fit.
     """
+    values = _values(station)
     for setting in settings:
         name, equals, text = setting.partition("=")
         require(bool(equals), f"{setting!r} is no setting: write name=value, such as detector.distance_mm=100.")
@@ -43,45 +49,76 @@ def change(station, settings):
             value = json.loads(text)
         except ValueError:
             value = text
-        station = _set(station, name.split("."), value, setting)
-    return station
+        _put(values, name.split("."), value, setting)
+    return _built(Station, values)  # all at once, so that the order of settings does not matter
 
 
-def _set(thing, path, value, setting):
+def _values(part):
+    """Fields of a station or a part of it by name; parts within are dictionaries, too."""
+    values = {field.name: getattr(part, field.name) for field in fields(part)}
+    if isinstance(part, Detector):
+        for axis in ("slow", "fast"):
+            if values[f"beam_{axis}_px"] == values[f"n_{axis}"] / 2 + 1:
+                values[f"beam_{axis}_px"] = None  # in the middle, also of a new size
+    return {name: _values(value) if is_dataclass(value) else value for name, value in values.items()}
+
+
+def _built(kind, values):
+    """The opposite of `_values`."""
+    parts = {field.name: PARTS.get(field.name, field.type) for field in fields(kind)}
+    whole = {name: _built(parts[name], value) if isinstance(value, dict) else value for name, value in values.items()}
+    missing = [name for name, value in whole.items() if value is MISSING]
+    require(not missing, f"{kind.__name__} lacks {', '.join(missing)}: set it, too.")
+    return kind(**whole)
+
+
+def _put(values, path, value, setting):
+    """Write one setting into the nested values of a station."""
     name, *rest = path
-    if name == "layers" and rest:
-        return replace(thing, layers=_with_layer(thing.layers, rest[0], value, setting))
-    known = [field.name for field in fields(thing)]
-    require(name in known, f"{setting}: there is no {name!r}; choose one of {', '.join(known)}.")
-    old = getattr(thing, name)
-    if rest:
-        require(is_dataclass(old), f"{setting}: {name} has no parts; give it as a whole.")
-        return replace(thing, **{name: _set(old, rest, value, setting)})
-    changed = {name: _fitting(name, old, value, setting)}
-    if name in ("n_slow", "n_fast"):
-        changed[f"beam_{name[2:]}_px"] = None  # in the middle of the new size
-    return replace(thing, **changed)
+    require(name in values, f"{setting}: there is no {name!r}; choose one of {', '.join(values)}.")
+    old = values[name]
+    if name == "layers":
+        require(len(rest) == 1, f"{setting}: set one material, such as layers.water=0.02.")
+        values[name] = _with_layer(old, rest[0], value, setting)
+    elif rest:
+        if name in PARTS:
+            old = values[name] = old or _defaults(PARTS[name])
+        require(isinstance(old, dict), f"{setting}: {name} has no parts; give it as a whole.")
+        _put(old, rest, value, setting)
+    elif name in PARTS:
+        values[name] = _part(name, value, setting)
+    else:
+        require(not isinstance(old, dict), f"{setting}: {name} has parts; set one of them.")
+        require(not isinstance(value, dict), f"{setting}: {name} has no parts; give it as a whole.")
+        values[name] = _frozen(value)
 
 
-def _fitting(name, old, value, setting):
-    """The new value in the type of the old one."""
-    if name in PARTS and isinstance(value, dict):
-        parts = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
-        try:
-            return PARTS[name](**parts)
-        except TypeError as error:
-            raise InputError(f"{setting}: {error}.") from None
-    require(not is_dataclass(old) and old is not None, f"{setting}: {name} has parts; set one of them.")
-    value = tuple(value) if isinstance(value, list) else value
-    kind = (int, float) if isinstance(old, (int, float)) and not isinstance(old, bool) else type(old)
-    require(isinstance(value, kind), f"{setting}: {name} is {old!r} by default, and {value!r} is of another kind.")
-    return value
+def _part(name, value, setting):
+    """Values of a part that may be absent, from a dictionary; null takes it away."""
+    known = [field.name for field in fields(PARTS[name])]
+    example = "'{" + f'"{known[0]}": ...' + "}'"
+    require(value is None or isinstance(value, dict), f"{setting}: write {name}={example}, or null for none.")
+    for key in value or {}:
+        require(key in known, f"{setting}: {name} has no {key!r}; choose from {', '.join(known)}.")
+    if value is None:
+        return None
+    return _defaults(PARTS[name]) | {key: _frozen(item) for key, item in value.items()}
+
+
+def _defaults(kind):
+    return {field.name: field.default for field in fields(kind)}
+
+
+def _frozen(value):
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _with_layer(layers, material, thickness, setting):
-    require(isinstance(thickness, (int, float)), f"{setting}: give a thickness in millimetres.")
+    number = isinstance(thickness, (int, float)) and not isinstance(thickness, bool)
+    require(number, f"{setting}: give a thickness in millimetres.")
     others = tuple(layer for layer in layers if layer.material != material)
-    return (*others, Layer(material, thickness)) if thickness else others
+    layer = Layer(material, thickness)  # refuses unknown materials also where one is taken away
+    return (*others, layer) if thickness else others
 
 
 def crystal_from_file(recipe, path, column=""):
@@ -105,21 +142,58 @@ def crystal_from_file(recipe, path, column=""):
     InputError
         If the file cannot be used.
     """
-    if Path(path).suffix.lower() == ".mtz":
-        mtz = read_mtz(path)
-        cell, group = mtz.cell, mtz.spacegroup.hm
-    else:
-        structure = read_structure(path)
-        cell, group = structure.cell, structure.find_spacegroup().hm
-    edges = (cell.a, cell.b, cell.c, cell.alpha, cell.beta, cell.gamma)
-    named = {"name": Path(path).stem, "cell": edges, "space_group": group}
-    changed = replace(recipe, **named, factors=str(path), column=column)
-    return replace(changed, n_atoms=_atoms(cell.volume))
+    is_table = kind_of(path) == "mtz"
+    require(is_table or not column, f"{path} is no MTZ and has no column {column!r}: leave --column out.")
+    cell, group = cell_and_group(path)
+    name = Path(path).name.removesuffix(".gz").rsplit(".", 1)[0]
+    changed = replace(recipe, name=name, cell=cell, space_group=group, factors=str(path), column=column)
+    return replace(changed, n_atoms=_atoms(float(np.linalg.det(cell_vectors(*cell)))))
 
 
 def _atoms(volume_A3):
     """Non-hydrogen atoms of a protein crystal, half of it solvent: one per 38 cubic angstrom of the cell."""
     return volume_A3 / 38
+
+
+def check(station, arrays=False):
+    """Refuse a station that cannot be simulated, before anything is written.
+
+    Parameters
+    ----------
+    station : Station
+    arrays : bool
+        Lists of spots will be written.
+
+    Raises
+    ------
+    InputError
+        If the crystal cannot be used, a corner of the detector sees finer spacings than the table of structure
+        factors has, or the crystal's spots cannot be listed.
+    """
+    crystal = stations.unit_crystal(station.crystal)  # first, since what a file holds decides what can be changed
+    _check_corners(station)
+    if arrays:
+        other = f"--arrays lists top-hat spots, and spot is {station.spot!r}"
+        require(station.spot == "tophat", f"{other}: leave one of them out.")
+        enough = min(crystal.n_cells) ** 2 > 4 * TOPHAT_R2
+        few = f"--arrays needs two or more cells along each edge, and domain_um of {station.crystal.domain_um} has"
+        require(enough, f"{few} {' x '.join(map(str, crystal.n_cells))}: raise crystal.domain_um.")
+
+
+def _check_corners(station):
+    """No pixel may see finer spacings than the table has, at the shortest wavelength that is likely within a run."""
+    detector, d_min = station.detector, station.crystal.d_min_A
+    shortest = station.wavelength_A * (1 - 3 * station.wavelength_sigma) * (1 - station.spectrum.bandpass / 2)
+    finest = float(geometry.resolution(detector, shortest).min())
+    if finest >= d_min:
+        return
+    reach = math.sqrt(geometry.path_lengths(detector).max() ** 2 - detector.distance_m**2) * 1e3
+    far_enough = math.ceil(reach / math.tan(2 * math.asin(shortest / 2 / d_min)))
+    finer = f"crystal.d_min_A={math.floor(finest * 100) / 100:g} or less"
+    farther = f"detector.distance_mm={far_enough} or more"
+    is_table = station.crystal.factors and kind_of(station.crystal.factors) != "model"
+    dark = f"A corner of the detector sees {finest:.2f} A and would stay dark, since d_min_A is {d_min}"
+    raise InputError(f"{dark}: set {farther if is_table else f'{finer}, or {farther}'}.")
 
 
 def simulate_one(stem, seed, preset, arrays=False):
@@ -149,5 +223,7 @@ def simulate_one(stem, seed, preset, arrays=False):
                 file, counts=image.counts, bragg=image.bragg, background=image.background, **masks, **spots
             )
     write_bytes(stem.with_suffix(".pgm"), encode_pgm(image.image))
-    write_json(stem.with_suffix(".json"), {"label": int(image.label), "class": image.label.title, **image.truth})
+    origin = {"station": preset.station.name, "seed": np.ravel(seed).tolist()}
+    truth = {"label": int(image.label), "class": image.label.title, **origin, **image.truth}
+    write_json(stem.with_suffix(".json"), truth)
     return image.label

@@ -1,18 +1,20 @@
 """Experiments that can be simulated, by name, and the crystals in their beams."""
 
+import math
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 from .background import Layer
 from .crystal import Crystal, StructureFactors, cell_vectors
+from .crystal_files import check_symmetry, kind_of, require_agreement
 from .detector import Readout
 from .errors import InputError, require
 from .experiment import Borders, CrystalRecipe, Spectrum, Station, Stream
 from .geometry import Detector
 from .shadows import Beamstop, Modules, Shadows
+from .structure_factors import MAX_TABLE
 
 __all__ = ["STATIONS", "get", "unit_crystal"]
 
@@ -102,8 +104,10 @@ def unit_crystal(recipe):
     Raises
     ------
     InputError
-        If the recipe's file cannot be used.
+        If the cell does not fit the space group, the recipe's file cannot be used or fits no such cell, or the table of
+        structure factors would be too large.
     """
+    check_symmetry(recipe.cell, recipe.space_group)
     # Blocks of any size and mosaicity share one table.
     table = _factors(replace(recipe, name="", mosaic_deg=0.0, n_domains=1, domain_um=1.0))
     return Crystal(cell_vectors(*recipe.cell), recipe.n_cells, table)
@@ -112,7 +116,7 @@ def unit_crystal(recipe):
 @lru_cache(maxsize=16)
 def _factors(recipe):
     """Structure factors from the file that the recipe names, or from Wilson's statistics."""
-    kind = Path(recipe.factors).suffix.lower()
+    _check_size(recipe)
     if not recipe.factors:
         return StructureFactors.wilson(
             recipe.cell,
@@ -122,9 +126,11 @@ def _factors(recipe):
             recipe.b_factor_A2,
             np.random.default_rng(4),
         )
-    if kind in (".pdb", ".ent", ".cif", ".mmcif"):
+    require_agreement(recipe)
+    kind = kind_of(recipe.factors)
+    if kind == "model":
         return StructureFactors.from_model(recipe.factors, recipe.d_min_A)
-    if kind == ".mtz":
+    if kind == "mtz":
         require(bool(recipe.column), f"{recipe.factors}: name the column of amplitudes, such as FC.")
         factors = StructureFactors.from_mtz(recipe.factors, recipe.column)
     else:
@@ -133,3 +139,13 @@ def _factors(recipe):
     wanted = f"{recipe.factors} ends at {finest:.2f} A, and d_min_A is {recipe.d_min_A}"
     require(finest <= recipe.d_min_A + 0.01, f"{wanted}: give {finest:.2f} or more.")
     return factors
+
+
+def _check_size(recipe):
+    """Refuse a table that memory could not hold, before it is made."""
+    reach = [edge / recipe.d_min_A for edge in recipe.cell[:3]]
+    n = math.prod(2 * x + 1 for x in reach)
+    enough = recipe.d_min_A * math.cbrt(n / MAX_TABLE) * 1.01
+    large = f"d_min_A is {recipe.d_min_A}, and {n:.2g} structure factors are too many for this cell"
+    require(n <= MAX_TABLE, f"{large}: set crystal.d_min_A to {enough:.2f} or more.")
+    require(max(reach) > 1, f"d_min_A is {recipe.d_min_A}, coarser than the whole cell: give less.")

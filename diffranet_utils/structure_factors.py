@@ -1,12 +1,15 @@
 """Tables of structure factors: from Wilson statistics, an atomic model, an MTZ column or a text."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from .cells import cell_vectors
-from .errors import InputError, require
+from .crystal_files import amplitudes, read_mtz, read_structure, read_text
+from .errors import require
 
+MAX_TABLE = 2**25  # reflections; making a table takes about a hundred times as many bytes
 COMPOSITION = {"C": 0.63, "N": 0.17, "O": 0.195, "S": 0.005}  # protein, by number of non-hydrogen atoms
 
 
@@ -38,24 +41,24 @@ class StructureFactors:
         Raises
         ------
         InputError
-            If the shapes disagree or an amplitude is negative or not finite.
+            If the shapes disagree, an amplitude is negative or not finite, or the table would be too large.
         """
         hkl, f = np.asarray(hkl, dtype=np.int64), np.asarray(f, dtype=np.float32)
         require(hkl.ndim == 2 and hkl.shape == (f.size, 3) and f.size, f"hkl {hkl.shape} and f {f.shape} do not match.")
         require(bool(np.all(np.isfinite(f) & (f >= 0))), "Structure factors must be finite and not negative.")
         low = hkl.min(axis=0)
-        table = np.zeros(hkl.max(axis=0) - low + 1, dtype=np.float32)
+        shape = [int(n) for n in hkl.max(axis=0) - low + 1]
+        large = f"A table of {' x '.join(map(str, shape))} structure factors is too large"
+        require(math.prod(shape) <= MAX_TABLE, f"{large}: leave out the largest h k l, {MAX_TABLE} in all.")
+        table = np.zeros(shape, dtype=np.float32)
         table[tuple((hkl - low).T)] = f
         return cls(table, tuple(int(x) for x in low))
 
     @classmethod
     def from_text(cls, path):
         """Read lines of ``h k l F``; see `from_hkl`."""
-        try:
-            rows = np.loadtxt(path, ndmin=2, usecols=(0, 1, 2, 3))
-        except (OSError, ValueError) as error:
-            require(False, f"Cannot read {path} as lines of h k l F: {error}")
-        return cls.from_hkl(rows[:, :3].round(), rows[:, 3])
+        rows = read_text(path)
+        return cls.from_hkl(rows[:, :3], rows[:, 3])
 
     @classmethod
     def wilson(cls, cell, space_group, d_min_A, n_atoms, b_factor_A2, rng):
@@ -105,7 +108,7 @@ class StructureFactors:
         Raises
         ------
         InputError
-            If the file has no atoms or no unit cell.
+            If the file has no atoms, unit cell or space group.
         """
         import gemmi
 
@@ -128,15 +131,10 @@ class StructureFactors:
         Raises
         ------
         InputError
-            If the file is no MTZ or lacks the column.
+            If the file is no MTZ, lacks the column, or the column holds no amplitudes.
         """
         mtz = read_mtz(path)
-        labels = mtz.column_labels()
-        require(column in labels, f"{path} has no column {column!r}; it has {', '.join(labels)}.")
-        hkl = np.array(mtz.make_miller_array())
-        f = np.array(mtz.column_with_label(column), dtype=float)
-        known = np.isfinite(f)
-        return cls._expand(hkl[known], f[known], mtz.spacegroup.operations())
+        return cls._expand(*amplitudes(mtz, column, path), mtz.spacegroup.operations())
 
     @classmethod
     def _expand(cls, hkl, f, operations):
@@ -235,30 +233,6 @@ def _form_factor(element, s2):
 
     coefficients = gemmi.Element(element).it92
     return coefficients.c + sum(a * np.exp(-b * s2) for a, b in zip(coefficients.a, coefficients.b, strict=True))
-
-
-def read_mtz(path):
-    """A reflection file as `gemmi.Mtz`; raises InputError if it is none."""
-    import gemmi
-
-    try:
-        return gemmi.read_mtz_file(str(path))
-    except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"Cannot read {path} as MTZ: {error}") from None
-
-
-def read_structure(path):
-    """An atomic model as `gemmi.Structure`; raises InputError if it has no atoms or no cell."""
-    import gemmi
-
-    try:
-        structure = gemmi.read_structure(str(path))
-    except (OSError, RuntimeError, ValueError) as error:
-        require(False, f"Cannot read {path} as PDB or mmCIF: {error}")
-    has_atoms = len(structure) > 0 and structure[0].count_atom_sites() > 0
-    require(has_atoms, f"{path} has no atoms: give a PDB or mmCIF model.")
-    require(structure.cell.is_crystal(), f"{path} has no unit cell: add a CRYST1 record.")
-    return structure
 
 
 def _solvent(structure, like, d_min_A, k_sol, b_sol_A2):
