@@ -95,24 +95,6 @@ def test_text_tables_are_read_and_bad_ones_refused(tmp_path):
         StructureFactors.from_text(path)
 
 
-def test_model_amplitudes_agree_with_supplied_columns(reference_dir):
-    mtz_path = reference_dir / "5wkd_phases.mtz.gz"
-    hkl = np.array(gemmi.read_mtz_file(str(mtz_path)).make_miller_array())
-    model = StructureFactors.from_model(reference_dir / "5wkd.pdb", 1.8, k_sol=0)
-    supplied = StructureFactors.from_mtz(mtz_path, "FC")
-    assert np.corrcoef(model(hkl), supplied(hkl))[0, 1] > 0.999
-    with pytest.raises(InputError, match="no column"):
-        StructureFactors.from_mtz(mtz_path, "NOPE")
-
-
-def test_solvent_lowers_the_low_angles_only(reference_dir):
-    path = reference_dir / "1orc.pdb"
-    dry, wet = (StructureFactors.from_model(path, 2.0, k_sol=k) for k in (0, 0.35))
-    low, high = np.array([[1, 1, 1], [2, 0, 0], [0, 2, 2]]), np.array([[10, 5, 7], [9, 9, 9], [5, 5, 20]])
-    assert wet(low).sum() < 0.9 * dry(low).sum()
-    assert wet(high).sum() == pytest.approx(dry(high).sum(), rel=0.02)
-
-
 @pytest.mark.parametrize(("text", "word"), [("nonsense", "no atoms"), ("END\n", "no atoms")])
 def test_models_without_atoms_are_refused(tmp_path, text, word):
     path = tmp_path / "bad.pdb"
