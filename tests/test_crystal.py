@@ -95,6 +95,22 @@ def test_only_the_zones_across_the_axes_are_centric_in_an_orthorhombic_crystal()
     assert e2[coarse].mean() == pytest.approx(1, abs=0.12)
 
 
+@pytest.mark.parametrize(
+    ("centred", "primitive", "cell", "d_min"),
+    [
+        ("C 2", "P 2", (60, 50, 70, 90, 104, 90), 3.0), ("I 2 2 2", "P 2 2 2", (50, 60, 70, 90, 90, 90), 2.6),
+        ("F 4 3 2", "P 4 3 2", (70, 70, 70, 90, 90, 90), 1.8), ("R 3:H", "P 3", (70, 70, 80, 90, 90, 120), 2.4),
+    ],
+)  # fmt: skip
+def test_centring_moves_the_scattering_to_fewer_reflections_and_loses_none(centred, primitive, cell, d_min):
+    def total(group):
+        tables = (StructureFactors.wilson(cell, group, d_min, 5000, 10.0, np.random.default_rng(k)) for k in range(4))
+        return np.mean([np.sum(factors.table.astype(float) ** 2) for factors in tables])
+
+    # The same atoms in the same cell: the density's mean square, and so the sum of F^2, does not depend on symmetry.
+    assert total(centred) == pytest.approx(total(primitive), rel=0.08)
+
+
 def test_f_square_at_zero_angle_without_solvent_counts_the_electrons():
     # sum of f(0)^2 over the composition, from the atomic numbers
     z2 = sum(share * gemmi.Element(e).atomic_number ** 2 for e, share in structure_factors.COMPOSITION.items())
