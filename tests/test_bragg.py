@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import integrate, special
 
 from diffranet_utils import bragg, nanobragg
 from diffranet_utils.crystal import Crystal, StructureFactors, cell_vectors, mosaic_domains, random_orientation
@@ -14,12 +15,20 @@ REFERENCES = (
 )  # fmt: skip
 DETECTOR = Detector(128, 96, 0.172, 40.0)
 BEAM = Beam(1.5, 1e12, 30.0)
+NARROW = Detector(101, 201, 0.1, 60.0, 100.5, 50.5)
 STILL = np.eye(3)[None]
 
 
 def a_crystal(rng, cell=(60, 72, 89), n_cells=(8, 7, 6)):
     f = rng.exponential(100, (41, 41, 41)).astype(np.float32)
     return Crystal(cell_vectors(*cell), n_cells, StructureFactors(f, (-20, -20, -20))).rotated(random_orientation(rng))
+
+
+def bragg_tilt():
+    """The turn by which planes across z, 10 A apart, fulfil Bragg's law at 1.5 A."""
+    sine = 1.5 / (2 * 10)
+    cosine = np.sqrt(1 - sine**2)
+    return np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]])
 
 
 @pytest.mark.parametrize("name", REFERENCES)
@@ -43,6 +52,20 @@ def test_reflection_loop_equals_pixel_loop(rng, cell, mosaic):
     for image in (fast, tensors):
         assert np.array_equal(image > 0, plain > 0) and plain.max() > 0
         assert np.allclose(image, plain, rtol=1e-5)
+
+
+def test_reflection_loop_equals_pixel_loop_on_a_full_detector(rng):
+    # Whole amplitudes: their squares and all sums are exact, in whatever order the light is added up.
+    f = rng.integers(1, 300, (101, 191, 263)).astype(np.float32)
+    factors = StructureFactors(f, (-50, -95, -131))
+    crystal = Crystal(cell_vectors(117, 222, 308), (9, 5, 4), factors).rotated(random_orientation(rng))
+    detector, domains = Detector(512, 512, 0.172, 80.0), mosaic_domains(rng, 0.5, 30)
+    fast, plain = (
+        bragg.expected_photons(crystal, BEAM, detector, domains, backend=b) for b in ("reflections", "pixels")
+    )
+    assert (plain > 0).sum() > 10_000 and np.array_equal(fast > 0, plain > 0)
+    assert fast.sum(dtype=float) == pytest.approx(plain.sum(dtype=float), rel=1e-9)
+    assert np.array_equal(fast, plain)
 
 
 def test_spot_list_holds_all_light_and_no_other(rng):
@@ -81,8 +104,36 @@ def test_tophat_keeps_the_integrated_intensity_of_the_exact_lattice(rng):
     }
     assert totals["tophat"] == pytest.approx(totals["square"], rel=0.03)
     assert totals["gauss"] == pytest.approx(0.984 * totals["square"], rel=0.03)
-    # The ball's tails reach beyond the nearest node, where nanoBragg cuts them.
-    assert 0.88 < totals["round"] / totals["square"] < 1
+    # The ball's tails reach beyond the nearest node, where nanoBragg cuts them: three cells' worth on each side.
+    edge = (np.arange(-3, 3, 0.05) + 0.025) ** 2
+    within = 0.05**3 * ball(np.sqrt(edge[:, None, None] + edge[:, None] + edge)).sum()
+    assert totals["round"] / totals["square"] == pytest.approx(within, rel=0.02) and 0.9 < within < 0.92
+
+
+def ball(r):
+    """Squared amplitude of a ball of unit volume at reduced distance r from its node, of unit integral."""
+    x = np.maximum(np.pi * np.asarray(r), 1e-9)
+    return np.pi / 6 * (3 * special.spherical_jn(1, x) / x) ** 2
+
+
+def test_round_spots_are_those_of_a_ball_and_hold_the_light_of_the_exact_lattice():
+    # In reduced units (index error times cells) the exact lattice has N^2 times unit integral, and so has the ball.
+    shells = [integrate.quad(lambda r: 4 * np.pi * r**2 * ball(r), k, k + 1)[0] for k in range(1000)]
+    assert sum(shells) == pytest.approx(1 - 3 / (np.pi**2 * 1000), abs=1e-6)
+    # One reflection that fulfils Bragg's law: every pixel near its node against the formula, geometry by hand.
+    n, turn = np.array([20, 16, 24]), bragg_tilt()
+    factors = StructureFactors.from_hkl([[0, 0, 5]], [100.0])
+    crystal = Crystal(cell_vectors(50, 50, 50), n, factors).rotated(turn)
+    image = bragg.expected_photons(crystal, BEAM, NARROW, STILL, oversample=1, spot="round")
+    slow, fast = np.indices(NARROW.shape) + 0.5
+    place = np.stack([np.full(slow.shape, 60.0), (50.5 - slow) * 0.1, (fast - 100.5) * 0.1], axis=-1)
+    path = np.linalg.norm(place, axis=-1, keepdims=True)
+    off = 50 * (place / path - [1, 0, 0]) / 1.5 @ turn - [0, 0, 5]
+    reduced, near = np.linalg.norm(off * n, axis=-1), (np.abs(off) < 0.49).all(axis=-1)
+    seen = (0.1**2 * 60 / path**3 * (1 + (60 / path) ** 2) / 2)[..., 0]
+    expected = 2.8179403e-15**2 * BEAM.fluence * seen * 100**2 * n.prod() ** 2 * ball(reduced)
+    assert near.sum() > 100 and reduced[near].min() < 1
+    assert np.allclose(image[near], expected[near], rtol=1e-4, atol=1e-6 * expected[near].max())
 
 
 def test_intensity_scales_with_fluence_and_integrated_intensity_with_cells(rng):
@@ -100,14 +151,11 @@ def test_intensity_scales_with_fluence_and_integrated_intensity_with_cells(rng):
 def test_spots_lie_where_braggs_law_puts_them():
     # One reflection, (0, 0, 5) of a 50 A cell: d = 10 A. Turned so that it fulfils Bragg's law exactly.
     factors = StructureFactors.from_hkl([[0, 0, 5]], [100.0])
-    theta = np.arcsin(1.5 / (2 * 10))
-    tilt = np.array([[np.cos(theta), 0, -np.sin(theta)], [0, 1, 0], [np.sin(theta), 0, np.cos(theta)]])
-    crystal = Crystal(cell_vectors(50, 50, 50), (20, 20, 20), factors).rotated(tilt)
-    detector = Detector(101, 201, 0.1, 60.0, 100.5, 50.5)
-    image = bragg.expected_photons(crystal, BEAM, detector, STILL)
+    crystal = Crystal(cell_vectors(50, 50, 50), (20, 20, 20), factors).rotated(bragg_tilt())
+    image = bragg.expected_photons(crystal, BEAM, NARROW, STILL)
     rows, columns = np.nonzero(image)
     assert np.average(rows, weights=image[rows, columns]) == pytest.approx(50, abs=0.5)
-    expected = 100 + 60 * np.tan(2 * theta) / 0.1
+    expected = 100 + 60 * np.tan(2 * np.arcsin(1.5 / 20)) / 0.1
     assert np.average(columns, weights=image[rows, columns]) == pytest.approx(expected, abs=0.7)
 
 

@@ -65,14 +65,50 @@ def test_wilson_table_obeys_friedel_symmetry_and_absences(table):
     assert np.array_equal(table(axis) > 0, axis[:, 1] % 2 == 0)
 
 
-def test_wilson_intensities_have_the_distributions_of_their_kind(table):
-    h, k, l = (a.ravel() for a in np.meshgrid(np.arange(5, 9), np.arange(4, 17), np.arange(4, 19), indexing="ij"))
-    intensity = table(np.c_[h, k, l]).astype(float) ** 2
-    s2 = 0.25 * ((h / 41) ** 2 + (k / 53) ** 2 + (l / 67) ** 2)
-    shell = np.digitize(s2, np.quantile(s2, np.linspace(0, 1, 31)))
-    mean = np.bincount(shell, intensity) / np.maximum(np.bincount(shell), 1)
-    e2 = intensity / mean[shell]
-    assert np.mean(e2**2) == pytest.approx(2, abs=0.25)  # acentric; centric would be 3
+def normalised_intensities(cell, space_group, d_min):
+    """Miller indices and F^2 over its mean, the mean by hand for 5000 atoms of protein with B = 10 A^2."""
+    factors = StructureFactors.wilson(cell, space_group, d_min, 5000, 10.0, np.random.default_rng(1))
+    hkl = np.argwhere(factors.table > 0) + np.array(factors.origin)
+    s2 = gemmi.UnitCell(*cell).calculate_1_d2_array(hkl.astype(np.int32)) / 4
+    shares = {"C": 0.63, "N": 0.17, "O": 0.195, "S": 0.005}
+    f2 = sum(share * np.vectorize(gemmi.Element(e).it92.calculate_sf)(s2) ** 2 for e, share in shares.items())
+    mean = 5000 * f2 * np.exp(-2 * 10 * s2) * (1 - 0.8 * np.exp(-200 * s2)) ** 2
+    return hkl, factors(hkl).astype(float) ** 2 / mean
+
+
+# <F^4> / <F^2>^2 is 3 for a real normal structure factor and 2 for a complex one (Wilson, 1949).
+@pytest.mark.parametrize(("space_group", "ratio"), [("P -1", 3), ("P 1", 2)])
+def test_wilson_intensities_follow_the_law_of_their_kind(space_group, ratio):
+    _, e2 = normalised_intensities((40, 50, 60, 80, 95, 110), space_group, 2.0)
+    assert e2.mean() == pytest.approx(1, abs=0.03) and np.mean(e2**2) == pytest.approx(ratio, rel=0.06)
+    law = stats.chi2(1) if space_group == "P -1" else stats.expon
+    assert stats.kstest(np.unique(e2), law.cdf).pvalue > 1e-3  # each value once, without its mate
+
+
+def test_only_the_zones_across_the_axes_are_centric_in_an_orthorhombic_crystal():
+    hkl, e2 = normalised_intensities((70, 80, 90, 90, 90, 90), "P 21 21 21", 2.0)
+    zeros = (hkl == 0).sum(axis=1)
+    for n, ratio, within in ((0, 2, 0.1), (1, 3, 0.5)):
+        assert e2[zeros == n].mean() == pytest.approx(1, abs=0.1)
+        assert np.mean(e2[zeros == n] ** 2) == pytest.approx(ratio, abs=within)
+    coarse = np.sum((hkl / [70, 80, 90]) ** 2, axis=1) < 1 / 7**2  # where the solvent takes half
+    assert e2[coarse].mean() == pytest.approx(1, abs=0.12)
+
+
+@pytest.mark.parametrize(
+    ("centred", "primitive", "cell", "d_min"),
+    [
+        ("C 2", "P 2", (60, 50, 70, 90, 104, 90), 3.0), ("I 2 2 2", "P 2 2 2", (50, 60, 70, 90, 90, 90), 2.6),
+        ("F 4 3 2", "P 4 3 2", (70, 70, 70, 90, 90, 90), 1.8), ("R 3:H", "P 3", (70, 70, 80, 90, 90, 120), 2.4),
+    ],
+)  # fmt: skip
+def test_centring_moves_the_scattering_to_fewer_reflections_and_loses_none(centred, primitive, cell, d_min):
+    def total(group):
+        tables = (StructureFactors.wilson(cell, group, d_min, 5000, 10.0, np.random.default_rng(k)) for k in range(4))
+        return np.mean([np.sum(factors.table.astype(float) ** 2) for factors in tables])
+
+    # The same atoms in the same cell: the density's mean square, and so the sum of F^2, does not depend on symmetry.
+    assert total(centred) == pytest.approx(total(primitive), rel=0.08)
 
 
 def test_f_square_at_zero_angle_without_solvent_counts_the_electrons():
@@ -93,24 +129,6 @@ def test_text_tables_are_read_and_bad_ones_refused(tmp_path):
     path.write_text("1 2 three 4\n")
     with pytest.raises(InputError, match="h k l F"):
         StructureFactors.from_text(path)
-
-
-def test_model_amplitudes_agree_with_supplied_columns(reference_dir):
-    mtz_path = reference_dir / "5wkd_phases.mtz.gz"
-    hkl = np.array(gemmi.read_mtz_file(str(mtz_path)).make_miller_array())
-    model = StructureFactors.from_model(reference_dir / "5wkd.pdb", 1.8, k_sol=0)
-    supplied = StructureFactors.from_mtz(mtz_path, "FC")
-    assert np.corrcoef(model(hkl), supplied(hkl))[0, 1] > 0.999
-    with pytest.raises(InputError, match="no column"):
-        StructureFactors.from_mtz(mtz_path, "NOPE")
-
-
-def test_solvent_lowers_the_low_angles_only(reference_dir):
-    path = reference_dir / "1orc.pdb"
-    dry, wet = (StructureFactors.from_model(path, 2.0, k_sol=k) for k in (0, 0.35))
-    low, high = np.array([[1, 1, 1], [2, 0, 0], [0, 2, 2]]), np.array([[10, 5, 7], [9, 9, 9], [5, 5, 20]])
-    assert wet(low).sum() < 0.9 * dry(low).sum()
-    assert wet(high).sum() == pytest.approx(dry(high).sum(), rel=0.02)
 
 
 @pytest.mark.parametrize(("text", "word"), [("nonsense", "no atoms"), ("END\n", "no atoms")])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
-from diffranet_utils import geometry, presets, shots
+from diffranet_utils import background, geometry, presets, shots
+from diffranet_utils.background import DISORDER
 from diffranet_utils.detector import noise_gain
 from diffranet_utils.errors import InputError
 from diffranet_utils.geometry import Beam
@@ -204,11 +205,16 @@ def test_shadows_hide_spots(crystal_image):
 
 def test_disorder_of_the_crystal_adds_background(crystal_image):
     shot, _ = crystal_image
-    station = replace(FEW_DOMAINS.station, disorder=("diffuse", "compton"))
+    station = replace(FEW_DOMAINS.station, disorder=DISORDER)
     big = with_edge(shot, 1e12, 25.0)
     plain, hazy = (shots.render_shot(big, replace(SMOKE, station=s)) for s in (FEW_DOMAINS.station, station))
     extra = hazy.background.astype(float) - plain.background
     assert np.array_equal(plain.bragg, hazy.bragg) and extra.min() >= 0
+    # As many cells as the volume of 25 um holds, each with the haze of one.
+    one = background.disorder_photons(
+        station.beam(1e12, shot.wavelength_A), station.detector, station.crystal, DISORDER
+    )
+    assert np.allclose(extra, (25e4**3 / (117 * 222 * 308)) * one, rtol=1e-3)
     # Twice the edge, eight times the cells, eight times the haze.
     small = shots.render_shot(with_edge(shot, 1e12, 12.5), replace(SMOKE, station=station))
     assert extra.sum() / (small.background.astype(float) - plain.background).sum() == pytest.approx(8, rel=1e-3)
