@@ -95,6 +95,8 @@ def linked_files(path):
     """Data files that the master file of an EIGER names, as a list of Path; empty for any other file."""
     import h5py
 
+    if not Path(path).is_file():  # HDF5 would wait for ever at a FIFO
+        return []
     try:
         with h5py.File(path, "r") as file:
             group = file["entry/data"]
