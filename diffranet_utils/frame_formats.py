@@ -266,7 +266,7 @@ def _follow_link(path, group, key):
 def _load_hdf5(path, index):
     with _open_hdf5(path) as stacks:
         sizes = [n_stored(stack) for stack in stacks]
-        require(sum(sizes) > 0, f"{path} holds no image: it was closed too early, or copy it again.")
+        require(sum(sizes) > 0, f"{path} holds no image: the file is not complete, copy it again.")
         require(0 <= index < sum(sizes), f"{path} holds {sum(sizes)} images: there is no image {index}.")
         ends = list(itertools.accumulate(sizes))
         number = bisect.bisect_right(ends, index)

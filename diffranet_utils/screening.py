@@ -208,7 +208,8 @@ def without_data_files(files):
     """Leave out the data files of an EIGER whose master file is there too: it reads them."""
     files = list(files)
     here = set(files)
-    named = {file for path in files if path.suffix in HDF5 for file in frame_formats.linked_files(path)}
+    links = {path: frame_formats.linked_files(path) for path in files if path.suffix in HDF5}
+    named = {file for linked in links.values() for file in linked if file.is_file() and not links.get(file)}
     return [path for path in files if path not in named and master_of(path) not in here]
 
 

@@ -153,8 +153,8 @@ class Watch:
             raise MissingDataError(f"The folder {self.folder} is gone: what is known is kept.")
         new = [path for path in frames_in(self.folder) if path not in self.done]
         links = {path: frame_formats.linked_files(path) for path in new if path.suffix in HDF5}
-        self.named |= {file for files in links.values() for file in files}
-        calm = {path for path in self.named.union(new) if self._is_calm(path)}
+        self.named |= {file for files in links.values() for file in files if not links.get(file)}
+        calm = {path for path in self.named.union(new, *links.values()) if self._is_calm(path)}
         alone = [path for path in new if path in calm and path not in self.named and master_of(path) is None]
         return [path for path in alone if not links.get(path) or _is_whole(path, links[path], calm)]
 

@@ -149,10 +149,12 @@ def test_every_file_has_its_line(tmp_path):
         file["entry/data/data_000001"] = np.zeros((0, 60, 80), np.uint16)
     (tmp_path / "two\nlines.cbf").write_bytes(b"")
     (tmp_path / "folder").mkdir()
+    with h5py.File(tmp_path / "self_master.h5", "w") as file:
+        file["entry/data/data_000001"] = h5py.ExternalLink("self_master.h5", "entry/data/data_000001")
     records = list(screening.screen_paths(sorted(tmp_path.iterdir()), screening.COUNT))
     reasons = [r["reason"] for r in records]
-    assert len(records) == 3 and not any("\n" in reason for reason in reasons)
-    assert all(word in reason for word, reason in zip(("folder", "no image", "two lines"), reasons, strict=True))
+    assert len(records) == 4 and not any("\n" in reason for reason in reasons)
+    assert all(word in reason for word, reason in zip(("folder", "no image", "self_", "two lines"), reasons, strict=True))
 
 
 def test_the_stand_in_says_so_and_is_reproducible():
