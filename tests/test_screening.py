@@ -154,7 +154,8 @@ def test_every_file_has_its_line(tmp_path):
     records = list(screening.screen_paths(sorted(tmp_path.iterdir()), screening.COUNT))
     reasons = [r["reason"] for r in records]
     assert len(records) == 4 and not any("\n" in reason for reason in reasons)
-    assert all(word in reason for word, reason in zip(("folder", "no image", "self_", "two lines"), reasons, strict=True))
+    words = ("folder", "no image", "self_", "two lines")
+    assert all(word in reason for word, reason in zip(words, reasons, strict=True))
 
 
 def test_the_stand_in_says_so_and_is_reproducible():
