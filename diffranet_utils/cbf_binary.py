@@ -14,7 +14,7 @@ SECTION = b"--CIF-BINARY-FORMAT-SECTION--"
 MAGIC = b"\x0c\x1a\x04\xd5"  # ends the text of a section's header; the bytes follow
 PACKED_BITS = np.array([0, 4, 5, 6, 7, 8, 16, 32])
 PACKED_V2_BITS = np.array([0, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 32])
-MAX_ELEMENTS = 100_000_000  # five times the largest detector of today
+MAX_PIXELS = 20_000_000  # an EIGER 16M has 18.1 million; a frame of this size is judged within 10 s
 PACKED_START = 32  # bytes: number, smallest and largest element, and a reserved word
 TYPES = {"unsigned 8": "u1", "signed 8": "i1", "unsigned 16": "<u2", "signed 16": "<i2", "unsigned 32": "<u4",
          "signed 32": "<i4"}  # fmt: skip
@@ -95,7 +95,7 @@ def _section(head, content, size):
     name, flags = (conversion.group(1).lower(), conversion.group(2).lower()) if conversion else ("none", "")
     sizes = (_field(head, f"X-Binary-Size-{axis}-Dimension") for axis in ("Third", "Second", "Fastest"))
     shape = tuple(1 if size is None else size for size in sizes)
-    fine = min(shape) >= 1 and np.prod(shape, dtype=float) <= MAX_ELEMENTS
+    fine = min(shape) >= 1 and np.prod(shape, dtype=float) <= MAX_PIXELS
     require(fine, f"a binary section declares {shape} elements")
     return Section(_field(head, "X-Binary-ID") or 1, shape, name, dtype, content, flags)
 

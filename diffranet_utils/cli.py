@@ -206,14 +206,25 @@ def run(  # noqa: PLR0913 - options of a command
     typer.echo(f"The record is {started.results_dir / chapter}.json ({record['seconds']} s)")
 
 
-@app.command()
+class OptionalOut(typer.core.TyperCommand):
+    """Reads ``--json OUT.json`` and ``--csv OUT.csv`` as ``--json --out OUT.json``: only right there, nowhere else."""
+
+    def parse_args(self, ctx, args):
+        """Put ``--out`` between such an option and the file after it."""
+        after = zip([None, *args], args, strict=False)
+        spelled = [("--out", a) if before in ("--json", "--csv") and a.endswith("." + before[2:]) else (a,)
+                   for before, a in after]  # fmt: skip
+        return super().parse_args(ctx, [word for words in spelled for word in words])
+
+
+@app.command(cls=OptionalOut)
 def screen(  # noqa: PLR0913 - options of a command
     paths: Annotated[list[Path], typer.Argument(help="Detector frames, folders of them, or patterns.")],
     model: Annotated[
         Path | None, typer.Option(help="Model, folder of models, or `count` to count spots only; by default our own.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; `--json OUT.json` writes it as well.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV; `--csv OUT.csv` writes it as well.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write JSON or CSV, by its suffix, to this file.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures to this file.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow one folder that is being written to.")] = False,
@@ -221,11 +232,6 @@ def screen(  # noqa: PLR0913 - options of a command
 ):
     """Say for each real frame whether it shows diffraction: hit, miss, unsure or unreadable."""
     require(not (as_json and as_csv), "Choose one of --json and --csv.")
-    # `--json FILE.json` is understood as well: no frame has such a name.
-    named = [path for path in paths if path.suffix in (".json", ".csv")]
-    paths, out = [path for path in paths if path not in named], out or (named[0] if named else None)
-    require(out is None or out.suffix in (".json", ".csv"), f"--out is {out}: give a file .json or .csv.")
-    require(len(paths) >= 1, "Give frames, folders or patterns to screen.")
     require(not watch or len(paths) == 1, "--watch follows one folder: give just that.")
     from .screening_command import run
 

@@ -5,9 +5,11 @@ by h5py, CBF of one image by `cbf_binary` and of many tiles by `imgcif`; gzip an
 Sizes are checked before anything is decoded, so a damaged header cannot ask for a terabyte.
 """
 
+import bisect
 import bz2
 import gzip
 import io
+import itertools
 import logging
 import os
 import re
@@ -17,10 +19,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from . import cbf_binary, imgcif
+from .cbf_binary import MAX_PIXELS
 from .errors import InputError, require
-from .frame_headers import header_of, nexus_header, number_after
+from .frame_headers import header_of, n_stored, nexus_header, number_after, require_stored
 
-MAX_PIXELS = 100_000_000  # five times the largest detector of today
+MIN_EDGE = 16  # pixels; less than the neighbourhood in which a spot is looked for is no detector
 MAX_BYTES = 1_000_000_000
 HEAD_BYTES = 16_384
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -54,32 +57,67 @@ def load(path, index=0):
         with _strict_fabio():
             counts, header, bad = _load_hdf5(path, index) if _is_hdf5(path) else _load_bytes(path, size, index)
     except InputError as error:
-        reason = _one_line(error)
-        raise InputError(reason if str(path) in reason else f"Cannot read {path}: {reason}.") from error
+        name, reason = one_line(path), one_line(error)
+        raise InputError(reason if name in reason else f"Cannot read {name}: {reason}.") from error
     except (MemoryError, Exception) as error:  # decoders raise anything on damaged bytes
-        reason = _one_line(error)[:120] or type(error).__name__
-        raise InputError(f"Cannot read {path}: {reason}. The file is damaged or truncated; copy it again.") from error
-    require(counts.ndim == 2, f"{path} holds an array of shape {counts.shape}: give a greyscale image.")
-    require(counts.dtype.kind in "iuf", f"{path} holds values of type {counts.dtype}: give counts.")
+        name, reason = one_line(path), one_line(error)[:120] or type(error).__name__
+        raise InputError(f"Cannot read {name}: {reason}. The file is damaged or truncated; copy it again.") from error
+    _check_image(path, counts)
     return counts, header, bad
 
 
+def _check_image(path, counts):
+    name, shape = one_line(path), counts.shape
+    require(len(shape) == 2, f"{name} holds an array of shape {shape}: give a greyscale image.")
+    require(counts.dtype.kind in "iuf", f"{name} holds values of type {counts.dtype}: give counts.")
+    too_small = f"{name} is an image of {shape[0]} x {shape[1]} pixels: a frame has at least {MIN_EDGE} x {MIN_EDGE}."
+    require(min(shape) >= MIN_EDGE, too_small)
+
+
 def n_images(path):
-    """Number of images in a file: more than one only for HDF5; errors as for `load`."""
+    """Number of images in a file: more than one only for HDF5, where those count whose data are there.
+
+    A header of 3 kB can declare a billion images. Errors as for `load`.
+    """
     _checked_size(path)
     if not _is_hdf5(path):
         return 1
     try:
         with _open_hdf5(path) as stacks:
-            return sum(len(stack) for stack in stacks)
+            return sum(n_stored(stack) for stack in stacks)
     except InputError:
         raise
     except Exception as error:  # h5py raises anything on damaged bytes
-        raise InputError(f"Cannot read {path}: {_one_line(error)[:120]}. Copy it again.") from error
+        raise InputError(f"Cannot read {one_line(path)}: {one_line(error)[:120]}. Copy it again.") from error
 
 
-def _one_line(error):
-    """Message of an error without what a terminal cannot print: damaged bytes end up in messages."""
+def linked_files(path):
+    """Data files that the master file of an EIGER names, as a list of Path; empty for any other file."""
+    import h5py
+
+    if not Path(path).is_file():  # HDF5 would wait for ever at a FIFO
+        return []
+    try:
+        with h5py.File(path, "r") as file:
+            group = file["entry/data"]
+            links = [group.get(key, getlink=True) for key in group]
+            return [Path(path).parent / link.filename for link in links if isinstance(link, h5py.ExternalLink)]
+    except Exception:  # no HDF5, damaged, or without such a group: it names nothing
+        return []
+
+
+def is_complete(path):
+    """Whether all images that an HDF5 file declares are there, also in the data files that it names."""
+    try:
+        there = all(file.is_file() for file in linked_files(path))
+        with _open_hdf5(path) as stacks:
+            return there and all(0 < len(stack) == n_stored(stack) for stack in stacks)
+    except Exception:  # still being written
+        return False
+
+
+def one_line(error):
+    """An error or path in one line without what a terminal cannot print: damaged bytes end up in messages."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())
 
 
@@ -89,9 +127,12 @@ def _checked_size(path):
         status = os.stat(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"Cannot read {path}: {reason}. Check the name.") from error
-    require(stat.S_ISREG(status.st_mode), f"{path} is not a regular file: give an image, {KNOWN}.")
-    require(status.st_size > 0, f"{path} is empty: copy it again.")
+        raise InputError(f"Cannot read {one_line(path)}: {reason}. Check the name.") from error
+    name = one_line(path)
+    folder = f"{name} is a folder, not a frame: give frames, or a folder that holds them directly."
+    require(not stat.S_ISDIR(status.st_mode), folder)
+    require(stat.S_ISREG(status.st_mode), f"{name} is not a regular file: give an image, {KNOWN}.")
+    require(status.st_size > 0, f"{name} is empty: copy it again.")
     return status.st_size
 
 
@@ -192,8 +233,11 @@ def _tiff_shape(content):
 
 
 def _check_shape(path, shape):
-    fine = all(n is not None and n >= 1 for n in shape) and shape[0] * shape[1] <= MAX_PIXELS
-    require(fine, f"{path} declares an image of {shape[0]} x {shape[1]} pixels: its header is damaged.")
+    there = all(n is not None and n >= 1 for n in shape)
+    require(there, f"{path} declares an image of {shape[0]} x {shape[1]} pixels: its header is damaged.")
+    large = f"{path} declares an image of {shape[0]:.0f} x {shape[1]:.0f} pixels: its header is damaged, or bin the \
+image to at most {MAX_PIXELS // 10**6} megapixels."
+    require(shape[0] * shape[1] <= MAX_PIXELS, large)
 
 
 @contextmanager
@@ -206,22 +250,29 @@ def _open_hdf5(path):
     with h5py.File(path, "r") as file:
         group = file.get("entry/data", file.get("entry"))
         require(group is not None, f"{path} is HDF5 without /entry/data: give the master file of an EIGER.")
-        found = [group] if isinstance(group, h5py.Dataset) else [group.get(k) for k in sorted(group) if k[:4] == "data"]
+        keys = [] if isinstance(group, h5py.Dataset) else [k for k in sorted(group) if k[:4] == "data"]
+        found = [_follow_link(path, group, k) for k in keys] or [group]
         stacks = [d for d in found if isinstance(d, h5py.Dataset) and d.ndim == 3]
         require(stacks, f"{path} links to no image stack: keep the data files beside the master file.")
         yield stacks
 
 
+def _follow_link(path, group, key):
+    """What a key of a group stands for, or None; HDF5 would wait for ever at a link to a FIFO."""
+    target = Path(path).parent / getattr(group.get(key, getlink=True), "filename", "")
+    return None if target.exists() and not (target.is_file() or target.is_dir()) else group.get(key)
+
+
 def _load_hdf5(path, index):
     with _open_hdf5(path) as stacks:
-        total = sum(len(stack) for stack in stacks)
-        require(0 <= index < total, f"{path} holds {total} images: there is no image {index}.")
-        wanted = index
-        for stack in stacks:
-            if wanted < len(stack):
-                break
-            wanted -= len(stack)
+        sizes = [n_stored(stack) for stack in stacks]
+        require(sum(sizes) > 0, f"{path} holds no image: the file is not complete, copy it again.")
+        require(0 <= index < sum(sizes), f"{path} holds {sum(sizes)} images: there is no image {index}.")
+        ends = list(itertools.accumulate(sizes))
+        number = bisect.bisect_right(ends, index)
+        stack, wanted = stacks[number], index - ends[number] + sizes[number]
         _check_shape(path, stack.shape[1:])
+        require_stored(path, stack, wanted)
         import h5py
 
         with h5py.File(path, "r") as file:

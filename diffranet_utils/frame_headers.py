@@ -1,14 +1,20 @@
-"""What the header of a detector file says about the experiment, in one set of units.
+"""What the header of a detector file says about the experiment, in one set of units, and how many images are there.
 
 Each maker writes millimetres, metres, micrometres or thousandths of a pixel; `Header` has one unit
-for each, and None where the file is silent or says zero.
+for each, and None where the file is silent or says zero. An HDF5 file of 3 kB can declare a billion images.
 """
 
+import math
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from .errors import require
+
+MAX_CHUNK_BYTES = 500_000_000
+MAX_DEPTH = 8  # virtual data sets that lead from file to file
 NUMBER = r"\s*[=:]?\s*\(?\s*([-+]?[0-9.]+(?:[eE][-+]?\d+)?)"
 
 
@@ -116,6 +122,45 @@ def nexus_header(file):
         beam_slow_px=_scalar(file, detector + "beam_center_y"),
         overload=_scalar(file, detector + "detectorSpecific/countrate_correction_count_cutoff"),
     )
+
+
+def n_stored(stack, depth=0):
+    """Number of images of a stack (h5py.Dataset), no more than its stored bytes allow; `depth` of virtual ones."""
+    if stack.is_virtual:
+        return min(len(stack), _n_elsewhere(stack, depth))
+    if stack.chunks:
+        return min(len(stack), stack.id.get_num_chunks() * stack.chunks[0])
+    return len(stack) if stack.id.get_storage_size() else 0
+
+
+def _n_elsewhere(stack, depth):
+    """Number of images in the files that a virtual stack is put together from."""
+    import h5py
+
+    require(depth < MAX_DEPTH, "a virtual data set leads from file to file without end")
+    here, n = Path(stack.file.filename), 0
+    for name, dataset in {(source.file_name, source.dset_name) for source in stack.virtual_sources()}:
+        path = here if name == "." else here.parent / name
+        if path.is_file():  # HDF5 would wait for ever at a FIFO
+            with h5py.File(path, "r") as file:
+                found = file.get(dataset)
+                n += n_stored(found, depth + 1) if isinstance(found, h5py.Dataset) and found.ndim else 0
+    return n
+
+
+def require_stored(path, stack, index):
+    """Refuse an image that HDF5 would invent from zeros, and a chunk that would unpack to all memory.
+
+    Raises
+    ------
+    InputError
+    """
+    if stack.chunks is None or stack.is_virtual:
+        return
+    fine = math.prod(stack.chunks) * stack.dtype.itemsize <= MAX_CHUNK_BYTES
+    require(fine, f"{path} is in chunks of more than {MAX_CHUNK_BYTES // 10**6} MB: repack it image by image.")
+    there = stack.id.get_chunk_info_by_coord((index, 0, 0)).byte_offset is not None
+    require(there, f"{path} declares image {index} and holds no data of it: copy it again.")
 
 
 def _scalar(file, name, units=None, default_scale=1.0):

@@ -174,7 +174,8 @@ def _flatten(tiles, header, undefined):
     corners = np.concatenate([_outline(tile) for tile in tiles])[:, :2] / header.pixel_mm
     left, top = corners[:, 0].min(), corners[:, 1].max()
     shape = tuple(int(np.ceil(n - 1e-3)) for n in (top - corners[:, 1].min(), corners[:, 0].max() - left))
-    require(max(shape) <= MAX_SPAN, f"the tiles span {shape[0]} x {shape[1]} pixels: an axis is damaged")
+    fine = max(shape) <= MAX_SPAN and shape[0] * shape[1] <= cbf_binary.MAX_PIXELS
+    require(fine, f"the tiles span {shape[0]} x {shape[1]} pixels: an axis is damaged")
     counts, gap = np.zeros(shape, tiles[0].values.dtype), np.ones(shape, bool)
     for tile in tiles:
         _paint(tile, header.pixel_mm, left, top, counts, gap)

@@ -4,6 +4,7 @@ It is a forest on `spot_features`, trained on crops of stations drawn at random 
 that it was not trained on tell when not to answer: a conformal one for doubt, and a distance for the unfamiliar.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
 from .crop_tables import HELD_OUT, draw_table
-from .errors import require
+from .errors import MissingDataError, require
 from .files import write_json
 from .fitted import dump_parts, load_parts
 from .labels import Label, is_hit
@@ -20,6 +21,8 @@ from .provenance import origin
 from .spot_features import NAMES, SpotFeatures
 
 SHIPPED = Path(__file__).parent / "model" / "screener.skops"
+REMEDY = "diffranet train-screener --out"
+LIMITS = ("hit", "miss", "distance")
 ALPHA = 0.02  # share of crops of each kind whose true answer may fall outside the answers given
 FAMILIAR = 0.999  # share of simulated crops that count as familiar
 NEIGHBOUR = 5
@@ -183,6 +186,29 @@ def save(model, path, **facts):
     write_json(Path(path).with_suffix(".json"), facts)
 
 
+def read_facts(path):
+    """What the JSON beside a ``.skops`` file says of the model, as a dict.
+
+    Raises
+    ------
+    MissingDataError
+        If either file is missing.
+    InputError
+        If the JSON is none.
+    """
+    path, beside = Path(path), Path(path).with_suffix(".json")
+    if not path.is_file():
+        raise MissingDataError(f"No model {path}. Run `{REMEDY} {path}` first.")
+    if not beside.is_file():
+        raise MissingDataError(f"{path} needs {beside.name} beside it: a model is two files, copy both.")
+    try:
+        facts = json.loads(beside.read_text())
+    except (OSError, ValueError, RecursionError):
+        facts = None
+    require(isinstance(facts, dict), f"{beside} is damaged: copy both files of the model again.")
+    return facts
+
+
 def load(path=SHIPPED, n_workers=1):
     """Read a model that `save` wrote, by default the one in the package; nothing is unpickled.
 
@@ -190,9 +216,13 @@ def load(path=SHIPPED, n_workers=1):
     ------
     MissingDataError
         If a file is missing.
-    DiffranetError
+    InputError, DiffranetError
         If the file is damaged, holds what no model needs, or was made for other features.
     """
-    parts, facts = load_parts(path, ("forest", "centre", "scale", "rows"), "diffranet train-screener")
-    require(facts.get("features") == list(NAMES), f"{path} was made for other features: run diffranet train-screener.")
-    return ScreenerModel(**parts, limits=facts["limits"], n_workers=n_workers)
+    facts = read_facts(path)
+    require(facts.get("features") == list(NAMES), f"{path} was made for other features: run `{REMEDY} {path}`.")
+    limits = facts.get("limits")
+    fine = isinstance(limits, dict) and all(isinstance(limits.get(k), int | float) for k in LIMITS)
+    require(fine, f"{Path(path).with_suffix('.json')} lacks limits: copy both files of the model again.")
+    parts, _ = load_parts(path, ("forest", "centre", "scale", "rows"), f"{REMEDY} {path}")
+    return ScreenerModel(**parts, limits=limits, n_workers=n_workers)

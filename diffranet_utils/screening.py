@@ -1,6 +1,7 @@
 """Say of each frame whether it shows diffraction, and never stop at a bad one."""
 
 import glob
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -9,18 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from . import frame_formats, frames, peaks, screener_model
-from .errors import DiffranetError, MissingDataError
+from .errors import DiffranetError, InputError, MissingDataError, require
 from .labels import Label, is_hit
 from .metrics import proportion
-from .screener_model import SHIPPED, ScreenerModel
+from .screener_model import ScreenerModel
 
 # Counting noise alone gives at most a spot per megapixel (tests/test_peaks.py), so five on a frame of six megapixels.
 MISS_SPOTS, HIT_SPOTS = 5, 20
 CERTAIN = 0.8
 SUFFIXES = (".cbf", ".img", ".smv", ".edf", ".mccd", ".tif", ".tiff", ".h5", ".hdf5", ".nxs")
 PACKED = (".gz", ".bz2")
+HDF5 = (".h5", ".hdf5", ".nxs")
+DATA_OF_EIGER = re.compile(r"(.+)_data_\d+(\.\w+)")
 MODELS = {"rf": ".skops", "svm": ".skops", "deepfreak": ".safetensors"}
 COUNT = "count"
+USABLE = 0.01  # share of the pixels of a frame without which nothing can be said of it
+COLUMNS = ["file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds", "model", "reason"]
 HIT, MISS, UNSURE, UNREADABLE = "hit", "miss", "unsure", "unreadable"
 
 
@@ -59,17 +64,18 @@ class Screener:
             a model), n_spots, resolution_A, seconds, model and reason (why a frame is unreadable).
         """
         start = time.perf_counter()
-        record = {"file": _name_of(frame, index), "verdict": UNREADABLE, "class": None, "probability": None}
-        record |= {"n_spots": None, "resolution_A": None, "seconds": None, "model": self.name, "reason": None}
+        record = dict.fromkeys(COLUMNS) | {"file": _name_of(frame, index), "verdict": UNREADABLE, "model": self.name}
         try:
             record |= self._judge(frame if isinstance(frame, frames.Frame) else frames.read_frame(frame, index))
         except DiffranetError as error:
-            record["reason"] = str(error)
+            record["reason"] = frame_formats.one_line(error)
         except (MemoryError, Exception) as error:  # one bad frame must not stop the others
-            record["reason"] = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+            record["reason"] = f"{type(error).__name__}: {frame_formats.one_line(error)[:120]}"
         return record | {"seconds": round(time.perf_counter() - start, 3)}
 
     def _judge(self, frame):
+        usable = float(frame.mask.mean())
+        require(usable >= USABLE, f"{frame.name} has {usable:.1%} usable pixels: nothing can be said of it.")
         found = peaks.find_peaks(frame.data, frame.mask)
         n, reach = len(found), peaks.resolution(frame, found)
         by_count = HIT if n >= HIT_SPOTS else MISS if n < MISS_SPOTS else UNSURE
@@ -156,23 +162,28 @@ def screen_paths(paths, model=None):
     MissingDataError
         At once, if a name or pattern matches nothing.
     """
-    files = [file for path in paths for file in expand(path)]
+    files = without_data_files([file for path in paths for file in expand(path)])
     screener = model if isinstance(model, Screener) else load_screener(model)
-    return (record for file in files for record in _screen_file(screener, file))
+    return (record for file in files for record in screen_file(screener, file))
 
 
-def _screen_file(screener, path):
-    """Records of all images of a file."""
+def screen_file(screener, path):
+    """Records of all images of a file, as they are read; one where nothing can be read.
+
+    Yields
+    ------
+    dict
+    """
     try:
-        n = frame_formats.n_images(path)
-    except DiffranetError:
+        n = max(frame_formats.n_images(path), 1)
+    except (DiffranetError, OSError):
         n = 1  # the reader says what is wrong
     for index in range(n):
         yield screener.screen(path, index)
 
 
 def expand(path):
-    """Files that a path, folder or pattern stands for, in order.
+    """Files that a path, folder or pattern stands for, in order; a folder without frames stands for itself.
 
     Raises
     ------
@@ -181,14 +192,31 @@ def expand(path):
     """
     path = Path(path)
     if path.is_dir():
-        found = sorted(p for p in path.iterdir() if _looks_like_a_frame(p))
-        masters = any("_master" in p.name for p in found)
-        # The data files of an EIGER are read through their master file.
-        return [p for p in found if not (masters and "_data_" in p.name)]
+        return without_data_files(frames_in(path)) or [path]
     found = [path] if path.exists() else [Path(p) for p in sorted(glob.glob(str(path)))]
     if not found:
-        raise MissingDataError(f"No file {path}: check the name or pattern.")
+        raise MissingDataError(f"No file {frame_formats.one_line(path)}: check the name or pattern.")
     return found
+
+
+def frames_in(folder):
+    """What lies directly in a folder and is called like a frame, in order."""
+    return sorted(path for path in Path(folder).iterdir() if _looks_like_a_frame(path))
+
+
+def without_data_files(files):
+    """Leave out the data files of an EIGER whose master file is there too: it reads them."""
+    files = list(files)
+    here = set(files)
+    links = {path: frame_formats.linked_files(path) for path in files if path.suffix in HDF5}
+    named = {file for linked in links.values() for file in linked if file.is_file() and not links.get(file)}
+    return [path for path in files if path not in named and master_of(path) not in here]
+
+
+def master_of(path):
+    """The master file beside a data file of an EIGER, there or not; None for any other file."""
+    found = DATA_OF_EIGER.fullmatch(path.name)
+    return path.with_name(f"{found[1]}_master{found[2]}") if found and found[2] in HDF5 else None
 
 
 def _looks_like_a_frame(path):
@@ -215,36 +243,56 @@ def load_screener(path=None, n_workers=1):
     Parameters
     ----------
     path : path-like, optional
-        A model file, a folder of trained models (the spot count alone where it holds none), or ``count`` for the
-        spot count alone; by default the model in the package.
+        A model file, a folder of trained models, or ``count`` for the spot count alone; by default the model in the
+        package.
     n_workers : int
         Threads of the default model.
 
     Raises
     ------
-    MissingDataError
-        If there is no such file.
+    MissingDataError, InputError
+        If there is no such model.
+    DiffranetError
+        If its file is damaged.
     """
     if path is None:
         return Screener(screener_model.load(n_workers=n_workers), "screener")
     if str(path) == COUNT:
         return Screener()
-    path = Path(path)
-    candidates = [path / f"{name}{suffix}" for name, suffix in MODELS.items()] if path.suffix == "" else [path]
-    for candidate in candidates:
-        if candidate.exists():
-            return Screener(load_model(candidate), candidate.name)
-    if path.suffix:
-        raise MissingDataError(f"No model {path}: train one with `diffranet run 32_hyperopt_search`.")
-    return Screener()
+    path = _model_file(Path(path))
+    return Screener(load_model(path), path.name)
+
+
+def _model_file(path):
+    """The file of a model, from its name or that of a folder."""
+    names = [f"{name}{suffix}" for name, suffix in {screener_model.SHIPPED.stem: ".skops", **MODELS}.items()]
+    choices = f"`count`, a file .skops or .safetensors, or a folder that holds {', '.join(names[:-1])} or {names[-1]}"
+    if not path.exists():
+        raise MissingDataError(f"No model {path}: give {choices}.")
+    found = [path / name for name in names if (path / name).exists()] if path.is_dir() else [path]
+    fine = found and found[0].suffix in MODELS.values() and found[0].is_file()
+    require(fine, f"{path} holds no model: give {choices}.")
+    return found[0]
 
 
 def load_model(path):
-    """Load a trained model by its suffix: ``.skops`` or ``.safetensors``."""
-    if Path(path).stem == SHIPPED.stem:
-        load = screener_model.load
-    elif Path(path).suffix == ".skops":
-        from .fitted import load_model as load
-    else:
-        from .checkpoints import load_network as load
-    return load(path)
+    """Load a trained model, whatever its name: ``.skops`` by what the JSON beside it says, or ``.safetensors``.
+
+    Raises
+    ------
+    MissingDataError, InputError, DiffranetError
+        If a file is missing, describes no model, or is damaged.
+    """
+    path = Path(path)
+    if path.suffix != ".skops":
+        from .checkpoints import load_network
+
+        return load_network(path)
+    facts = screener_model.read_facts(path)
+    if "limits" in facts:
+        return screener_model.load(path)
+    if "config" in facts:
+        from .fitted import load_model
+
+        return load_model(path)
+    raise InputError(f"{path.with_suffix('.json')} describes no model: copy both files of the model again.")

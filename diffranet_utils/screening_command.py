@@ -1,20 +1,26 @@
 """The command `diffranet screen`, from the paths to the last line."""
 
 import os
+import signal
 import sys
 import time
 import warnings
+from contextlib import contextmanager
 
 import typer
 
 from . import screening, screening_output
+from .errors import DiffranetError, require
 from .files import write_bytes
+
+SAVE_S = 10  # while a folder is watched, the table on disk is at most so old
 
 
 def run(paths, model=None, kind=None, out=None, report=None, watch=False, idle_s=None):
     """Judge frames and print, write and draw what is asked for.
 
-    Lines appear as frames are judged; JSON and CSV at the end. What is found is written also when the user stops it.
+    Lines appear as frames are judged; JSON and CSV at the end. What is found is written also when the user or a SIGTERM
+    stops it, or the folder goes away.
 
     Parameters
     ----------
@@ -24,32 +30,88 @@ def run(paths, model=None, kind=None, out=None, report=None, watch=False, idle_s
     kind : {"json", "csv"}, optional
         Print this instead of lines.
     out, report : Path, optional
-        Files for the table and for the page.
+        Files for the table and for the page; an existing file that is not by this command is left alone.
     watch : bool
-        Follow the one folder in `paths`.
+        Follow the one folder in `paths`, and write the table as it grows.
     idle_s : float, optional
-        See `screening_output.follow`.
+        See `screening_output.Watch`.
+
+    Raises
+    ------
+    InputError
+        Before anything is judged, if a value or a file to write is unusable; at the end, if no frame could be read.
     """
+    require(idle_s is None or idle_s > 0, f"--idle is {idle_s}: give seconds above 0.")
+    for path, suffixes in ((out, (".json", ".csv")), (report, (".html", ".htm"))):
+        if path is not None:
+            screening_output.check_target(path, suffixes)
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a file is in its record
     screener = screening.load_screener(model, os.cpu_count() or 1)
     start, records = time.perf_counter(), []
-    try:
-        for record in _records(paths, screener, watch, idle_s):
-            records.append(record)
-            if kind is None:
-                typer.echo(screening_output.line(record))
-    except KeyboardInterrupt:
-        typer.echo("Stopped.", err=True)
+    found = _watched(paths[0], screener, idle_s) if watch else screening.screen_paths(paths, screener)
+    failure = _collect(found, records, kind, out if watch else None)
     if kind is not None:
         typer.echo(screening_output.as_text(records, kind), nl=kind == "json")
-    if out is not None:
-        write_bytes(out, screening_output.as_text(records, out.suffix[1:]).encode())
+    _save(records, out)
     if report is not None:
         screening_output.report(records, report)
     print(screening_output.summary(records, time.perf_counter() - start), file=sys.stderr)
+    if failure is not None:
+        raise failure
+    unreadable = records and all(r["verdict"] == screening.UNREADABLE for r in records)
+    require(not unreadable, f"No frame of {len(records)} could be read: the reasons are above.")
 
 
-def _records(paths, screener, watch, idle_s):
-    if watch:
-        return screening_output.follow(paths[0], lambda path: screening.screen_paths([path], screener), idle_s)
-    return screening.screen_paths(paths, screener)
+def _collect(found, records, kind, out):
+    """Add records to a list, print and save them as they come; what ended it too early, or None."""
+    saved = time.monotonic()
+    try:
+        with _terminated_as_interrupted():
+            for record in found:
+                records.append(record)
+                if kind is None:
+                    typer.echo(screening_output.line(record))
+                if time.monotonic() - saved > SAVE_S:
+                    _save(records, out)
+                    saved = time.monotonic()
+    except KeyboardInterrupt:
+        typer.echo("Stopped.", err=True)
+    except (DiffranetError, OSError) as error:  # the folder is gone, say
+        return error
+    return None
+
+
+def _watched(folder, screener, idle_s):
+    """Records of a folder that grows; of what never became whole at the end, and how much that is if stopped."""
+    watch = screening_output.Watch(folder, lambda path: screening.screen_file(screener, path))
+    try:
+        yield from watch.records(idle_s)
+    except KeyboardInterrupt:
+        left = watch.waiting()
+        empty = [path for path in left if path.exists() and not path.stat().st_size]
+        for path in empty:  # no time is lost on these
+            yield from screening.screen_file(screener, path)
+        if len(left) > len(empty):
+            typer.echo(f"{len(left) - len(empty)} files were not whole yet: not judged.", err=True)
+        raise
+    for path in watch.waiting():
+        yield from screening.screen_file(screener, path)
+
+
+def _save(records, out):
+    if out is not None:
+        write_bytes(out, screening_output.as_text(records, out.suffix[1:]).encode())
+
+
+@contextmanager
+def _terminated_as_interrupted():
+    """Let SIGTERM end the block as Ctrl-C does; outside the main thread signals stay as they are."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

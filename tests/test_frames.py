@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from diffranet_utils import frame_formats, frame_masks, frames
+from diffranet_utils import frame_formats, frame_headers, frame_masks, frames
 from diffranet_utils.errors import InputError, MissingDataError
 from diffranet_utils.frame_masks import Flag
 from diffranet_utils.labels import RealLabel
@@ -249,6 +249,99 @@ def test_hdf5_without_images(tmp_path):
         file["entry/other"] = np.zeros(3)
     with pytest.raises(InputError, match="no image stack"):
         frames.read_frame(tmp_path / "a.h5")
+
+
+def write_stack(path, shape, **options):
+    """HDF5 that declares a stack and holds no data of it."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("entry/data/data_000001", shape=shape, dtype=np.uint16, **options)
+    return path
+
+
+def test_only_images_whose_data_are_there_count(tmp_path):
+    path = write_stack(tmp_path / "a.h5", (10**9, *SHAPE), chunks=(1, *SHAPE), compression="gzip")
+    assert frame_formats.n_images(path) == 0
+    with pytest.raises(InputError, match="holds no image"):
+        frames.read_frame(path)
+    with h5py.File(path, "a") as file:
+        file["entry/data/data_000001"][:2] = 7
+    assert frame_formats.n_images(path) == 2
+    assert frames.read_frame(path, 1).data.max() == 7
+    with pytest.raises(InputError, match="holds 2 images"):
+        frames.read_frame(path, 2)
+    assert frame_formats.n_images(write_stack(tmp_path / "b.h5", (10**9, *SHAPE))) == 0  # in one piece
+
+
+def test_an_image_in_the_middle_of_nowhere_is_not_invented(tmp_path):
+    path = write_stack(tmp_path / "a.h5", (10**6, *SHAPE), chunks=(1, *SHAPE), compression="gzip")
+    with h5py.File(path, "a") as file:
+        file["entry/data/data_000001"][500_000] = 7
+    assert frame_formats.n_images(path) == 1
+    with pytest.raises(InputError, match="no data of it"):
+        frames.read_frame(path, 0)
+
+
+def test_a_virtual_stack_counts_what_its_sources_hold(tmp_path):
+    write_stack(tmp_path / "there.h5", (2, *SHAPE))
+    with h5py.File(tmp_path / "there.h5", "a") as file:
+        file["entry/data/data_000001"][:] = np.arange(1, 3)[:, None, None]
+    layout = h5py.VirtualLayout((1000, *SHAPE), np.uint16)
+    source = h5py.VirtualSource("there.h5", "entry/data/data_000001", (2, *SHAPE))
+    layout[:2] = source
+    layout[2:4] = h5py.VirtualSource("gone.h5", "entry/data/data_000001", (2, *SHAPE))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_virtual_dataset("entry/data/data", layout)
+    assert frame_formats.n_images(tmp_path / "a.h5") == 2
+    assert frames.read_frame(tmp_path / "a.h5", 1).data.max() == 2
+
+
+def test_data_files_of_a_master(tmp_path):
+    master, first = tmp_path / "a_master.h5", tmp_path / "a_data_000001.h5"
+    with h5py.File(master, "w") as file:
+        for k in (1, 2):
+            file[f"entry/data/data_00000{k}"] = h5py.ExternalLink(f"a_data_00000{k}.h5", "entry/data/data_000001")
+    write_eiger(first, counts(), 2)
+    assert [p.name for p in frame_formats.linked_files(master)] == ["a_data_000001.h5", "a_data_000002.h5"]
+    assert not frame_formats.is_complete(master)
+    write_eiger(tmp_path / "a_data_000002.h5", counts() + 50, 1)
+    assert frame_formats.is_complete(master) and frame_formats.n_images(master) == 3
+    assert frames.read_frame(master, 2).data[40, 7] == counts()[40, 7] + 50
+    os.remove(first)
+    os.mkfifo(first)  # HDF5 would wait for a writer
+    assert not frame_formats.is_complete(master) and frame_formats.n_images(master) == 1
+    assert frame_formats.linked_files(tmp_path / "nothing.h5") == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (1, 4000), (15, 300)])
+def test_what_is_too_small_for_a_detector(tmp_path, shape):
+    (tmp_path / "a.tif").write_bytes(tiff_bytes(np.ones(shape, np.uint16)))
+    with pytest.raises(InputError, match="at least 16 x 16"):
+        frames.read_frame(tmp_path / "a.tif")
+
+
+def test_the_largest_detectors_fit_and_no_more(tmp_path, monkeypatch):
+    for shape in ((4150, 4371), (16 * 1024, 1024), (3840, 3840)):  # EIGER 16M, JUNGFRAU 16M, binned Rayonix MX340
+        frame_formats._check_shape("a.h5", shape)
+    path = write_stack(tmp_path / "a.h5", (1, 9900, 9900), chunks=(1, 100, 100), compression="gzip")
+    with h5py.File(path, "a") as file:
+        file["entry/data/data_000001"][0, :100, :100] = 1
+    with pytest.raises(InputError, match="9900 x 9900.*20 megapixels"):
+        frames.read_frame(path)
+    layered = write_stack(tmp_path / "b.h5", (100, *SHAPE), chunks=(100, *SHAPE), compression="gzip")
+    with h5py.File(layered, "a") as file:
+        file["entry/data/data_000001"][0] = 1
+    assert frames.read_frame(layered).data.max() == 1
+    monkeypatch.setattr(frame_headers, "MAX_CHUNK_BYTES", 100_000)
+    with pytest.raises(InputError, match="repack"):
+        frames.read_frame(layered)
+
+
+def test_a_name_of_two_lines_is_one_line(tmp_path):
+    (tmp_path / "a\nb.cbf").write_bytes(b"")
+    for name in ("a\nb.cbf", "c\nd.cbf"):
+        with pytest.raises(InputError) as caught:
+            frames.read_frame(tmp_path / name)
+        assert "\n" not in str(caught.value) and name.replace("\n", " ") in str(caught.value)
 
 
 def frame_of(data, flags=None, **geometry):

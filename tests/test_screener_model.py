@@ -1,6 +1,7 @@
 """The shipped screener: its limits by hand, its files, and what it says of plain cases."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from diffranet_utils import crop_tables, screener_model, screening
 from diffranet_utils.errors import DiffranetError, InputError, MissingDataError
+from diffranet_utils.fitted import FittedModel, save_model
 from diffranet_utils.screener_model import ScreenerModel
 from diffranet_utils.spot_features import NAMES
 
@@ -85,6 +87,32 @@ def test_a_damaged_or_foreign_file_is_refused(tiny, tmp_path, monkeypatch):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(DiffranetError, match="Cannot read"):
         screener_model.load(path)
+
+
+def test_a_model_works_under_any_name(tiny, tmp_path):
+    screener_model.save(tiny, tmp_path / "my.skops", n=90)
+    assert isinstance(screening.load_screener(tmp_path / "my.skops").model, ScreenerModel)
+    screener_model.save(tiny, tmp_path / "screener.skops", n=90)
+    assert screening.load_screener(tmp_path).name == "screener.skops"
+    forest = FittedModel({"extractor": "glcm", "distances": [1], "angles_deg": [0]}, tiny.forest)
+    save_model(forest, tmp_path / "forest.skops")
+    assert isinstance(screening.load_screener(tmp_path / "forest.skops").model, FittedModel)
+
+
+@pytest.mark.parametrize(
+    ("beside", "said"),
+    [(None, "my.json beside it"), ("{", "damaged"), ("[1]", "damaged"), ("{}", "describes no model"),
+     ('{"limits": {}}', "other features"), (json.dumps({"limits": {"hit": 1}, "features": NAMES}), "lacks limits"),
+     (json.dumps({"limits": dict.fromkeys(screener_model.LIMITS, 0.1), "features": NAMES}), "--out .*my.skops")],
+)  # fmt: skip
+def test_half_a_model_gives_one_right_line(tmp_path, beside, said):
+    (tmp_path / "my.skops").write_bytes(b"junk")
+    if beside is not None:
+        (tmp_path / "my.json").write_text(beside)
+    with pytest.raises(DiffranetError, match=said) as caught:
+        screening.load_screener(tmp_path / "my.skops")
+    message = str(caught.value)
+    assert "elete" not in message and "32_hyperopt" not in message and "\n" not in message
 
 
 def test_too_few_crops_are_refused():

@@ -1,11 +1,13 @@
 import dataclasses
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from test_frames import KINDS, counts, damaged, write_cbf, write_eiger, write_smv
 
 from diffranet_utils import frames, real_models, real_set, screening
-from diffranet_utils.errors import MissingDataError
+from diffranet_utils.errors import InputError, MissingDataError
 from diffranet_utils.labels import RealLabel
 from diffranet_utils.presets import get
 from diffranet_utils.provenance import Run
@@ -108,11 +110,52 @@ def test_hit_rate():
     assert screening.hit_rate(records[3:]) is None
 
 
-def test_a_folder_without_models_leaves_the_count(tmp_path):
-    assert screening.load_screener(tmp_path).model is None
+def test_a_model_that_is_none_is_refused(tmp_path):
     assert screening.load_screener("count").model is None
-    with pytest.raises(MissingDataError, match=r"no\.skops"):
-        screening.load_screener(tmp_path / "no.skops")
+    (tmp_path / "notes.txt").write_text("no model")
+    (tmp_path / "empty").mkdir()
+    for name in ("nonsense", "no.skops", "notes.txt", "empty"):
+        with pytest.raises(InputError if (tmp_path / name).exists() else MissingDataError) as caught:
+            screening.load_screener(tmp_path / name)
+        message = str(caught.value)
+        assert name in message and all(word in message for word in ("`count`", ".skops", ".safetensors", "folder"))
+
+
+@pytest.mark.parametrize("model", [None, screening.COUNT])
+def test_a_frame_without_a_usable_pixel_is_unreadable(tmp_path, model):
+    from PIL import Image
+
+    data = np.full((70, 90), np.nan, np.float32)
+    data[0, 0] = 5
+    Image.fromarray(data).save(tmp_path / "nan.tif")
+    records = list(screening.screen_paths([tmp_path], model))
+    assert [r["verdict"] for r in records] == ["unreadable"] and "usable" in records[0]["reason"]
+    assert screening.hit_rate(records) is None
+
+
+def test_a_master_and_its_data_files_are_judged_once(tmp_path):
+    with h5py.File(tmp_path / "a_master.h5", "w") as file:
+        file["entry/data/data_000001"] = h5py.ExternalLink("a_data_000001.h5", "entry/data/data_000001")
+        file["entry/data/data_000002"] = h5py.ExternalLink("more.h5", "entry/data/data_000001")
+    for name in ("a_data_000001.h5", "more.h5", "b_data_000001.h5"):
+        write_eiger(tmp_path / name, counts(), 1)
+    wanted = ["a_master.h5", "a_master.h5#1", "b_data_000001.h5"]  # the last has no master
+    for paths in ([tmp_path], sorted(tmp_path.iterdir())):  # also as a shell spells it out
+        assert [Path(r["file"]).name for r in screening.screen_paths(paths, "count")] == wanted
+
+
+def test_every_file_has_its_line(tmp_path):
+    with h5py.File(tmp_path / "none.h5", "w") as file:
+        file["entry/data/data_000001"] = np.zeros((0, 60, 80), np.uint16)
+    (tmp_path / "two\nlines.cbf").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    with h5py.File(tmp_path / "self_master.h5", "w") as file:
+        file["entry/data/data_000001"] = h5py.ExternalLink("self_master.h5", "entry/data/data_000001")
+    records = list(screening.screen_paths(sorted(tmp_path.iterdir()), screening.COUNT))
+    reasons = [r["reason"] for r in records]
+    assert len(records) == 4 and not any("\n" in reason for reason in reasons)
+    words = ("folder", "no image", "self_", "two lines")
+    assert all(word in reason for word, reason in zip(words, reasons, strict=True))
 
 
 def test_the_stand_in_says_so_and_is_reproducible():

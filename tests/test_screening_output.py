@@ -2,19 +2,27 @@
 
 import bz2
 import json
+import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
-from test_frames import counts, tiff_bytes, write_cbf, write_eiger, write_smv
+from test_frames import counts, tiff_bytes, write_cbf, write_eiger, write_marccd, write_smv
 from test_imgcif import LAYOUT, binary, pack
+from typer.testing import CliRunner
 
 from diffranet_utils import frames, screening, screening_command, screening_output
-from diffranet_utils.errors import MissingDataError
+from diffranet_utils.cli import app
+from diffranet_utils.errors import DiffranetError, InputError, MissingDataError
 
 VERDICTS = {"hit", "miss", "unsure", "unreadable"}
-N_MANGLED, LONGEST_S = 1000, 10
+N_MANGLED, MODEL_SHARE, LONGEST_S = 1000, 160, 10
 
 
 def record(verdict="hit", name="a.cbf", **facts):
@@ -77,16 +85,174 @@ def test_a_folder_that_is_written_to(tmp_path):
 
     writer = threading.Thread(target=write)
     writer.start()
-    for one in screening_output.follow(tmp_path, lambda path: [record(name=path.name)], idle_s=3):
+    for one in screening_output.Watch(tmp_path, lambda path: [record(name=path.name)]).records(idle_s=3):
         found.append(one["file"])
     writer.join()
     assert found == ["whole.cbf", "b.cbf"]  # each once, the second only when it was complete
 
 
 def test_an_empty_folder_is_waited_for(tmp_path):
-    assert list(screening_output.follow(tmp_path, lambda path: [], idle_s=0.6)) == []
+    assert list(screening_output.Watch(tmp_path, lambda path: []).records(idle_s=0.6)) == []
     with pytest.raises(MissingDataError, match="to watch"):
-        next(screening_output.follow(tmp_path / "no", lambda path: []))
+        screening_output.Watch(tmp_path / "no", lambda path: [])
+
+
+def master(path, *names):
+    with h5py.File(path, "w") as file:
+        for k, name in enumerate(names, 1):
+            file[f"entry/data/data_{k:06d}"] = h5py.ExternalLink(name, "entry/data/data_000001")
+
+
+def names_seen(watch, idle_s=1.2):
+    return [one["file"] for one in watch.records(idle_s)]
+
+
+@pytest.mark.parametrize("master_first", [True, False])
+def test_an_eiger_series_is_judged_once_and_whole(tmp_path, master_first):
+    names = ["a_data_000001.h5", "a_data_000002.h5"]
+    watch = screening_output.Watch(tmp_path, lambda path: [record(name=path.name)])
+    if master_first:
+        master(tmp_path / "a_master.h5", *names)
+    write_eiger(tmp_path / names[0], counts())
+    assert names_seen(watch) == []
+    write_eiger(tmp_path / names[1], counts())
+    if not master_first:
+        assert names_seen(watch) == []
+        assert [path.name for path in watch.waiting()] == names
+        master(tmp_path / "a_master.h5", *names)
+    assert names_seen(watch) == ["a_master.h5"]
+    assert names_seen(watch) == [] and watch.waiting() == []
+
+
+def test_what_never_becomes_whole_is_said_at_the_end(tmp_path, capsys):
+    (tmp_path / "empty.cbf").write_bytes(b"")
+    os.mkfifo(tmp_path / "fifo.h5")
+    (tmp_path / "folder.cbf").mkdir()
+    (tmp_path / "link.cbf").symlink_to("nowhere")
+    master(tmp_path / "a_master.h5", "a_data_000001.h5", "a_data_000002.h5")
+    write_eiger(tmp_path / "a_data_000001.h5", counts(), 2)
+    screening_command.run([tmp_path], "count", "json", tmp_path / "o.json", watch=True, idle_s=1.2)
+    found = {Path(r["file"]).name: r["verdict"] for r in json.loads(capsys.readouterr().out)}
+    assert found == {
+        "empty.cbf": "unreadable", "fifo.h5": "unreadable", "folder.cbf": "unreadable", "link.cbf": "unreadable",
+        "a_master.h5": "miss", "a_master.h5#1": "miss",
+    }  # fmt: skip
+    assert len(json.loads((tmp_path / "o.json").read_text())) == 6
+
+
+def test_the_table_grows_and_outlives_the_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(screening_command, "SAVE_S", 0)
+    folder, out, sizes = tmp_path / "frames", tmp_path / "o.csv", []
+    folder.mkdir()
+    for name in "ab":
+        write_cbf(folder / f"{name}.cbf", counts())
+    save = screening_command._save
+
+    def save_and_count(records, out):
+        sizes.append(len(records))
+        save(records, out)
+
+    def judge(screener, path):
+        if path.name == "b.cbf":
+            shutil.rmtree(folder)
+        yield record(name=str(path))
+
+    monkeypatch.setattr(screening_command, "_save", save_and_count)
+    monkeypatch.setattr(screening, "screen_file", judge)
+    with pytest.raises(MissingDataError, match="gone"):
+        screening_command.run([folder], "count", out=out, watch=True)
+    assert sizes == [1, 2, 2] and len(out.read_text().splitlines()) == 3
+
+
+def command(*words):
+    return [sys.executable, "-m", "diffranet_utils.cli", "screen", "--model", "count", *map(str, words)]
+
+
+def test_sigterm_keeps_what_is_known(tmp_path):
+    write_cbf(tmp_path / "a.cbf", counts())
+    (tmp_path / "empty.cbf").write_bytes(b"")
+    out = tmp_path / "o.json"
+    process = subprocess.Popen(command(tmp_path, "--watch", "--out", out), stdout=subprocess.PIPE, text=True)
+    assert "a.cbf" in process.stdout.readline()
+    process.terminate()
+    printed, _ = process.communicate(timeout=60)
+    assert "empty.cbf is empty" in printed and process.returncode == 0
+    assert [r["verdict"] for r in json.loads(out.read_text())] == ["miss", "unreadable"]
+
+
+def test_a_table_of_the_user_is_never_replaced(tmp_path):
+    labels, results = tmp_path / "labels.csv", tmp_path / "new" / "results.csv"
+    labels.write_text("file,label\na.cbf,hit\n")
+    frame = write_cbf(tmp_path / "a.cbf", counts())
+    listed = cli(*sorted(tmp_path.iterdir()))  # as a shell spells out tmp_path/*
+    assert listed.exit_code == 0 and "labels.csv is not an image" in listed.stdout
+    for words in ((frame, "--csv", labels), (frame, "--out", labels), (frame, "--json", labels)):
+        cli(*words)
+        assert labels.read_text() == "file,label\na.cbf,hit\n"
+    assert isinstance(cli(frame, "--csv", labels).exception, InputError)
+    for _ in range(2):  # its own table it does replace
+        assert cli("--csv", results, frame).exit_code == 0
+    assert len(results.read_text().splitlines()) == 2
+    assert isinstance(cli(frame, tmp_path / "more.csv", "--csv").exception, MissingDataError)  # not right after it
+
+
+def cli(*words):
+    return CliRunner().invoke(app, ["screen", "--model", "count", *map(str, words)])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(("--report", "."), "html"), (("--report", "x.txt"), "html"), (("--out", "x.txt"), "csv"),
+     (("--idle", "-1"), "-1"), (("--out", "a.cbf/x.csv"), "Cannot write"), (("--report", "a.html"), "left alone"),
+     (("--out", "/proc/x.csv"), "Cannot write"), (("--model", "nonsense"), "nonsense"), (("--out", "d.csv"), "folder")],
+)  # fmt: skip
+def test_what_cannot_be_is_said_before_anything_is_judged(tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    write_cbf(tmp_path / "a.cbf", counts())
+    (tmp_path / "a.html").write_text("<title>mine</title>")
+    (tmp_path / "d.csv").mkdir()
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.setattr(screening, "screen_file", lambda *_: pytest.fail("judged"))
+    found = cli("a.cbf", *words)
+    assert isinstance(found.exception, DiffranetError) and found.exception.exit_code == 2
+    assert said in str(found.exception) and "\n" not in str(found.exception)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_nothing_readable_is_a_failure(tmp_path, capsys):
+    (tmp_path / "a.cbf").write_bytes(b"")
+    with pytest.raises(InputError, match="No frame of 1"):
+        screening_command.run([tmp_path], "count", out=tmp_path / "o.csv")
+    assert "a.cbf is empty" in capsys.readouterr().out and len((tmp_path / "o.csv").read_text().splitlines()) == 2
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(InputError, match="No frame of 1"):
+        screening_command.run([empty], "count")
+    assert "empty is a folder" in capsys.readouterr().out
+
+
+def test_names_with_a_hash_and_names_that_are_no_text(tmp_path):
+    frame = write_cbf(tmp_path / "run#3_001.cbf", spotted())
+    stack = write_eiger(tmp_path / "run#4.h5", counts(), 3)
+    for name, wanted in ((str(frame), (str(frame), 0)), (f"{stack}#2", (str(stack), 2)), (str(stack), (str(stack), 0)),
+                         ("gone#1.cbf", ("gone#1.cbf", 0))):  # fmt: skip
+        assert screening_output._file_and_index(name) == wanted
+    odd = record(name="caf\udce9\n.cbf")
+    screening_output.report([record(name=str(frame)), record(name=f"{stack}#2"), odd], tmp_path / "r.html")
+    assert (tmp_path / "r.html").read_text().count("base64,iV") == 2
+    assert screening_output.line(odd).endswith("caf .cbf")
+    assert json.loads(screening_output.as_text([odd], "json"))[0]["file"] == "caf?\n.cbf"
+
+
+def test_whole_numbers_stay_whole():
+    text = screening_output.as_text([record(), record("unreadable", n_spots=None)], "csv")
+    assert ",41," in text and "41.0" not in text
+    assert screening_output.as_text([], "csv").startswith("file,verdict")
+
+
+def test_a_strip_has_a_picture():
+    strip = frames.Frame("strip", np.ones((16, 20_000), np.float32), np.zeros((16, 20_000), np.uint8))
+    assert screening_output._thumbnail(strip)
 
 
 def test_stopping_keeps_what_is_known(tmp_path, monkeypatch, capsys):
@@ -101,6 +267,13 @@ def test_stopping_keeps_what_is_known(tmp_path, monkeypatch, capsys):
     assert "Stopped" in capsys.readouterr().err
 
 
+def write_edf(path, data):
+    from fabio.edfimage import EdfImage
+
+    EdfImage(data=data).write(str(path))
+    return path
+
+
 def seeds_of_damage(folder):
     """One sound file of each format, as bytes."""
     tile = np.random.default_rng(2).integers(5, 200, (2, 20, 30))
@@ -109,6 +282,8 @@ def seeds_of_damage(folder):
         ".img": write_smv(folder / "s.img", counts()).read_bytes(),
         ".tif": tiff_bytes(counts()),
         ".h5": write_eiger(folder / "s.h5", counts(), 1).read_bytes(),
+        ".edf": write_edf(folder / "s.edf", counts()).read_bytes(),
+        ".mccd": write_marccd(folder / "s.mccd", counts(np.uint16)).read_bytes(),
         ".cbf.bz2": bz2.compress(write_cbf(folder / "t.cbf", counts()).read_bytes()),
         "_tiles.cbf": LAYOUT.encode() + binary(pack(tile), tile.shape),
     }
@@ -143,8 +318,11 @@ def test_a_thousand_mangled_files(tmp_path):
     for k in range(N_MANGLED):
         suffix = list(whole)[k % len(whole)]
         (folder / f"{k:04d}{suffix}").write_bytes(mangle(whole[suffix], rng))
-    records = list(screening.screen_paths([folder], screening.COUNT))
+    files, with_model = screening.expand(folder), screening.load_screener()
+    records = list(screening.screen_paths(files[MODEL_SHARE:], screening.COUNT))
+    records += screening.screen_paths(files[:MODEL_SHARE], with_model)
     assert len(records) >= N_MANGLED
+    assert {"hit", "miss", "unsure"} & {r["verdict"] for r in records if r["model"] == "screener"}
     assert {r["verdict"] for r in records} <= VERDICTS
     unreadable = [r for r in records if r["verdict"] == "unreadable"]
     assert len(unreadable) > N_MANGLED / 2
