@@ -185,3 +185,43 @@ def _ring_level(mean, ring, seen):
     starts = np.searchsorted(rings, np.arange(ring.max() + 2))
     medians = [np.median(values[a:b]) if b > a else 0.0 for a, b in zip(starts, starts[1:], strict=False)]
     return np.maximum.accumulate(np.array(medians)[::-1])[::-1][ring]
+
+
+def fill_masked(image, mask):
+    """Replace masked pixels by their mirror image across the nearest usable pixel, which keeps the texture.
+
+    Parameters
+    ----------
+    image : ndarray, shape (n_slow, n_fast)
+    mask : ndarray, same shape, bool
+        True where usable.
+
+    Returns
+    -------
+    ndarray, like `image`
+        A new array; zero where nothing usable can be mirrored.
+    """
+    if not mask.any():
+        return np.zeros_like(image)
+    if mask.all():
+        return image.copy()
+    nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
+    here = np.indices(mask.shape)
+    mirrored = [np.clip(2 * n - h, 0, size - 1) for n, h, size in zip(nearest, here, mask.shape, strict=True)]
+    filled = np.where(mask[tuple(mirrored)], image[tuple(mirrored)], image[tuple(nearest)])
+    return np.where(mask, image, filled)
+
+
+def fill_crops(crops, masks):
+    """`fill_masked` of every crop, for models that know no masks: what is missing must not look black to them.
+
+    Parameters
+    ----------
+    crops : ndarray, shape (n, n_slow, n_fast)
+    masks : ndarray, same shape, bool
+
+    Returns
+    -------
+    ndarray, like `crops`
+    """
+    return np.stack([fill_masked(crop, mask) for crop, mask in zip(crops, masks, strict=True)])

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from . import frame_formats, frame_masks
 from .errors import InputError, MissingDataError, require
@@ -153,7 +152,7 @@ def make_frame(name, counts, header, bad=None, beamstop=None):
     return frame
 
 
-def prepare_frame(frame, size=CROP, factor=None, fill=False):
+def prepare_frame(frame, size=CROP, factor=None):
     """Downsample a frame, cut crops clear of the beamstop, take square roots to 8 bit.
 
     As Section 3 of the paper describes it; that text gives no factor, so a block is as large as leaves two
@@ -166,8 +165,6 @@ def prepare_frame(frame, size=CROP, factor=None, fill=False):
         Edge of a crop.
     factor : int, optional
         Edge of a block, frame pixels.
-    fill : bool
-        Replace masked pixels by mirrored neighbours instead of zero.
 
     Returns
     -------
@@ -181,7 +178,7 @@ def prepare_frame(frame, size=CROP, factor=None, fill=False):
     mean, share = (np.pad(a, ((0, short[0]), (0, short[1]))) for a in (mean, share))
     mask = share >= 0.5
     grey = np.minimum(np.sqrt(np.maximum(mean - _lowest(mean, mask), 0) * factor**2), 255).astype(np.uint8)
-    grey = fill_masked(grey, mask) if fill else np.where(mask, grey, 0)
+    grey = np.where(mask, grey, 0)
     corners = _crop_corners(frame, mean.shape, size, factor)
     cuts = [np.s_[row : row + size, column : column + size] for row, column in corners]
     raw, masks = (np.stack([layer[cut] for cut in cuts]) for layer in (grey, mask))
@@ -207,31 +204,6 @@ def _crop_corners(frame, shape, size, factor):
         high = np.clip(int(np.ceil(after / factor)), 0, n - size)
         starts.append([int(low), int(high)])
     return [(row, column) for row in starts[0] for column in starts[1]]
-
-
-def fill_masked(image, mask):
-    """Replace masked pixels by their mirror image across the nearest usable pixel, which keeps the texture.
-
-    Parameters
-    ----------
-    image : ndarray, shape (n_slow, n_fast)
-    mask : ndarray, same shape, bool
-        True where usable.
-
-    Returns
-    -------
-    ndarray, like `image`
-        A new array; zero where nothing usable can be mirrored.
-    """
-    if not mask.any():
-        return np.zeros_like(image)
-    if mask.all():
-        return image.copy()
-    nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
-    here = np.indices(mask.shape)
-    mirrored = [np.clip(2 * n - h, 0, size - 1) for n, h, size in zip(nearest, here, mask.shape, strict=True)]
-    filled = np.where(mask[tuple(mirrored)], image[tuple(mirrored)], image[tuple(nearest)])
-    return np.where(mask, image, filled)
 
 
 def matching_gain(raw, mask, target_mean):

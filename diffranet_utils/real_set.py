@@ -10,6 +10,7 @@ from joblib import Parallel, delayed
 from . import frames, peaks, published
 from .dataset import read_image
 from .frame_headers import Header
+from .frame_masks import fill_crops
 from .geometry import Detector
 from .labels import RealLabel, is_hit
 from .presets import Preset
@@ -233,7 +234,7 @@ def image_kinds(found, synthetic_mean):
         What the preprocessed ones were multiplied by.
     """
     gain = frames.matching_gain(found.raw, found.mask, synthetic_mean)
-    raw = np.stack([frames.fill_masked(image, mask) for image, mask in zip(found.raw, found.mask, strict=True)])
+    raw = fill_crops(found.raw, found.mask)
     return {"raw": raw, "preprocessed": frames.preprocess(raw, gain)}, gain
 
 

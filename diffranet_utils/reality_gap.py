@@ -12,7 +12,7 @@ from sklearn.svm import SVC
 
 from . import features, peaks, real_set, screening
 from .crop_tables import HELD_OUT, draw_table
-from .frames import fill_masked
+from .frame_masks import fill_masked
 from .labels import is_hit
 from .metrics import accuracy, balanced_accuracy, mcnemar
 from .real_models import baseline_values, screener_values

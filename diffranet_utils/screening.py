@@ -11,6 +11,7 @@ import numpy as np
 
 from . import frame_formats, frames, peaks, screener_model
 from .errors import DiffranetError, InputError, MissingDataError, require
+from .frame_masks import fill_crops
 from .labels import Label, is_hit
 from .metrics import proportion
 from .screener_model import ScreenerModel
@@ -88,7 +89,7 @@ class Screener:
             opposite = {HIT: n < MISS_SPOTS, MISS: n >= HIT_SPOTS}
             verdict = UNSURE if opposite.get(verdict) else verdict
         else:
-            name, chance = classify(self.model, crops.raw)
+            name, chance = classify(self.model, fill_crops(crops.raw, crops.mask))
             by_model = HIT if chance >= CERTAIN else MISS if chance <= 1 - CERTAIN else UNSURE
             verdict = by_count if by_count == by_model else UNSURE
         return judged | {"verdict": verdict, "class": name, "probability": round(chance, 3)}

@@ -429,9 +429,9 @@ def test_small_frames_are_padded(rng):
 
 def test_fill_mirrors_the_neighbours():
     row = np.array([[1, 2, 3, 0, 0, 6, 7, 8]])
-    filled = frames.fill_masked(row, row > 0)
+    filled = frame_masks.fill_masked(row, row > 0)
     assert filled.tolist() == [[1, 2, 3, 2, 7, 6, 7, 8]]
-    assert not frames.fill_masked(row, np.zeros(row.shape, bool)).any()
+    assert not frame_masks.fill_masked(row, np.zeros(row.shape, bool)).any()
 
 
 def test_gain_matches_the_mean():

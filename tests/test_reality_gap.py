@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from diffranet_utils import frames, real_tuning, reality_gap, variety
+from diffranet_utils import frame_masks, real_tuning, reality_gap, variety
 from diffranet_utils.classifiers import UNTUNED
 from diffranet_utils.crop_tables import HELD_OUT, draw
 from diffranet_utils.files import write_json
@@ -241,4 +241,4 @@ def test_networks_of_the_search_take_part_where_it_has_seen_the_same_crops(run, 
 def test_fill_and_normalise_leave_usable_pixels_in_place(rng):
     image = rng.integers(20, 60, (64, 64)).astype(np.uint8)
     mask = rng.random(image.shape) > 0.1
-    assert np.array_equal(frames.fill_masked(image, mask)[mask], image[mask])
+    assert np.array_equal(frame_masks.fill_masked(image, mask)[mask], image[mask])
