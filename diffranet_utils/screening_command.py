@@ -48,8 +48,11 @@ def run(paths, model=None, kind=None, out=None, report=None, watch=False, idle_s
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a file is in its record
     screener = screening.load_screener(model, os.cpu_count() or 1)
     start, records = time.perf_counter(), []
-    found = _watched(paths[0], screener, idle_s) if watch else screening.screen_paths(paths, screener)
-    failure = _collect(found, records, kind, out if watch else None)
+    if watch:
+        following = screening_output.Watch(paths[0], lambda path: screening.screen_file(screener, path))
+        failure = _collect(_watched(following, idle_s), records, kind, out, following)
+    else:
+        failure = _collect(screening.screen_paths(paths, screener), records, kind)
     if kind is not None:
         typer.echo(screening_output.as_text(records, kind), nl=kind == "json")
     _save(records, out)
@@ -62,40 +65,47 @@ def run(paths, model=None, kind=None, out=None, report=None, watch=False, idle_s
     require(not unreadable, f"No frame of {len(records)} could be read: the reasons are above.")
 
 
-def _collect(found, records, kind, out):
+def _collect(found, records, kind, out=None, following=None):
     """Add records to a list, print and save them as they come; what ended it too early, or None."""
     saved = time.monotonic()
     try:
         with _terminated_as_interrupted():
             for record in found:
-                records.append(record)
-                if kind is None:
-                    typer.echo(screening_output.line(record))
+                _keep(record, records, kind)
                 if time.monotonic() - saved > SAVE_S:
                     _save(records, out)
                     saved = time.monotonic()
     except KeyboardInterrupt:
         typer.echo("Stopped.", err=True)
+        # Here, not in the generator: the signal may have come while a line was printed.
+        for record in _left_over(following) if following else ():
+            _keep(record, records, kind)
     except (DiffranetError, OSError) as error:  # the folder is gone, say
         return error
     return None
 
 
-def _watched(folder, screener, idle_s):
-    """Records of a folder that grows; of what never became whole at the end, and how much that is if stopped."""
-    watch = screening_output.Watch(folder, lambda path: screening.screen_file(screener, path))
-    try:
-        yield from watch.records(idle_s)
-    except KeyboardInterrupt:
-        left = watch.waiting()
-        empty = [path for path in left if path.exists() and not path.stat().st_size]
-        for path in empty:  # no time is lost on these
-            yield from screening.screen_file(screener, path)
-        if len(left) > len(empty):
-            typer.echo(f"{len(left) - len(empty)} files were not whole yet: not judged.", err=True)
-        raise
-    for path in watch.waiting():
-        yield from screening.screen_file(screener, path)
+def _keep(record, records, kind):
+    records.append(record)
+    if kind is None:
+        typer.echo(screening_output.line(record))
+
+
+def _watched(following, idle_s):
+    """Records of a folder that grows, and at the end of what never became whole."""
+    yield from following.records(idle_s)
+    for path in following.waiting():
+        yield from following.screen(path)
+
+
+def _left_over(following):
+    """Records of empty files, on which no time is lost; says how many others a stop leaves."""
+    left = following.waiting()
+    empty = [path for path in left if path.exists() and not path.stat().st_size]
+    if len(left) > len(empty):
+        typer.echo(f"{len(left) - len(empty)} files were not judged.", err=True)
+    for path in empty:
+        yield from following.screen(path)
 
 
 def _save(records, out):

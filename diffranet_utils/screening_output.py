@@ -137,8 +137,9 @@ class Watch:
         last = time.monotonic()
         while idle_s is None or time.monotonic() - last < idle_s:
             for path in self._ready():
-                yield from self.screen(path)
-                self.done.add(path)
+                for record in self.screen(path):
+                    self.done.add(path)
+                    yield record
                 last = time.monotonic()
             time.sleep(POLL_S)
 
