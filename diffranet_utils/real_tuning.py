@@ -23,14 +23,34 @@ CHAPTER, NETWORK_CHAPTER = "32_hyperopt_search", "41_bohb_search"
 NETWORK = "deepfreak"
 
 
-def tuning_study(run, found):
-    """Choose configurations on simulated validation images and on real ones, and test both on other real ones.
+def tuning_studies(run, sets):
+    """`tuning_study` of several sets; every forest and SVM is trained once for all of them.
 
     Parameters
     ----------
     run : provenance.Run
         Chapter 32 is run if it has not been; networks take part if chapter 41 has.
+    sets : list of real_set.RealSet
+        Each with a source of its own.
+
+    Returns
+    -------
+    dict of dict
+        By source.
+    """
+    tried = _texture_candidates(run, sets)
+    return {found.source: tuning_study(found, tried + _network_candidates(run, found)) for found in sets}
+
+
+def tuning_study(found, tried):
+    """Choose configurations on simulated validation images and on real ones, and test both on other real ones.
+
+    Parameters
+    ----------
     found : real_set.RealSet
+    tried : list of dict
+        Per configuration ``classifier``, ``settings``, ``accuracy`` on simulated images and ``hits``, which crops it
+        calls hits by source and kind of image.
 
     Returns
     -------
@@ -39,19 +59,19 @@ def tuning_study(run, found):
         settings chosen and accuracies on the real test crops as record entries; ``n_validation_frames`` and
         ``n_test_frames``.
     """
-    tried = _texture_candidates(run, found) + _network_candidates(run, found)
     chosen_on = validation_frames(found)
     validation, rows = chosen_on[found.frame], []
     for classifier in (*CLASSIFIERS, NETWORK):
         ours = [candidate for candidate in tried if candidate["classifier"] == classifier]
         for kind in ("raw", "preprocessed") if ours else ():
-            real = [balanced_accuracy(found.hits[validation], c["hits"][kind][validation])["value"] for c in ours]
-            simulated = [c["accuracy"] for c in ours]
+            hits = [candidate["hits"][found.source, kind] for candidate in ours]
+            real = [balanced_accuracy(found.hits[validation], said[validation])["value"] for said in hits]
+            simulated = [candidate["accuracy"] for candidate in ours]
             for choice, scores in (("simulated", simulated), ("real", real)):
-                best = ours[int(np.argmax(scores))]
-                tested = found.hits[~validation], best["hits"][kind][~validation]
+                best = int(np.argmax(scores))
+                tested = found.hits[~validation], hits[best][~validation]
                 rows.append({
-                    "classifier": classifier, "images": kind, "chosen on": choice, "settings": best["settings"],
+                    "classifier": classifier, "images": kind, "chosen on": choice, "settings": ours[best]["settings"],
                     "accuracy": accuracy(*tested), "balanced_accuracy": balanced_accuracy(*tested),
                 })  # fmt: skip
     n = int(chosen_on.sum())
@@ -103,9 +123,9 @@ def validation_frames(found):
     return chosen
 
 
-def _texture_candidates(run, found):
-    """Forests and SVMs of the first trials of chapter 32: classifier, settings, accuracy, hits by kind of image."""
-    evaluator, images = _prepare(run, found)
+def _texture_candidates(run, sets):
+    """Forests and SVMs of the first trials of chapter 32, as `tuning_study` wants them."""
+    evaluator, images = _prepare(run, sets)
     stores = {kind: FeatureStore(crops, n_workers=run.preset.n_workers) for kind, crops in images.items()}
     return [
         {
@@ -124,7 +144,7 @@ def _network_candidates(run, found):
         {
             "classifier": NETWORK, "accuracy": 1 - tried["loss"],
             "settings": " ".join(f"{name} {short(value)}" for name, value in tried["config"].items()),
-            "hits": {kind: np.array(hits) for kind, hits in tried["info"]["real_hits"].items()},
+            "hits": {(found.source, kind): np.array(hits) for kind, hits in tried["info"]["real_hits"].items()},
         }
         for tried in runs if tried["info"].get("real_source") == found.source
     ]  # fmt: skip
@@ -139,15 +159,18 @@ def _trials(run):
     return trials[: max(round(SHARE_TRIED * len(trials)), 3)]
 
 
-def _prepare(run, found):
+def _prepare(run, sets):
     root = ensure_dataset(run)
     train, validation = (load_split(root, split) for split in ("train", "validation"))
-    images, _ = real_set.image_kinds(found, float(train.images.mean()))
+    target = float(train.images.mean())
+    images = {
+        (found.source, kind): crops for found in sets for kind, crops in real_set.image_kinds(found, target)[0].items()
+    }
     return Evaluator(train, validation, run), images
 
 
 def _hits_found(config, evaluator, stores):
-    """Which real crops a configuration, trained on simulated images, calls hits; raw and preprocessed."""
+    """Which crops of every store a configuration, trained on simulated images, calls hits."""
     x, y, _ = evaluator.tables(config)
     model = make_classifier(config, evaluator.seed, evaluator.n_workers).fit(x, y)
     return {kind: np.asarray(is_hit(model.predict(evaluator.table(config, store)))) for kind, store in stores.items()}

@@ -16,7 +16,7 @@ from .frame_masks import fill_masked
 from .labels import is_hit
 from .metrics import accuracy, balanced_accuracy, mcnemar
 from .real_models import baseline_values, screener_values
-from .real_tuning import TUNED_STATIONS, station_set, tuning_study
+from .real_tuning import TUNED_STATIONS, station_set, tuning_studies
 from .spot_features import spot_features
 from .variety import PROPERTIES
 
@@ -271,10 +271,11 @@ def reality_gap_step(run):
     details |= {"chosen": {"rung": chosen["rung"], "model": chosen["model"]}, "crop_hits": found.hits.tolist()}
     details["count_on_stations"] = counted
     details["against_count"] = mcnemar(found.hits, np.array(chosen["predicted"]), by_count)
+    studies = tuning_studies(run, [found, *(station_set(run, name) for name in TUNED_STATIONS)])
     details |= {
         "frame_hits": found.frame_hits.tolist(),
         "screener_verdicts": verdicts,
-        "tuning": tuning_study(run, found),
-        "tuning_on_stations": {name: tuning_study(run, station_set(run, name)) for name in TUNED_STATIONS},
+        "tuning": studies.pop(found.source),
+        "tuning_on_stations": studies,
     }
     return values, details | {"n_frames": len(found.table)}

@@ -145,9 +145,9 @@ def test_the_reported_model_is_chosen_without_real_frames(run, monkeypatch):
     monkeypatch.setattr(reality_gap.real_set, "load", lambda run: made_set())
     table = {"count": np.array([[0], [500]])}
     monkeypatch.setattr(reality_gap, "check_sets", lambda *arguments: {"a": (table, np.array([False, True]))})
-    monkeypatch.setattr(reality_gap, "station_set", lambda *arguments: None)
+    monkeypatch.setattr(reality_gap, "station_set", lambda run, name: dataclasses.replace(made_set(), source=name))
     monkeypatch.setattr(reality_gap, "climb", lambda *arguments: [row("lucky", 1.0, 0.6), row("sound", 0.8, 0.9)])
-    monkeypatch.setattr(reality_gap, "tuning_study", lambda *arguments: {"rows": []})
+    monkeypatch.setattr(reality_gap, "tuning_studies", lambda run, sets: {found.source: {"rows": []} for found in sets})
     values, details = reality_gap.reality_gap_step(run)
     assert values["best_real_accuracy"]["value"] == 0.8 and details["chosen"]["rung"] == "sound"
     assert details["count_on_stations"]["a"]["value"] == 1.0 and set(details["tuning_on_stations"]) == {
@@ -209,10 +209,12 @@ def test_each_choice_follows_its_own_images(run, monkeypatch):
 
     def found_hits(config, *rest):
         hits = np.array([True, False] * 2) if config["points"] == 8 else np.ones(4, bool)
-        return {"raw": hits, "preprocessed": hits}
+        return {(source, kind): hits for source in ("made", "other") for kind in ("raw", "preprocessed")}
 
     monkeypatch.setattr(real_tuning, "_hits_found", found_hits)
-    study = real_tuning.tuning_study(dataclasses.replace(run, preset=small), found)
+    sets = [found, dataclasses.replace(found, source="other")]
+    study, other = real_tuning.tuning_studies(dataclasses.replace(run, preset=small), sets).values()
+    assert study == other
     assert (study["n_validation_frames"], study["n_test_frames"], len(study["rows"])) == (2, 2, 8)
     for row in study["rows"]:
         simulated = row["chosen on"] == "simulated"
@@ -230,7 +232,7 @@ def test_networks_of_the_search_take_part_where_it_has_seen_the_same_crops(run, 
     frames4 = [{"label": label, "n_spots": 9} for label in ("diffraction", "no-diffraction") * 2]
     found = dataclasses.replace(made_set(), table=frames4, frame=np.arange(4))
     monkeypatch.setattr(real_tuning, "_texture_candidates", lambda *arguments: [])
-    study = real_tuning.tuning_study(run, found)
+    study = real_tuning.tuning_studies(run, [found])["made"]
     assert [(r["classifier"], r["chosen on"], r["balanced_accuracy"]["value"]) for r in study["rows"]] == [
         ("deepfreak", "simulated", 0.5),
         ("deepfreak", "real", 1.0),
