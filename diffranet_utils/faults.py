@@ -1,18 +1,14 @@
 """What faults of the code that was published with the paper cost, measured: each beside the right way."""
 
-from dataclasses import replace
-
 import numpy as np
-import torch
 from skimage.feature import graycomatrix, graycoprops
 
 from . import metrics
 from .classifiers import UNTUNED, make_classifier
 from .dataset import ensure_dataset, load_split
-from .deepfreak import build_deepfreak
 from .features import PROPERTIES, glcm_features, lbp_codes
-from .topologies import TOPOLOGIES
-from .training import evaluate, first_images, train
+from .network_study import Variant, train_variant
+from .training import first_images
 from .training_settings import preset_settings
 
 DISTANCE, ANGLE = 5, 0  # Table 8's defaults for the co-occurrence matrix
@@ -63,13 +59,10 @@ def _learning_rates(run, training, test):
     """Small trainings at the rate asked for and at a tenth of it, which the fault makes of it: mean over seeds."""
     n = run.preset.n_study
     small, seen = first_images(training, n), first_images(test, 2 * n)
-    found = {"rate_right": [], "rate_wrong": []}
-    for seed in range(run.seed, run.seed + run.preset.study_seeds):
-        for name, factor in (("rate_right", 1.0), ("rate_wrong", 0.1)):
-            topology, settings = preset_settings(run)
-            rate = settings.learning_rate * factor
-            settings = replace(settings, epochs=run.preset.study_epochs, seed=seed, learning_rate=rate)
-            network = build_deepfreak(TOPOLOGIES[topology], generator=torch.Generator().manual_seed(seed))
-            train(network, small, settings)
-            found[name].append(metrics.accuracy(seen.labels, evaluate(network, seen).predicted)["value"])
-    return {name: metrics.mean_interval(accuracies) for name, accuracies in found.items()}
+    rate = preset_settings(run)[1].learning_rate
+    variants = {"rate_right": Variant("as asked for"), "rate_wrong": Variant("a tenth", {"learning_rate": rate / 10})}
+    seeds, found = range(run.seed, run.seed + run.preset.study_seeds), {}
+    for name, variant in variants.items():
+        rows = [train_variant(run, variant, seed, small, seen) for seed in seeds]
+        found[name] = metrics.mean_interval([row["accuracy"]["value"] for row in rows])
+    return found

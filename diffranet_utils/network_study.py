@@ -102,12 +102,28 @@ def run_study(run, folder, training, test):
         small = scaled(first_images(training, n), variant.size)
         seen = scaled(first_images(test, 2 * n), variant.size)
         for seed in range(run.seed, run.seed + run.preset.study_seeds):
-            row = _train_variant(run, variant, seed, small, seen, folder / f"{name}_{seed}.safetensors")
+            row = train_variant(run, variant, seed, small, seen, folder / f"{name}_{seed}.safetensors")
             rows.append({"variant": name, "title": variant.title, **row})
     return rows
 
 
-def _train_variant(run, variant, seed, training, test, checkpoint):
+def train_variant(run, variant, seed, training, test, checkpoint=None):
+    """Train one variant with one seed, for the epochs of the preset's study, and measure it.
+
+    Parameters
+    ----------
+    run : provenance.Run
+    variant : Variant
+    seed : int
+    training, test : Split
+        Of the variant's size.
+    checkpoint : Path, optional
+
+    Returns
+    -------
+    dict
+        ``seed``, ``accuracy`` and ``hit_accuracy`` (record entries), ``history``.
+    """
     topology, settings = preset_settings(run)
     settings = replace(settings, epochs=run.preset.study_epochs, seed=seed, **variant.changes)
     topology = TOPOLOGIES[topology if variant.topology is None else variant.topology]
