@@ -51,9 +51,25 @@ def _chosen(record):
 def _same_answer(record, key):
     """Which answer every crop got, and the balanced accuracy; empty if the answers differ or are not recorded."""
     crops = key.removesuffix("_accuracy").replace("_real_", " ")
-    labels = record.get("details", {}).get("crop_labels", {}).get(crops)
-    answers = set(is_hit(labels).tolist()) if labels else set()
-    if len(answers) != 1:
+    hit = only_answer(record.get("details", {}).get("crop_labels", {}).get(crops, []))
+    if hit is None:
         return ""
     balanced = record["values"][key.replace("accuracy", "balanced_accuracy")]
-    return f"; every crop called a {'hit' if answers.pop() else 'miss'}, balanced {100 * balanced['value']:.0f} %"
+    return f"; every crop called a {'hit' if hit else 'miss'}, balanced {100 * balanced['value']:.0f} %"
+
+
+def only_answer(crop_labels):
+    """The one answer that all crops got.
+
+    Parameters
+    ----------
+    crop_labels : sequence of int
+        Classes, 1 to 5.
+
+    Returns
+    -------
+    bool or None
+        True for hit, False for miss; None if the answers differ, or there are none.
+    """
+    answers = set(is_hit(crop_labels).tolist())
+    return answers.pop() if len(answers) == 1 else None

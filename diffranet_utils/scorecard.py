@@ -6,6 +6,7 @@ import pandas as pd
 
 from . import claims, metrics
 from .chapters import STEPS
+from .classroom import expected_table
 from .errors import DiffranetError
 from .files import read_json
 from .provenance import COMMITTED, ROOT, benchmark, code_fingerprint, committed_result
@@ -141,8 +142,10 @@ def page_tables(results_dir):
     dict of str
         ``results``: paper beside committed records. ``this_build``: paper beside this build. ``run_times``: seconds of
         every chapter when the smoke book was last timed. ``faults``: what faults of the original code cost.
+        ``expected``: what a class should see, from this build.
     """
-    tables = {"results": readme_table(), "this_build": markdown_table(load_records(results_dir))}
+    ours = load_records(results_dir)
+    tables = {"results": readme_table(), "this_build": markdown_table(ours), "expected": expected_table(ours)}
     return tables | {"run_times": run_times_table(benchmark("book")), "faults": faults_table()}
 
 
