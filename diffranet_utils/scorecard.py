@@ -69,7 +69,7 @@ def compare(claim, ours, committed):
     paper = claim_entry(claim)
     return {
         "key": claim.key,
-        "title": claim.title,
+        "title": claim.heading,
         "chapter": claim.chapter,
         "source": claim.source,
         "ours": entries[0],
@@ -237,7 +237,7 @@ def markdown_table(records):
         entry = _entry(records, claim)
         preset = records[claim.chapter]["preset"] if entry else NO_CLAIM
         ours = format_entry(entry) + remark(records, claim)
-        lines.append(f"| {claim.title} ({claim.source}) | {format_claim(claim)} | {ours} | {preset} |")
+        lines.append(f"| {claim.heading} ({claim.source}) | {format_claim(claim)} | {ours} | {preset} |")
     return "\n".join(lines + rows_beside(records)) + "\n"
 
 
