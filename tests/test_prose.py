@@ -204,7 +204,7 @@ SENTENCES = [
      lambda: max(hits_of("224_pixels")) < 0.45),
     ("notebooks/40_deepfreak.ipynb", "Of the other two changes, three seeds of this size cannot say",
      lambda: all(gain(name)["low"] < 0 < gain(name)["high"] for name in ("scalar_mean", "turned_images"))),
-    ("notebooks/40_deepfreak.ipynb", "attention gathers on the spots of good and strong images, by both methods",
+    ("notebooks/40_deepfreak.ipynb", "the spots of good and strong images get more attention than their area asks for",
      lambda: all(gathers(method, label) for method in ("Grad-CAM", "SmoothGrad") for label in (4, 5))),
     ("notebooks/40_deepfreak.ipynb", "its share is above the area in 2 of 12. SmoothGrad's is, in all of them.",
      lambda: (above("Grad-CAM", 3), above("SmoothGrad", 3)) == ((2, 12), (12, 12))),
