@@ -229,13 +229,15 @@ def screen(  # noqa: PLR0913 - options of a command
     report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures to this file.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow one folder that is being written to.")] = False,
     idle: Annotated[float | None, typer.Option(help="With --watch, stop after so many quiet seconds.")] = None,
+    mask: Annotated[Path | None, typer.Option(help="Image of pixels to leave out: zero where good.")] = None,
 ):
     """Say for each real frame whether it shows diffraction: hit, miss, unsure or unreadable."""
     require(not (as_json and as_csv), "Choose one of --json and --csv.")
     require(not watch or len(paths) == 1, "--watch follows one folder: give just that.")
-    from .screening_command import run
+    from .screening_command import make_screener, run
 
-    run(paths, model, "json" if as_json else "csv" if as_csv else None, out, report, watch, idle)
+    kind = "json" if as_json else "csv" if as_csv else None
+    run(paths, make_screener(model, mask), kind, out, report, watch, idle)
 
 
 @app.command("train-screener")
@@ -250,9 +252,8 @@ def train_screener(
     from .tables import format_entry
 
     model = screener_model.train(n, seed, workers)
-    scores = screener_model.score(model, seed)
-    screener_model.save(model, out, n=n, seed=seed, scores=scores)
-    for name, score in scores.items():
+    screener_model.save(model, out, n=n, seed=seed)
+    for name, score in screener_model.write_scores(out, seed, n_workers=workers).items():
         typer.echo(f"{name}: {format_entry(score['balanced_accuracy'])} balanced, {score['unsure']:.1%} unsure")
     typer.echo(f"The model is {out} ({out.stat().st_size / 1e6:.1f} MB)")
 

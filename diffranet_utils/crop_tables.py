@@ -14,7 +14,7 @@ from .shots import render_shot, sample_shot
 from .spot_features import spot_features
 from .stations import CSPAD, DIFFRANET, LYSOZYME, PILATUS
 
-BATCH = 20
+GROUP = 20  # crops are numbered in groups; another number would draw other crops
 
 # Stations to test on. No training crop comes from the last three; "diffranet" is the paper's own, where rungs without
 # variety train (other crops). The last has the fibre-coupled detector and the thick jet of an XFEL.
@@ -56,18 +56,16 @@ def draw_table(n, seed, properties=tuple(variety.PROPERTIES), station=None, n_wo
     clear : ndarray, shape (n,), bool
         False where a crystal shows too few spots to be a hit and too many to be none.
     """
-    jobs = [([*seed, k], min(BATCH, n - k), properties, station, describe) for k in range(0, n, BATCH)]
+    jobs = (([*seed, k - k % GROUP, k % GROUP], properties, station, describe) for k in range(n))
     # Processes that stay for the next table: starting them takes longer than a small table.
-    done = Parallel(n_workers, return_as="generator")(delayed(_table_part)(*job) for job in jobs)
-    parts = progress(done, total=len(jobs), title="crops", unit="batch")
-    rows = [row for part in parts for row in part]
-    described, labels, clear = zip(*rows, strict=True)
+    done = Parallel(n_workers, return_as="generator")(delayed(_row)(*job) for job in jobs)
+    described, labels, clear = zip(*progress(done, total=n, title="crops", unit="crop"), strict=True)
     return list(described), np.array(labels), np.array(clear)
 
 
-def _table_part(seed, n, properties, station, describe):
-    crops = (draw(np.random.default_rng([*seed, k]), properties, station) for k in range(n))
-    return [(describe(crop.image, crop.mask), crop.label, crop.hit is not None) for crop in crops]
+def _row(seed, properties, station, describe):
+    crop = draw(np.random.default_rng(seed), properties, station)
+    return describe(crop.image, crop.mask), crop.label, crop.hit is not None
 
 
 def draw(rng, properties=tuple(variety.PROPERTIES), station=None):

@@ -1,9 +1,13 @@
 """Which pixels of a real frame count nothing: gaps, overloads, hot and dead pixels, the beamstop's shadow."""
 
 from enum import IntEnum
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
+
+from . import frame_formats
+from .errors import InputError, require
 
 SENTINELS = (2**16 - 1, 2**32 - 1)  # detectors write the largest integer where they measured nothing
 COUNTER_LIMIT = 1_000_000  # the 20-bit counters of a PILATUS end at 1,048,575
@@ -225,3 +229,31 @@ def fill_crops(crops, masks):
     ndarray, like `crops`
     """
     return np.stack([fill_masked(crop, mask) for crop, mask in zip(crops, masks, strict=True)])
+
+
+def read_mask(path):
+    """Read a mask of bad pixels, as pyFAI and Dectris' tools write them: zero where a pixel is good.
+
+    Parameters
+    ----------
+    path : path-like
+        ``.npy``, or any format of `frame_formats.load`.
+
+    Returns
+    -------
+    ndarray, shape (n_slow, n_fast), bool
+        True where bad.
+
+    Raises
+    ------
+    InputError
+        If it is no image, or leaves no pixel.
+    """
+    try:
+        values = np.load(path) if Path(path).suffix == ".npy" else frame_formats.load(path)[0]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is no mask: {frame_formats.one_line(error)}") from error
+    require(values.ndim == 2, f"The mask {path} has shape {values.shape}: give one image.")
+    bad = values != 0
+    require(not bad.all(), f"The mask {path} leaves no pixel: zero must mean good.")
+    return bad

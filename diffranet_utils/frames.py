@@ -93,7 +93,7 @@ class LabelledFrame:
         return read_frame(self.path)
 
 
-def read_frame(path, index=0, beamstop=None):
+def read_frame(path, index=0, beamstop=None, bad=None):
     """Read a frame and mask what counts nothing.
 
     Parameters
@@ -104,6 +104,8 @@ def read_frame(path, index=0, beamstop=None):
         Which image of a file that holds several.
     beamstop : ndarray, shape (n_slow, n_fast), bool, optional
         True in the shadow; by default it is looked for around the beam.
+    bad : ndarray, shape (n_slow, n_fast), bool, optional
+        True for pixels to leave out besides those that the file declares bad; see `frame_masks.read_mask`.
 
     Returns
     -------
@@ -114,7 +116,8 @@ def read_frame(path, index=0, beamstop=None):
     InputError
         One line, if the file cannot be used; see `frame_formats.load`.
     """
-    counts, header, bad = frame_formats.load(path, index)
+    counts, header, declared = frame_formats.load(path, index)
+    bad = declared if bad is None else bad if declared is None else bad | declared
     return make_frame(Path(path).name + (f"#{index}" if index else ""), counts, header, bad, beamstop)
 
 
@@ -137,8 +140,9 @@ def make_frame(name, counts, header, bad=None, beamstop=None):
     Raises
     ------
     InputError
-        If `beamstop` has another shape.
+        If `bad` or `beamstop` has another shape.
     """
+    require(bad is None or bad.shape == counts.shape, f"The mask does not fit {name}, whose shape is {counts.shape}.")
     flags = frame_masks.flag_values(counts, header.overload, bad)
     data = np.where(flags == Flag.USABLE, counts, 0).astype(np.float32)
     geometry = {key: value for key, value in vars(header).items() if key != "overload"}

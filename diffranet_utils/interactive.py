@@ -23,7 +23,7 @@ PAGE = """
 <input type="range" id="{name}-range" min="0" max="{last}" step="1" value="0" style="width:100%;accent-color:#0072B2">
 <output for="{name}-range" aria-live="polite" style="display:block;font-weight:bold"></output></div>
 <div style="display:flex;flex-wrap:wrap;gap:0.5em">{pictures}</div>
-<figcaption>{caption}</figcaption>
+<figcaption style="color:inherit">{caption}</figcaption>
 </figure>
 <script>(function () {{
   const figure = document.getElementById("{name}");

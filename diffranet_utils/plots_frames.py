@@ -93,7 +93,7 @@ def verdict_grid(ax, details):
 
 
 def ladder(details, baseline):
-    """Draw balanced accuracy at each rung, on the test crops and on the simulated stations.
+    """Draw balanced accuracy at each rung, on the test crops above and on the stations that choose below.
 
     Parameters
     ----------
@@ -108,13 +108,14 @@ def ladder(details, baseline):
     """
     rows = details["ladder"]
     rungs, models = list(dict.fromkeys(r["rung"] for r in rows)), list(dict.fromkeys(r["model"] for r in rows))
-    fig, axes = plt.subplots(1, 2, figsize=(10, 5.2), sharey=True)
-    for ax, key, title in zip(axes, ("real", "check"), (details["source"], "four simulated stations"), strict=True):
+    fig, axes = plt.subplots(2, 1, figsize=(6.4, 9.6), sharex=True)
+    for ax, key, title in zip(axes, ("real", "check"), (details["source"], "three simulated stations"), strict=True):
         for number, model in enumerate(models):
             entries = [row[key] for row in rows if row["model"] == model]
             plots.interval_dots(ax, entries, rungs, label=model, offset=0.2 * (number - 0.5))
         ax.axvline(0.5, color="#707070", linestyle=":", linewidth=1)
-        ax.set(xlabel="balanced accuracy of crops", title=title, xlim=(0, 1.05))
+        ax.set(title=title, xlim=(0, 1.05))
+    axes[1].set_xlabel("balanced accuracy of crops")
     axes[0].axvline(baseline["value"], color="#009E73", label="spot count")
     axes[0].legend(loc="lower left")
     return fig

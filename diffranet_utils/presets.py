@@ -37,6 +37,8 @@ class Preset:
         Training images, epochs and repetitions of each variant that chapter 40 compares.
     n_explained : int
         Images on which chapter 40 measures where the network looks.
+    n_ladder : int
+        Training crops at each rung of chapter 51.
     n_sift : int, optional
         Training images that SIFT sees (it needs 20 times the time of the textures); by default all.
     """
@@ -60,6 +62,7 @@ class Preset:
     study_epochs: int = 1
     study_seeds: int = 2
     n_explained: int = 3
+    n_ladder: int = 40
     n_sift: int | None = None
 
     @property
@@ -80,12 +83,12 @@ PRESETS = {
         Preset(
             "workshop", n_train=2000, n_validation=500, n_test=1000, n_evaluations=50, n_network_train=2000,
             topology=9, epochs=12, bohb_iterations=2, bohb_min_epochs=1, bohb_max_epochs=9, n_bohb_train=200,
-            n_study=400, study_epochs=6, study_seeds=3, n_explained=24,
+            n_study=400, study_epochs=6, study_seeds=3, n_explained=24, n_ladder=500,
         ),
         Preset(
             "paper", n_train=10_000, n_validation=2400, n_test=12_600, n_evaluations=150, n_network_train=10_000,
             topology=8, epochs=50, bohb_iterations=16, bohb_min_epochs=2, bohb_max_epochs=50, n_bohb_train=10_000,
-            n_study=10_000, study_epochs=20, study_seeds=3, n_explained=24,
+            n_study=10_000, study_epochs=20, study_seeds=3, n_explained=24, n_ladder=2500,
         ),
     )
 }

@@ -5,6 +5,7 @@ that it was not trained on tell when not to answer: a conformal one for doubt, a
 """
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from .spot_features import NAMES, SpotFeatures
 SHIPPED = Path(__file__).parent / "model" / "screener.skops"
 REMEDY = "diffranet train-screener --out"
 LIMITS = ("hit", "miss", "distance")
+KINDS = ("hit", "a few spots", "miss")  # what a crop is
 ALPHA = 0.02  # share of crops of each kind whose true answer may fall outside the answers given
 FAMILIAR = 0.999  # share of simulated crops that count as familiar
 NEIGHBOUR = 5
@@ -149,7 +151,7 @@ def _conformal_limit(doubts):
 
 
 def score(model, seed, n=N_HELD_OUT):
-    """Accuracy on crops of random stations and of each held-out station, none of them seen in training.
+    """What the model says of crops of random stations and of each held-out station, none of them seen in training.
 
     Parameters
     ----------
@@ -161,8 +163,9 @@ def score(model, seed, n=N_HELD_OUT):
     Returns
     -------
     dict
-        Name of the set to ``accuracy``, ``balanced_accuracy`` (record entries), and ``unsure``, the share of crops
-        that get no answer.
+        Name of the set to ``accuracy`` and ``balanced_accuracy`` (record entries) of clear crops, had every one of them
+        to be answered; ``answers``, the number of crops by what they are (hit, a few spots, miss) and by answer; and
+        ``unsure``, the share of crops that get none.
     """
     found = {}
     for number, station in enumerate((None, *HELD_OUT)):
@@ -170,13 +173,24 @@ def score(model, seed, n=N_HELD_OUT):
         x = np.stack(x)
         chance = model.proba_features(x)[:, is_hit(model.classes_)].sum(axis=1)
         answers = [model.answer(c, d) for c, d in zip(chance, model.distance(x), strict=True)]
-        hits = is_hit(labels)[clear]
+        hits, kinds = is_hit(labels)[clear], np.where(clear, np.where(is_hit(labels), *KINDS[::2]), KINDS[1])
         found[station or "random stations"] = {
             "accuracy": accuracy(hits, chance[clear] > 0.5),
             "balanced_accuracy": balanced_accuracy(hits, chance[clear] > 0.5),
+            "answers": {kind: dict(Counter(np.array(answers)[kinds == kind].tolist())) for kind in KINDS},
             "unsure": float(np.mean([a == "unsure" for a in answers])),
         }
     return found
+
+
+def write_scores(path, seed, n=N_HELD_OUT, n_workers=1):
+    """Score a model that `save` wrote, note it in the JSON beside it, with the code that scored, and return it.
+
+    Parameters and errors as in `load` and `score`.
+    """
+    scores = score(load(path, n_workers), seed, n)
+    write_json(Path(path).with_suffix(".json"), read_facts(path) | {"scores": scores, "scored": origin()})
+    return scores
 
 
 def save(model, path, **facts):

@@ -13,7 +13,6 @@ from . import frame_formats, frames, peaks, screener_model
 from .errors import DiffranetError, InputError, MissingDataError, require
 from .frame_masks import fill_crops
 from .labels import Label, is_hit
-from .metrics import proportion
 from .screener_model import ScreenerModel
 
 # Counting noise alone gives at most a spot per megapixel (tests/test_peaks.py), so five on a frame of six megapixels.
@@ -44,10 +43,13 @@ class Screener:
         has one, gives their probabilities. A `screener_model.ScreenerModel` gets masks too.
     name : str
         Of the model, for the record.
+    bad : ndarray, shape (n_slow, n_fast), bool, optional
+        True for pixels to leave out; see `frame_masks.read_mask`.
     """
 
     model: object = None
     name: str = "spot count"
+    bad: np.ndarray | None = None
 
     def screen(self, frame, index=0):
         """Judge one frame.
@@ -67,7 +69,8 @@ class Screener:
         start = time.perf_counter()
         record = dict.fromkeys(COLUMNS) | {"file": _name_of(frame, index), "verdict": UNREADABLE, "model": self.name}
         try:
-            record |= self._judge(frame if isinstance(frame, frames.Frame) else frames.read_frame(frame, index))
+            is_read = isinstance(frame, frames.Frame)
+            record |= self._judge(frame if is_read else frames.read_frame(frame, index, bad=self.bad))
         except DiffranetError as error:
             record["reason"] = frame_formats.one_line(error)
         except (MemoryError, Exception) as error:  # one bad frame must not stop the others
@@ -229,13 +232,6 @@ def _looks_like_a_frame(path):
 
 def _name_of(frame, index):
     return frame.name if isinstance(frame, frames.Frame) else str(frame) + (f"#{index}" if index else "")
-
-
-def hit_rate(records):
-    """Share of hits among the frames judged hit or miss, as a record entry; None if there is none."""
-    counts = Counter(record["verdict"] for record in records)
-    n = counts[HIT] + counts[MISS]
-    return proportion(counts[HIT], n) if n else None
 
 
 def load_screener(path=None, n_workers=1):

@@ -6,17 +6,24 @@ import sys
 import time
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 
 import typer
 
-from . import screening, screening_output
+from . import frame_masks, screening, screening_output
 from .errors import DiffranetError, require
 from .files import write_bytes
 
 SAVE_S = 10  # while a folder is watched, the table on disk is at most so old
 
 
-def run(paths, model=None, kind=None, out=None, report=None, watch=False, idle_s=None):
+def make_screener(model=None, mask=None):
+    """A `screening.Screener` on all cores: see `screening.load_screener` and, for its mask, `frame_masks.read_mask`."""
+    screener = screening.load_screener(model, os.cpu_count() or 1)
+    return screener if mask is None else replace(screener, bad=frame_masks.read_mask(mask))
+
+
+def run(paths, screener, kind=None, out=None, report=None, watch=False, idle_s=None):
     """Judge frames and print, write and draw what is asked for.
 
     Lines appear as frames are judged; JSON and CSV at the end. What is found is written also when the user or a SIGTERM
@@ -25,8 +32,7 @@ def run(paths, model=None, kind=None, out=None, report=None, watch=False, idle_s
     Parameters
     ----------
     paths : list of path-like
-    model : path-like, optional
-        See `screening.load_screener`.
+    screener : screening.Screener
     kind : {"json", "csv"}, optional
         Print this instead of lines.
     out, report : Path, optional
@@ -46,7 +52,6 @@ def run(paths, model=None, kind=None, out=None, report=None, watch=False, idle_s
         if path is not None:
             screening_output.check_target(path, suffixes)
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a file is in its record
-    screener = screening.load_screener(model, os.cpu_count() or 1)
     start, records = time.perf_counter(), []
     if watch:
         following = screening_output.Watch(paths[0], lambda path: screening.screen_file(screener, path))

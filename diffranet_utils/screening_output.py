@@ -6,6 +6,7 @@ import re
 import stat
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,8 @@ import pandas as pd
 from . import frame_formats, frames
 from .errors import DiffranetError, InputError, MissingDataError, require
 from .files import write_bytes
-from .screening import COLUMNS, HDF5, HIT, MISS, UNREADABLE, UNSURE, frames_in, hit_rate, master_of
+from .metrics import proportion
+from .screening import COLUMNS, HDF5, HIT, MISS, UNREADABLE, UNSURE, frames_in, master_of
 from .tables import format_entry
 
 POLL_S = 0.5
@@ -40,8 +42,15 @@ def line(record):
     return f"{record['verdict']:10s} {facts}  {frame_formats.one_line(record['file'])}"
 
 
+def hit_rate(records):
+    """Share of hits among the frames judged hit or miss, as a record entry; None if there is none."""
+    counts = Counter(record["verdict"] for record in records)
+    n = counts[HIT] + counts[MISS]
+    return proportion(counts[HIT], n) if n else None
+
+
 def summary(records, seconds):
-    """Hit rate with its interval, numbers of all verdicts, and frames/s, in one line.
+    """Hit rate with its interval, without *unsure* and as a range with it, numbers of all verdicts, and frames/s.
 
     Parameters
     ----------
@@ -57,7 +66,14 @@ def summary(records, seconds):
     rate, counts = hit_rate(records), pd.Series([r["verdict"] for r in records]).value_counts()
     numbers = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in (HIT, MISS, UNSURE, UNREADABLE))
     said = f"hit rate {format_entry(rate)}" if rate else "no frame judged"
-    return f"{said}; {numbers}; {len(records) / max(seconds, 1e-9):.1f} frames/s"
+    return f"{said}{_range(counts)}; {numbers}; {len(records) / max(seconds, 1e-9):.1f} frames/s"
+
+
+def _range(counts):
+    """The hit rate if no unsure frame were a hit, and if all were; nothing where there is none."""
+    hits, unsure = counts.get(HIT, 0), counts.get(UNSURE, 0)
+    n = hits + unsure + counts.get(MISS, 0)
+    return f" ({hits / n:.1%} to {(hits + unsure) / n:.1%} with unsure)" if unsure else ""
 
 
 def as_text(records, kind):

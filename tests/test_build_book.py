@@ -75,20 +75,32 @@ def test_a_listed_notebook_that_is_missing_is_named(builder):
         builder.chapters(toc)
 
 
-def test_chapters_run_only_after_those_they_read(builder):
-    names = ["00_a", "12_b", "20_data", "31_c", "40_net", "50_real", "51_gap", "60_scores"]
-    found = builder.waves(names)
-    assert found == [["20_data", "12_b"], ["40_net", "31_c"], ["51_gap", "50_real", "00_a"], ["60_scores"]]
-    assert builder.waves([]) == []
+NAMES = ["00_a", "12_b", "20_data", "31_c", "40_net", "50_real", "51_gap", "60_scores"]
+
+
+def test_chapters_that_others_wait_for_come_first(builder):
+    order = builder.in_order_of_need(NAMES)
+    assert order == ["20_data", "40_net", "31_c", "51_gap", "50_real", "12_b", "00_a", "60_scores"]
+    assert builder.in_order_of_need([]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [("00_a", set()), ("12_b", set()), ("20_data", set()), ("31_c", {"20_data"}), ("51_gap", {*NAMES[2:5]}),
+     ("60_scores", {*NAMES[:-1]})],
+)  # fmt: skip
+def test_chapters_run_only_after_those_they_read(builder, name, needs):
+    assert builder.is_ready(name, NAMES, needs)
+    assert not any(builder.is_ready(name, NAMES, needs - {one}) for one in needs)
 
 
 def test_all_chapters_run_and_a_failure_stops_the_rest(builder, tmp_path, capsys):
-    for name in ("00_one", "10_two", "30_three"):
+    for name in ("00_one", "20_two", "30_three"):
         write_notebook(tmp_path, name, f"print('{name}')")
-    builder.execute_all(["00_one", "10_two", "30_three"], "smoke")
+    builder.execute_all(["00_one", "20_two", "30_three"], "smoke")
     assert [line[:7] for line in capsys.readouterr().out.splitlines()] == ["[ 1/3] ", "[ 2/3] ", "[ 3/3] "]
-    write_notebook(tmp_path, "10_two", "1 / 0")
+    write_notebook(tmp_path, "20_two", "1 / 0")
     (tmp_path / "build" / "book" / "notebooks" / "30_three.ipynb").unlink()
-    with pytest.raises(DiffranetError, match="10_two.ipynb failed in cell 2: ZeroDivisionError"):
-        builder.execute_all(["00_one", "10_two", "30_three"], "smoke")
+    with pytest.raises(DiffranetError, match="20_two.ipynb failed in cell 2: ZeroDivisionError"):
+        builder.execute_all(["00_one", "20_two", "30_three"], "smoke")
     assert not (tmp_path / "build" / "book" / "notebooks" / "30_three.ipynb").exists()

@@ -133,6 +133,10 @@ def test_the_shipped_model_is_small_and_knows_where_it_comes_from(shipped):
 
     facts = read_json(files[1])
     assert set(facts["scores"]) == {"random stations", *crop_tables.HELD_OUT} and len(facts["commit"]) >= 7
+    for score in facts["scores"].values():
+        of_kind = {kind: sum(answers.values()) for kind, answers in score["answers"].items()}
+        assert sum(of_kind.values()) == screener_model.N_HELD_OUT
+        assert of_kind["hit"] + of_kind["miss"] == score["accuracy"]["n"]
     assert 0 < shipped.limits["hit"] < 1 and 0 < shipped.limits["miss"] < 1
 
 

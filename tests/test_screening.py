@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_frames import KINDS, counts, damaged, write_cbf, write_eiger, write_smv
 
-from diffranet_utils import frames, real_models, real_set, screening
+from diffranet_utils import frame_masks, frames, real_models, real_set, screening, screening_output
 from diffranet_utils.errors import InputError, MissingDataError
 from diffranet_utils.labels import RealLabel
 from diffranet_utils.presets import get
@@ -105,9 +105,39 @@ def test_paths_folders_and_patterns(tmp_path):
 
 def test_hit_rate():
     records = [{"verdict": v} for v in ("hit", "hit", "miss", "unsure", "unreadable")]
-    rate = screening.hit_rate(records)
+    rate = screening_output.hit_rate(records)
     assert (rate["value"], rate["n"]) == (pytest.approx(2 / 3), 3)
-    assert screening.hit_rate(records[3:]) is None
+    assert screening_output.hit_rate(records[3:]) is None
+
+
+@pytest.mark.parametrize("name", ["mask.npy", "mask.cbf"])
+def test_a_mask_leaves_pixels_out(tmp_path, name):
+    data = counts()
+    path, mask = write_cbf(tmp_path / "a.cbf", data), np.zeros(data.shape, np.int32)
+    mask[10:20, 30:50] = 1
+    place = tmp_path / name
+    np.save(place, mask) if place.suffix == ".npy" else write_cbf(place, mask)
+    bad = frame_masks.read_mask(place)
+    np.testing.assert_array_equal(bad, mask == 1)
+    frame, without = frames.read_frame(path, bad=bad), frames.read_frame(path)
+    assert (frame.flags[bad] == frame_masks.Flag.GAP).all() and without.mask[bad].any()
+    np.testing.assert_array_equal(frame.flags[~bad], without.flags[~bad])
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"), [(np.ones((4, 4)), "leaves no pixel"), (np.ones(4), "one image"), (None, "is no mask")]
+)
+def test_a_mask_that_is_none_is_refused(tmp_path, mask, said):
+    place = tmp_path / "mask.npy"
+    place.write_text("no array") if mask is None else np.save(place, mask)
+    with pytest.raises(InputError, match=said):
+        frame_masks.read_mask(place)
+
+
+def test_a_mask_of_another_shape_makes_one_line(tmp_path):
+    screener = screening.Screener(bad=np.zeros((4, 4), bool))
+    record = screener.screen(write_cbf(tmp_path / "a.cbf", counts()))
+    assert record["verdict"] == "unreadable" and "mask does not fit a.cbf" in record["reason"]
 
 
 def test_a_model_that_is_none_is_refused(tmp_path):
@@ -130,7 +160,7 @@ def test_a_frame_without_a_usable_pixel_is_unreadable(tmp_path, model):
     Image.fromarray(data).save(tmp_path / "nan.tif")
     records = list(screening.screen_paths([tmp_path], model))
     assert [r["verdict"] for r in records] == ["unreadable"] and "usable" in records[0]["reason"]
-    assert screening.hit_rate(records) is None
+    assert screening_output.hit_rate(records) is None
 
 
 def test_a_master_and_its_data_files_are_judged_once(tmp_path):

@@ -52,14 +52,17 @@ def test_summary_by_hand():
     said = screening_output.summary([record(), record("miss"), record("unsure"), record("unreadable")], 2.0)
     said = said.replace("\xa0", " ")
     assert said.startswith("hit rate 50.0 %") and "n = 2" in said
-    assert said.endswith("1 hit, 1 miss, 1 unsure, 1 unreadable; 2.0 frames/s")
+    assert said.endswith("(33.3% to 66.7% with unsure); 1 hit, 1 miss, 1 unsure, 1 unreadable; 2.0 frames/s")
+    assert "unsure)" not in screening_output.summary([record(), record("miss")], 1.0)
     assert screening_output.summary([], 1.0).startswith("no frame judged")
 
 
 def test_json_and_csv_files(tmp_path, capsys):
     good, bad = write_cbf(tmp_path / "good.cbf", spotted()), tmp_path / "bad.cbf"
     bad.write_bytes(b"")
-    screening_command.run([good, bad], kind="json", out=tmp_path / "o.csv", report=tmp_path / "r.html")
+    screening_command.run(
+        [good, bad], screening_command.make_screener(), kind="json", out=tmp_path / "o.csv", report=tmp_path / "r.html"
+    )
     printed = capsys.readouterr()
     first, second = json.loads(printed.out)
     assert (first["verdict"], second["verdict"]) == ("hit", "unreadable")
@@ -131,7 +134,7 @@ def test_what_never_becomes_whole_is_said_at_the_end(tmp_path, capsys):
     (tmp_path / "link.cbf").symlink_to("nowhere")
     master(tmp_path / "a_master.h5", "a_data_000001.h5", "a_data_000002.h5")
     write_eiger(tmp_path / "a_data_000001.h5", counts(), 2)
-    screening_command.run([tmp_path], "count", "json", tmp_path / "o.json", watch=True, idle_s=1.2)
+    screening_command.run([tmp_path], screening.Screener(), "json", tmp_path / "o.json", watch=True, idle_s=1.2)
     found = {Path(r["file"]).name: r["verdict"] for r in json.loads(capsys.readouterr().out)}
     assert found == {
         "empty.cbf": "unreadable", "fifo.h5": "unreadable", "folder.cbf": "unreadable", "link.cbf": "unreadable",
@@ -160,7 +163,7 @@ def test_the_table_grows_and_outlives_the_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(screening_command, "_save", save_and_count)
     monkeypatch.setattr(screening, "screen_file", judge)
     with pytest.raises(MissingDataError, match="gone"):
-        screening_command.run([folder], "count", out=out, watch=True)
+        screening_command.run([folder], screening.Screener(), out=out, watch=True)
     assert sizes == [1, 2, 2] and len(out.read_text().splitlines()) == 3
 
 
@@ -222,12 +225,12 @@ def test_what_cannot_be_is_said_before_anything_is_judged(tmp_path, monkeypatch,
 def test_nothing_readable_is_a_failure(tmp_path, capsys):
     (tmp_path / "a.cbf").write_bytes(b"")
     with pytest.raises(InputError, match="No frame of 1"):
-        screening_command.run([tmp_path], "count", out=tmp_path / "o.csv")
+        screening_command.run([tmp_path], screening.Screener(), out=tmp_path / "o.csv")
     assert "a.cbf is empty" in capsys.readouterr().out and len((tmp_path / "o.csv").read_text().splitlines()) == 2
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(InputError, match="No frame of 1"):
-        screening_command.run([empty], "count")
+        screening_command.run([empty], screening.Screener())
     assert "empty is a folder" in capsys.readouterr().out
 
 
@@ -262,7 +265,7 @@ def test_stopping_keeps_what_is_known(tmp_path, monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(screening, "screen_paths", two_then_stop)
-    screening_command.run([tmp_path], model="count", out=tmp_path / "o.json")
+    screening_command.run([tmp_path], screening.Screener(), out=tmp_path / "o.json")
     assert len(json.loads((tmp_path / "o.json").read_text())) == 2
     assert "Stopped" in capsys.readouterr().err
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 STAGING = BUILD / "book"
 AT_ONCE = {"smoke": 2}  # chapters side by side; larger ones have the machine to themselves, as their timings need
+# Stages, a notebook's first digit, whose data, models and records the chapters of a stage read.
+READS = {"3": "2", "4": "2", "5": "234", "6": "012345"}
 
 
 def chapters(toc):
@@ -108,31 +110,27 @@ def execute(name, preset):
     hide_injected_cell(target, preset)
 
 
-def waves(names):
-    """Group chapters so that each group needs only what earlier groups have written.
+def in_order_of_need(names):
+    """Chapters for which most stages wait first; among equals the later ones, which take longer."""
+    return sorted(names, key=lambda name: (sum(name[0] in stages for stages in READS.values()), name), reverse=True)
 
-    Data moves rightwards through the stages, a notebook's first digit: simulation (1 and 2), models (3 and 4), real
-    frames (5), results (6). Within a group no chapter reads another's output, and the later ones, which take longer,
-    come first, so that no core is left with a long one at the end. The quick start writes nothing that another needs:
-    it fills the core that stage 5 leaves free.
-    """
-    group, found = {"1": 0, "2": 0, "3": 1, "4": 1, "5": 2, "0": 2}, {}
-    for name in reversed(names):
-        found.setdefault(group.get(name[0], 3), []).append(name)
-    return [found[number] for number in sorted(found)]
+
+def is_ready(name, names, done):
+    """Whether every chapter that `name` may read from is done."""
+    return all(other in done for other in names if other[0] in READS.get(name[0], ""))
 
 
 def execute_all(names, preset):
     """Run chapters, a few at once, print each when it is done and return the seconds of all; errors as in `execute`."""
-    done, took = 0, {}
-    with ProcessPoolExecutor(AT_ONCE.get(preset, 1)) as pool:
-        for wave in waves(names):
-            started = [pool.submit(timed, name, preset) for name in wave]
+    at_once, waiting, running, took = AT_ONCE.get(preset, 1), in_order_of_need(names), set(), {}
+    with ProcessPoolExecutor(at_once) as pool:
+        while len(took) < len(names):
+            ready = [name for name in waiting if is_ready(name, names, took)][: at_once - len(running)]
+            waiting = [name for name in waiting if name not in ready]
+            done, running = wait(running | {pool.submit(timed, n, preset) for n in ready}, return_when=FIRST_COMPLETED)
             try:
-                for future in as_completed(started):
-                    done += 1
-                    name, took[name] = future.result()
-                    print(f"[{done:2d}/{len(names)}] {name} {took[name]:.1f} s", flush=True)
+                for name, took[name] in [future.result() for future in done]:
+                    print(f"[{len(took):2d}/{len(names)}] {name} {took[name]:.1f} s", flush=True)
             except DiffranetError:
                 pool.shutdown(cancel_futures=True)
                 raise
