@@ -2,6 +2,7 @@
 PRESET ?= smoke
 PYTHON ?= python3
 VENV ?= .venv
+FOLDER ?= notebooks
 PY = $(VENV)/bin/python
 PIP = $(PY) -m pip install -qq --disable-pip-version-check
 INSTALLED = $(VENV)/.installed
@@ -15,7 +16,7 @@ help:
 	@echo "make book   run every chapter and build the HTML book (PRESET=smoke|workshop|paper)"
 	@echo "make test   run the tests and every notebook"
 	@echo "make lint   check style and format"
-	@echo "make lab    open JupyterLab on the notebooks"
+	@echo "make lab    open JupyterLab on the notebooks (FOLDER=student: on the copies for a class)"
 	@echo "make student write the notebooks without solutions into student/"
 	@echo "make bench  time our code beside its peers"
 	@echo "make clean  remove everything built, and keep the environment"
@@ -32,7 +33,7 @@ lint: $(INSTALLED)
 	@$(PY) -m ruff format --check .
 
 lab: $(INSTALLED)
-	@$(PY) -m jupyterlab --ServerApp.root_dir . --LabApp.default_url /lab/tree/notebooks
+	@$(PY) -m jupyterlab --ServerApp.root_dir . --LabApp.default_url /lab/tree/$(FOLDER)
 
 student: $(INSTALLED)
 	@$(PY) tools/student_copies.py

@@ -6,10 +6,12 @@ import pandas as pd
 
 from . import claims, metrics
 from .chapters import STEPS
+from .classroom import expected_table
 from .errors import DiffranetError
 from .files import read_json
 from .provenance import COMMITTED, ROOT, benchmark, code_fingerprint, committed_result
-from .tables import MISSING, claim_entry, format_claim, format_entry
+from .remarks import remark, rows_beside
+from .tables import MISSING, NO_CLAIM, claim_entry, format_claim, format_entry
 
 README_MARKS = ("<!-- results:start -->", "<!-- results:end -->")
 FAULT_RECORDS = (("31_sift_bag_of_words", "paper"), ("40_deepfreak", "workshop"))  # they measure a fault themselves
@@ -61,18 +63,19 @@ def compare(claim, ours, committed):
     -------
     dict
         ``key``, ``title``, ``chapter``, ``source``; ``ours``, ``full_size`` and ``paper``, each an entry of a
-        record or None; ``verdict`` of ours against the paper.
+        record or None; ``remarks`` on ours and on the full-size one; ``verdict`` of ours against the paper.
     """
     entries = [_entry(records, claim) for records in (ours, committed)]
     paper = claim_entry(claim)
     return {
         "key": claim.key,
-        "title": claim.title,
+        "title": claim.heading,
         "chapter": claim.chapter,
         "source": claim.source,
         "ours": entries[0],
         "full_size": entries[1],
         "paper": paper,
+        "remarks": [remark(records, claim) for records in (ours, committed)],
         "verdict": verdict(entries[0], paper),
     }
 
@@ -118,8 +121,8 @@ def scorecard_table(rows):
         One row per number of the paper.
     """
     columns = {
-        "this run": [format_entry(row["ours"]) for row in rows],
-        "our full-size record": [format_entry(row["full_size"]) for row in rows],
+        "this run": [format_entry(row["ours"]) + row["remarks"][0] for row in rows],
+        "our full-size record": [format_entry(row["full_size"]) + row["remarks"][1] for row in rows],
         "the paper": [format_entry(row["paper"]) for row in rows],
         "this run against the paper": [row["verdict"] for row in rows],
     }
@@ -139,8 +142,10 @@ def page_tables(results_dir):
     dict of str
         ``results``: paper beside committed records. ``this_build``: paper beside this build. ``run_times``: seconds of
         every chapter when the smoke book was last timed. ``faults``: what faults of the original code cost.
+        ``expected``: what a class should see, from this build.
     """
-    tables = {"results": readme_table(), "this_build": markdown_table(load_records(results_dir))}
+    ours = load_records(results_dir)
+    tables = {"results": readme_table(), "this_build": markdown_table(ours), "expected": expected_table(ours)}
     return tables | {"run_times": run_times_table(benchmark("book")), "faults": faults_table()}
 
 
@@ -230,9 +235,10 @@ def markdown_table(records):
     lines = ["| number | the paper | this project | preset |", "|---|---|---|---|"]
     for claim in claims.CLAIMS:
         entry = _entry(records, claim)
-        preset = records[claim.chapter]["preset"] if entry else "–"
-        lines.append(f"| {claim.title} ({claim.source}) | {format_claim(claim)} | {format_entry(entry)} | {preset} |")
-    return "\n".join(lines) + "\n"
+        preset = records[claim.chapter]["preset"] if entry else NO_CLAIM
+        ours = format_entry(entry) + remark(records, claim)
+        lines.append(f"| {claim.heading} ({claim.source}) | {format_claim(claim)} | {ours} | {preset} |")
+    return "\n".join(lines + rows_beside(records)) + "\n"
 
 
 def readme_with(text, table):

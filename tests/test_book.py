@@ -67,8 +67,24 @@ def test_every_module_has_its_place_in_the_api():
 def test_generated_tables_are_included_where_they_are_promised():
     assert "_results.md" in text(ROOT / "book" / "intro.md")
     assert all(name in text(ROOT / "book" / "paper_vs_ours.md") for name in ("_results.md", "_this_build.md"))
-    assert "_run_times.md" in text(ROOT / "book" / "instructors.md")
+    assert all(name in text(ROOT / "book" / "instructors.md") for name in ("_run_times.md", "_expected.md"))
     assert "_faults.md" in text(ROOT / "book" / "paper_vs_ours.md")
+
+
+def test_the_plan_for_half_a_day_adds_up():
+    plan = text(ROOT / "book" / "instructors.md").split("## Half a day")[1].split("## Two days")[0]
+    minutes, part = {}, ""
+    for first, number in re.findall(r"^\| ?([^|]*?) ?\|.*\| (\d+) \|$", plan, re.M):
+        part = first or part
+        minutes[part] = minutes.get(part, 0) + int(number)
+    assert minutes == {"welcome": 10, "1": 45, "2": 45, "break": 15, "3": 45, "4": 45}
+
+
+def test_sections_set_as_reading_exist():
+    reading = text(ROOT / "book" / "instructors.md").split("Set as reading")[1].split("\n\n")[0]
+    for titles, notebook in re.findall(r"([^;]*?)\[[^]]*\]\(\.\./(notebooks/\w+\.ipynb)\)", reading):
+        headings = re.findall(r"\"## ([^\\\"]+)", text(ROOT / notebook))
+        assert set(re.findall(r"\*([^*]+)\*", titles)) <= set(headings), notebook
 
 
 def test_pages_load_nothing_from_the_network():

@@ -91,6 +91,11 @@ def test_exercises_have_solutions(path):
     assert tagged(path, "solution"), "at least one solution is code, which runs with the tests"
 
 
+def test_solution_cells_are_named_on_the_pages(path):
+    prompts = {"code_prompt_hide": "Hide the solution's {type}", "code_prompt_show": "Solution: {type}"}
+    assert all(cell.metadata.get("mystnb") == prompts for cell in tagged(path, "solution"))
+
+
 def test_cells_are_short(path):
     lengths = [len(cell.source.splitlines()) for cell in code_cells(path)]
     assert max(lengths) <= MAX_LINES

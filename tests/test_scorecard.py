@@ -2,7 +2,7 @@
 
 import pytest
 
-from diffranet_utils import claims, metrics, provenance, scorecard
+from diffranet_utils import claims, metrics, provenance, remarks, scorecard
 from diffranet_utils.errors import DiffranetError
 
 
@@ -60,6 +60,43 @@ def test_larger_presets_win_in_the_readme(run, tmp_path):
         save_forest(larger, n_right, 1000)
     line = next(line for line in scorecard.readme_table().splitlines() if line.startswith("| Random forest, test"))
     assert "90.0" in line and line.endswith("| paper |")
+
+
+REAL_RAW = next(claim for claim in claims.CLAIMS if claim.key == "rf_real_raw_accuracy")
+
+
+def real_record(crop_labels):
+    values = {"rf_real_raw_accuracy": {"value": 0.75}, "rf_real_raw_balanced_accuracy": {"value": 0.5}}
+    return {REAL_RAW.chapter: {"values": values, "details": {"crop_labels": {"rf raw": crop_labels}}}}
+
+
+@pytest.mark.parametrize(
+    ("crop_labels", "expected"),
+    [
+        ([5, 4, 3, 4], "; every crop called a hit, balanced 50 %"),
+        ([1, 2, 2, 1], "; every crop called a miss, balanced 50 %"),
+        ([5, 4, 2, 4], ""),
+        ([], ""),
+    ],
+)
+def test_one_answer_for_all_crops_is_told(crop_labels, expected):
+    assert remarks.remark(real_record(crop_labels), REAL_RAW) == expected
+
+
+def test_nothing_is_remarked_where_nothing_was_measured():
+    assert {remarks.remark({}, claim) for claim in claims.CLAIMS} == {""}
+    assert remarks.rows_beside({}) == []
+
+
+def test_the_best_model_is_named_and_what_needs_no_training_stands_beside_it():
+    lines = scorecard.readme_table().splitlines()
+    best = next(k for k, line in enumerate(lines) if line.startswith("| Best model on real frames"))
+    details = provenance.committed_result("51_reality_gap")["details"]
+    assert details["chosen"]["model"] in lines[best] and f"crops of {details['n_frames']} frames" in lines[best]
+    frames = [
+        line for line in lines[best + 1 :] if f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{details['n_frames']}" in line
+    ]
+    assert [line.split(",")[0] for line in frames] == ["| Shipped screener", "| Count of spots"]
 
 
 def test_readme_keeps_what_is_outside_the_marks():
