@@ -134,7 +134,8 @@ def attention_on_spots(network, split, name, run, n_images, methods=None):
     Returns
     -------
     list of dict
-        Per image and method: ``id``, ``label``, ``predicted``, ``method``, ``share``, ``area``.
+        Per image and method: ``id``, ``label``, ``predicted``, ``method``, ``share``, ``area``, and as a control
+        ``turned``, the share on the same spots turned by 90 degrees about the middle of the image.
     """
     network.cpu().eval()
     rows = []
@@ -144,18 +145,20 @@ def attention_on_spots(network, split, name, run, n_images, methods=None):
             predicted = int(network(torch.from_numpy(image.copy())[:, None]).argmax()) + 1
         mask = spot_mask(run.preset, run.seed, name, int(split.ids[k].split("_")[1]))
         for method, explain in (methods or METHODS).items():
-            share, area = concentration(explain(network, image, [predicted])[0], mask)
+            attention = explain(network, image, [predicted])[0]
+            share, area = concentration(attention, mask)
             about = {"id": split.ids[k], "label": int(split.labels[k]), "predicted": predicted, "method": method}
-            rows.append({**about, "share": share, "area": area})
+            rows.append({**about, "share": share, "area": area, "turned": concentration(attention, np.rot90(mask))[0]})
     return rows
 
 
 def attention_values(rows):
-    """Record entries: mean share of the attention on spots per method, and of the pixels, over the images."""
+    """Record entries: mean share of the attention on spots, and on spots turned, per method, and of the pixels."""
     values = {}
     for method, mine in grouped(rows, "method").items():
         key = method.lower().replace("-", "_")
         values[f"{key}_share_on_spots"] = _over_images([row["share"] for row in mine])
+        values[f"{key}_share_on_turned_spots"] = _over_images([row["turned"] for row in mine])
         values["area_of_spots"] = _over_images([row["area"] for row in mine])
     return values
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from .plots import BLUE
 from .search_space import CLASSIFIERS, EXTRACTORS
 
-EXTRACTOR_COLORS = {"glcm": "#0072B2", "lbp": "#D55E00", "sift": "#009E73"}
+EXTRACTOR_COLORS = {"glcm": BLUE, "lbp": "#D55E00", "sift": "#009E73"}
+CLASSIFIER_COLORS = {"rf": BLUE, "svm": "#CC79A7"}  # neither is the colour of a class
 MARKERS = {"rf": "o", "svm": "s"}
 NAMES = {"glcm": "GLCM", "lbp": "LBP", "sift": "SIFT", "rf": "forest", "svm": "SVM"}
 
@@ -103,11 +105,12 @@ def right_by_visible(ax, rows, borders=()):
         Numbers of spots at which the class changes, drawn as lines.
     """
     kinds = [kind for kind in rows[0] if kind not in ("low", "high")]
-    for kind, color, aside in zip(kinds, ("#0072B2", "#D55E00"), (1, 1.07), strict=False):
+    for kind, aside in zip(kinds, (1, 1.07), strict=False):
+        look = {"color": CLASSIFIER_COLORS[kind], "marker": MARKERS[kind], "label": NAMES[kind]}
         places = [max(row["low"], 0.5) * aside for row in rows]
         value, low, high = (np.array([row[kind][key] for row in rows]) for key in ("value", "low", "high"))
         bars = np.clip([value - low, high - value], 0, None)  # rounding leaves -1e-17 where all are right
-        ax.errorbar(places, value, bars, marker="o", linestyle="none", color=color, label=NAMES[kind])
+        ax.errorbar(places, value, bars, linestyle="none", **look)
     for border in borders:
         ax.axvline(border, color="0.6", linewidth=1, linestyle="--")
     ax.set(xscale="log", xlabel="visible spots (lower end of each bin; left: none)", ylabel="share labelled right")

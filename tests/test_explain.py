@@ -97,9 +97,10 @@ def test_attention_of_a_peak_finder_lies_on_the_spots(crystal_shot):
     )
     assert [row["method"] for row in rows] == ["SmoothGrad", "even"] and rows[0]["predicted"] == 4
     assert rows[0]["share"] > 2 * rows[0]["area"]
-    assert rows[1]["share"] == pytest.approx(rows[1]["area"])
+    assert rows[1]["share"] == pytest.approx(rows[1]["area"]) == pytest.approx(rows[1]["turned"])
+    assert rows[0]["turned"] < 0.8 * rows[0]["share"]  # spots crowd near the beam, so much of it is no evidence
     values = explain.attention_values([*rows, *rows])
     assert values["smoothgrad_share_on_spots"]["value"] == pytest.approx(rows[0]["share"])
     assert values["area_of_spots"]["n"] == 2
-    few = [{"method": "m", "share": share, "area": 0.5} for share in (0.01, 0.99)]
+    few = [{"method": "m", "share": share, "turned": share, "area": 0.5} for share in (0.01, 0.99)]
     assert explain.attention_values(few)["m_share_on_spots"]["low"] == 0.0
