@@ -21,6 +21,7 @@ PAGES = sorted(
     str(path.relative_to(HTML)) for path in FILES if 'http-equiv="refresh"' not in path.read_text("utf-8").lower()
 )
 WIDE, NARROW = 1280, 390
+PAPER = 718  # of A4, between the margins that Chromium leaves
 MAX_BYTES = 1_500_000
 pytestmark = [
     pytest.mark.skipif(not PAGES, reason="no built book: run `make book` first"),
@@ -109,6 +110,18 @@ def _luminance(colour):
     parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith(("book/", "notebooks/"))])
+def test_nothing_is_cut_off_on_paper(page, site, name):
+    page.open(f"{site}/{name}", PAPER)
+    page.call("Emulation.setEmulatedMedia", media="print")
+    wide = page.value("""[...document.querySelectorAll('.bd-article :is(pre, table, img, svg)')].filter(e =>
+        e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > innerWidth).map(e => e.outerHTML)""")
+    contents = page.value("document.querySelector('#jb-print-toc')?.offsetHeight ?? 0")
+    page.call("Emulation.setEmulatedMedia", media="")
+    assert [html[:80] for html in wide] == []
+    assert contents == 0
 
 
 def test_a_chapter_prints_on_a_sane_number_of_sheets(page, site):
