@@ -4,6 +4,7 @@ import base64
 import functools
 import re
 import threading
+import time
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,7 +31,9 @@ pytestmark = [
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """A file server that does not print."""
+    """A file server that does not print, and serves notebooks as what they are."""
+
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".ipynb": "application/json"}
 
     def log_message(self, *arguments):
         """Say nothing."""
@@ -174,4 +177,16 @@ def test_a_chapter_is_light_and_comes_as_a_notebook(name):
     assert len(still.encode()) + sum(path.stat().st_size for path in images) < MAX_BYTES
     download = next(link for link in links_of(HTML / name).links if link.endswith(".ipynb"))
     notebook = nbformat.read(((HTML / name).parent / download).resolve(), 4)
-    assert any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
+    assert "parameters" in tags and "injected-parameters" not in tags
+
+
+def test_a_notebook_is_saved_and_not_shown(page, site, tmp_path):
+    name = "notebooks/10_bragg_scattering"
+    page.open(f"{site}/{name}.html")
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    page.value("document.querySelector('a.btn-download-source-button').click()")
+    saved, end = tmp_path / "10_bragg_scattering.ipynb", time.monotonic() + 20
+    while not saved.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert saved.read_bytes() == (HTML / "_sources" / f"{name}.ipynb").read_bytes()
