@@ -38,6 +38,7 @@ class Claim:
 
 VALIDATION, TEST, REAL_ALL, REAL_TEST = 2_400, 12_599, 457, 91  # Tables 6 and 13 sum to 12,599 images
 
+#: Every number of the paper that a chapter answers, as `Claim`, in the order of the scorecard.
 CLAIMS = (
     Claim("images_per_second", "Simulated images per second", 1.0, None, "Section 3, 384 cores", "20_dataset"),
     Claim("glcm_validation_accuracy", "GLCM, best classifier, validation", 0.9858, VALIDATION, "Table 4", "32_hyperopt_search"),

@@ -1,5 +1,6 @@
 """The built book in a real browser, without a network: every page, wide and narrow, and what moves on them."""
 
+import ast
 import base64
 import functools
 import re
@@ -167,6 +168,21 @@ def test_every_internal_link_resolves(name):
         if not path.exists() or (anchor and path.suffix == ".html" and unquote(anchor) not in links_of(path).anchors):
             lost.append(link)
     assert not lost
+
+
+def test_the_api_describes_every_name_once_and_where_it_is_defined():
+    described = re.findall(
+        r'<dt class="sig[^>]* id="diffranet_utils\.(\w+\.\w+)"', (HTML / "book" / "api.html").read_text("utf-8")
+    )
+    made, assigned = set(), set()
+    for path in (ROOT / "diffranet_utils").glob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+                made.add(f"{path.stem}.{node.name}")
+            elif isinstance(node, ast.Assign):
+                assigned |= {f"{path.stem}.{getattr(target, 'id', '')}" for target in node.targets}
+    assert len(described) == len(set(described))
+    assert made <= set(described) <= made | assigned
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("notebooks/")])
