@@ -10,9 +10,10 @@ INSTALLED = $(VENV)/.installed
 export JUPYTER_PREFER_ENV_PATH = 1
 unexport JUPYTER_PATH
 
-.PHONY: help book test lint lab student bench clean
+.PHONY: help install book test lint lab student bench clean
 
 help:
+	@echo "make install make the environment in .venv, and nothing else"
 	@echo "make book   run every chapter and build the HTML book (PRESET=smoke|workshop|paper)"
 	@echo "make test   run the tests and every notebook"
 	@echo "make lint   check style and format"
@@ -20,6 +21,8 @@ help:
 	@echo "make student write the notebooks without solutions into student/"
 	@echo "make bench  time our code beside its peers"
 	@echo "make clean  remove everything built, and keep the environment"
+
+install: $(INSTALLED)
 
 book: $(INSTALLED)
 	@$(PY) tools/build_book.py --preset $(PRESET)
@@ -47,7 +50,7 @@ clean:
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "Installing the locked environment into $(VENV) (2 to 4 minutes the first time)"
+	@echo "Installing the locked environment into $(VENV) (2 to 5 minutes the first time)"
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@$(PIP) --no-deps -r requirements.lock
 	@$(PIP) -c requirements.lock "$$(grep '^torch==' requirements.lock)"

@@ -8,6 +8,7 @@ from .errors import InputError
 from .provenance import save_result
 from .workers import joblib_on
 
+#: Heavy step of each chapter, in the order of the book: module and function.
 STEPS = {
     "00_quickstart": "quickstart:quickstart_step",
     "10_bragg_scattering": "simulation_steps:bragg_step",

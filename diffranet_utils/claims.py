@@ -48,6 +48,7 @@ VALIDATION, TEST, REAL_ALL, REAL_TEST = 2_400, 12_599, 457, 91  # Tables 6 and 1
 SELECTED = "selected on these images"
 TUNED_REAL = (0.9011, 0.8681, 0.5934, 0.9110, 0.9121)  # Table 7: the other models tuned on real frames
 
+#: Every number of the paper that a chapter answers, as `Claim`, in the order of the scorecard.
 CLAIMS = (
     Claim("images_per_second", "Simulated images per second", 1.0, None, "Section 3, 384 cores", "20_dataset"),
     Claim("glcm_validation_accuracy", "GLCM, best classifier, validation", 0.9858, VALIDATION, "Table 4", "32_hyperopt_search", SELECTED),

@@ -93,7 +93,7 @@ def simulate(  # noqa: PLR0913 - options of a command
 @dataset_app.callback(invoke_without_command=True)
 def dataset(
     context: typer.Context,
-    root: Root = Path("build/data/smoke"),
+    root: Annotated[Path | None, typer.Option(help="Folder of the data set; by default build/data/PRESET.")] = None,
     preset: Preset = "smoke",
     seed: Seed = 2019,
     workers: Annotated[int | None, typer.Option(help="Processes that simulate; by default the preset's.")] = None,
@@ -109,11 +109,13 @@ def dataset(
     from . import presets
     from .dataset_build import use_gpu
 
+    sizes, root = presets.get(preset), root or Path("build/data") / preset
+    _require_preset(root, preset)
     require(workers is None or workers >= 1, f"--workers is {workers}: give at least one process.")
     require(seed >= 0, f"--seed is {seed}: give zero or more.")
     if gpu is not None:
         use_gpu(gpu)
-    card = datasets.build_dataset(root, presets.get(preset), seed, workers, scheduler)
+    card = datasets.build_dataset(root, sizes, seed, workers, scheduler)
     typer.echo(", ".join(f"{name} {share:.1%}" for name, share in card["shares"].items()))
     typer.echo(f"The data set is in {root}")
 
@@ -271,6 +273,15 @@ def info():
     for preset in presets.PRESETS.values():
         sizes = ", ".join(f"{size} {split}" for split, size in preset.split_sizes.items())
         typer.echo(f"preset {preset.name}: {sizes} images")
+
+
+def _require_preset(root, preset):
+    """Refuse a folder that holds a data set of another size, before images are added to it."""
+    from .files import read_json
+
+    identity = root / "identity.json"
+    held = read_json(identity).get("preset", preset) if identity.exists() else preset
+    require(held == preset, f"{root} holds the data set of preset {held}: say --preset {held}, or another --root.")
 
 
 def _fail(message, code):

@@ -13,6 +13,7 @@ from .features import GlcmFeatures, LbpFeatures
 from .files import atomic_path, read_json, write_json
 from .labels import Label
 from .provenance import origin
+from .search_space import EXTRACTORS
 from .sift import SiftBag
 
 # skops names this type because a forged tree could point outside its own arrays: `_check_trees` looks.
@@ -104,7 +105,7 @@ def make_extractor(config, n_workers=1, words=None):
         return GlcmFeatures(config["distances"], config["angles_deg"], n_workers)
     if kind == "lbp":
         return LbpFeatures(config["points"], config["radius"], n_workers)
-    require(kind == "sift", f"Unknown extractor {kind!r}: choose glcm, lbp or sift.")
+    require(kind == "sift", f"Unknown extractor {kind!r}: choose one of {', '.join(EXTRACTORS)}.")
     bag = SiftBag(config["n_words"], n_workers)
     bag.words_ = words
     return bag

@@ -44,6 +44,7 @@ class Topology:
 
 
 _DEFAULT = Topology("Default")
+#: Table 9: number -> `Topology`; 0 is the Default.
 TOPOLOGIES = {
     0: _DEFAULT,
     1: replace(_DEFAULT, name="1", second_pool=9, second_pool_stride=2),

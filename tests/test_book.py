@@ -64,6 +64,11 @@ def test_every_module_has_its_place_in_the_api():
     assert set(listed) == modules
 
 
+def test_every_module_is_read_in_one_sitting():
+    lengths = {path.name: len(text(path).splitlines()) for path in (ROOT / "diffranet_utils").glob("*.py")}
+    assert {name: n for name, n in lengths.items() if n > 300} == {}
+
+
 def test_generated_tables_are_included_where_they_are_promised():
     assert "_results.md" in text(ROOT / "book" / "intro.md")
     assert all(name in text(ROOT / "book" / "paper_vs_ours.md") for name in ("_results.md", "_this_build.md"))

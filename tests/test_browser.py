@@ -1,9 +1,11 @@
 """The built book in a real browser, without a network: every page, wide and narrow, and what moves on them."""
 
+import ast
 import base64
 import functools
 import re
 import threading
+import time
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +23,7 @@ PAGES = sorted(
     str(path.relative_to(HTML)) for path in FILES if 'http-equiv="refresh"' not in path.read_text("utf-8").lower()
 )
 WIDE, NARROW = 1280, 390
+PAPER = 718  # of A4, between the margins that Chromium leaves
 MAX_BYTES = 1_500_000
 pytestmark = [
     pytest.mark.skipif(not PAGES, reason="no built book: run `make book` first"),
@@ -29,7 +32,9 @@ pytestmark = [
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """A file server that does not print."""
+    """A file server that does not print, and serves notebooks as what they are."""
+
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".ipynb": "application/json"}
 
     def log_message(self, *arguments):
         """Say nothing."""
@@ -111,6 +116,18 @@ def _luminance(colour):
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith(("book/", "notebooks/"))])
+def test_nothing_is_cut_off_on_paper(page, site, name):
+    page.open(f"{site}/{name}", PAPER)
+    page.call("Emulation.setEmulatedMedia", media="print")
+    wide = page.value("""[...document.querySelectorAll('.bd-article :is(pre, table, img, svg)')].filter(e =>
+        e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > innerWidth).map(e => e.outerHTML)""")
+    contents = page.value("document.querySelector('#jb-print-toc')?.offsetHeight ?? 0")
+    page.call("Emulation.setEmulatedMedia", media="")
+    assert [html[:80] for html in wide] == []
+    assert contents == 0
+
+
 def test_a_chapter_prints_on_a_sane_number_of_sheets(page, site):
     page.open(f"{site}/notebooks/10_bragg_scattering.html")
     pdf = base64.b64decode(page.call("Page.printToPDF", printBackground=False)["data"])
@@ -153,6 +170,21 @@ def test_every_internal_link_resolves(name):
     assert not lost
 
 
+def test_the_api_describes_every_name_once_and_where_it_is_defined():
+    described = re.findall(
+        r'<dt class="sig[^>]* id="diffranet_utils\.(\w+\.\w+)"', (HTML / "book" / "api.html").read_text("utf-8")
+    )
+    made, assigned = set(), set()
+    for path in (ROOT / "diffranet_utils").glob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+                made.add(f"{path.stem}.{node.name}")
+            elif isinstance(node, ast.Assign):
+                assigned |= {f"{path.stem}.{getattr(target, 'id', '')}" for target in node.targets}
+    assert len(described) == len(set(described))
+    assert made <= set(described) <= made | assigned
+
+
 @pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("notebooks/")])
 def test_a_chapter_is_light_and_comes_as_a_notebook(name):
     text = (HTML / name).read_text(encoding="utf-8")
@@ -161,4 +193,16 @@ def test_a_chapter_is_light_and_comes_as_a_notebook(name):
     assert len(still.encode()) + sum(path.stat().st_size for path in images) < MAX_BYTES
     download = next(link for link in links_of(HTML / name).links if link.endswith(".ipynb"))
     notebook = nbformat.read(((HTML / name).parent / download).resolve(), 4)
-    assert any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
+    assert "parameters" in tags and "injected-parameters" not in tags
+
+
+def test_a_notebook_is_saved_and_not_shown(page, site, tmp_path):
+    name = "notebooks/10_bragg_scattering"
+    page.open(f"{site}/{name}.html")
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    page.value("document.querySelector('a.btn-download-source-button').click()")
+    saved, end = tmp_path / "10_bragg_scattering.ipynb", time.monotonic() + 20
+    while not saved.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert saved.read_bytes() == (HTML / "_sources" / f"{name}.ipynb").read_bytes()

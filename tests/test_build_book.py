@@ -56,6 +56,15 @@ def test_a_chapter_gets_the_preset_and_leaves_its_source_alone(builder, tmp_path
     assert (tmp_path / "notebooks" / "98_whole.ipynb").read_bytes() == before
 
 
+def test_a_copy_is_as_its_reader_would_have_run_it(builder, tmp_path):
+    write_notebook(tmp_path, "98_whole", "print(PRESET)")
+    builder.execute("98_whole", "workshop")
+    path = tmp_path / "build" / "book" / "notebooks" / "98_whole.ipynb"
+    made = nbformat.read(path, 4)
+    assert [cell.source for cell in made.cells] == ['PRESET = "workshop"', "print(PRESET)"]
+    assert "papermill" not in path.read_text() and str(tmp_path) not in path.read_text()
+
+
 def test_results_of_older_code_are_thrown_away(builder, tmp_path, monkeypatch):
     results = tmp_path / "build" / "results" / "smoke"
     results.mkdir(parents=True)

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from diffranet_utils import __version__, cli, provenance
+from diffranet_utils import __version__, cli, dataset, provenance
 from diffranet_utils.errors import DiffranetError
+from diffranet_utils.files import write_json
 from diffranet_utils.labels import Label
 
 
@@ -54,6 +55,28 @@ def test_simulate_writes_images_and_their_truth(tmp_path):
         assert (tmp_path / "a" / f"{name}.pgm").read_bytes() == (tmp_path / "b" / f"{name}.pgm").read_bytes()
     first, second = (np.array(Image.open(tmp_path / "a" / f"shot_{n:06d}.pgm")) for n in (1, 2))
     assert (first != second).any()
+
+
+def test_a_data_set_goes_to_the_folder_of_its_preset(tmp_path, monkeypatch):
+    built = []
+
+    def build(root, preset, *_):
+        built.append((root.as_posix(), preset.name))
+        write_json(root / "identity.json", {"preset": preset.name})
+        return {"shares": {}}
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dataset, "build_dataset", build)
+    for arguments in ((), ("--preset", "workshop"), ("--preset", "paper", "--root", "elsewhere")):
+        assert call("dataset", *arguments).exit_code == 0
+    assert built == [("build/data/smoke", "smoke"), ("build/data/workshop", "workshop"), ("elsewhere", "paper")]
+
+
+def test_a_folder_of_another_preset_is_refused(tmp_path, monkeypatch, capsys):
+    write_json(tmp_path / "identity.json", {"preset": "smoke"})
+    code, error = exit_of(monkeypatch, capsys, "dataset", "--preset", "workshop", "--root", tmp_path)
+    assert code == 2 and "holds the data set of preset smoke" in error and error.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["identity.json"]
 
 
 def test_run_prints_values_and_writes_the_record(tmp_path):

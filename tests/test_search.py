@@ -9,14 +9,18 @@ from hyperopt import Trials, rand
 from hyperopt.base import Domain
 from sklearn.svm import SVC
 
-from diffranet_utils import fitted, search, search_space, trials
-from diffranet_utils.classifiers import make_classifier
+from diffranet_utils import fitted, plots_search, search, search_space, trials
+from diffranet_utils.classifiers import UNTUNED, make_classifier
 from diffranet_utils.dataset import Split
 from diffranet_utils.errors import DiffranetError, MissingDataError
 from diffranet_utils.provenance import start_run
 
 FOREST = search_space.PAPER_BEST[0] | {"n_trees": 20}
 MACHINE = search_space.PAPER_BEST[1] | {"gamma": 0.0}
+ONE_OF_EACH = [
+    UNTUNED["rf"] | {"extractor": kind} | {name: values[0] for name, values in settings.items()}
+    for kind, settings in search_space.EXTRACTORS.items()
+]
 
 
 def make_split(rng, n, size=48):
@@ -188,13 +192,17 @@ def test_class_weights_follow_the_classes(rng):
 
 def test_evaluator_reads_columns_and_scores_validation(splits, run):
     evaluator = search.Evaluator(splits["train"], splits["validation"], run)
-    for config in (FOREST, MACHINE, *search_space.PAPER_BEST[2:]):
+    for config in (FOREST, MACHINE, *search_space.PAPER_BEST[2:], *ONE_OF_EACH):
         result = evaluator(config)
         model = evaluator.fit(config)
         right = (model.predict(splits["validation"].images) == splits["validation"].labels).mean()
         assert result["accuracy"] == pytest.approx(right)
         assert result["hit_accuracy"] >= result["accuracy"]
     assert len(list((run.data_dir / "features").glob("glcm-*.npy"))) == 2  # one table for each split, no more
+
+
+def test_every_extractor_has_a_name_and_a_colour():
+    assert set(search_space.EXTRACTORS) == set(plots_search.EXTRACTOR_COLORS) <= set(plots_search.NAMES)
 
 
 def test_slow_fit_is_stopped(splits, run, tmp_path):

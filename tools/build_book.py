@@ -5,6 +5,7 @@ Run it through ``make book``. Everything is written below ``build/``; the notebo
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -107,7 +108,7 @@ def execute(name, preset):
     except RuntimeError as error:  # nbclient's for a kernel that dies, at its start or later
         message = f"notebooks/{name}.ipynb: {error}. Memory may have run out; close other programs."
         raise DiffranetError(message) from error
-    hide_injected_cell(target, preset)
+    clean_copy(target, preset)
 
 
 def in_order_of_need(names):
@@ -144,12 +145,18 @@ def timed(name, preset):
     return name, time.perf_counter() - start
 
 
-def hide_injected_cell(path, preset):
-    """Take papermill's cell of parameters off the page where it repeats the defaults."""
+def clean_copy(path, preset):
+    """Make of papermill's copy the notebook that a reader would have run: its preset in the cell of parameters.
+
+    papermill's own cell of parameters would undo what the reader changes above it, and its notes name this machine.
+    """
     notebook = nbformat.read(path, 4)
+    notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
     for cell in notebook.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []) and preset == "smoke":
-            cell.metadata["tags"].append("remove-cell")
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source = re.sub(r"^PRESET = .*", f'PRESET = "{preset}"', cell.source, flags=re.M)
+    for part in (notebook, *notebook.cells):
+        part.metadata.pop("papermill", None)
     nbformat.write(notebook, path)
 
 
