@@ -146,7 +146,7 @@ def build_deepfreak(topology, n_classes=5, in_channels=1, image_size=512, genera
             nn.init.zeros_(module.branch[-1].weight)
     nn.init.normal_(network.classifier.weight, std=0.01, generator=generator)
     nn.init.zeros_(network.classifier.bias)
-    return network
+    return network.to(memory_format=torch.channels_last)  # a quarter faster on a processor
 
 
 def count_parameters(network):
