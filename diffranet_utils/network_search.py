@@ -190,7 +190,7 @@ def bohb_step(run):
     runs = run_bohb(evaluation, space, settings, evaluation.folder)
     best = incumbent(runs)
     require(best is not None, f"Every configuration failed: see {evaluation.folder / 'runs.jsonl'}.")
-    blind = replace(evaluation, folder=evaluation.folder.with_name(f"{name}-random"))
+    blind = replace(evaluation, folder=evaluation.folder.with_name(f"{name}-random"), real={})
     random_runs = random_search(blind, space, settings, epochs_spent(runs), blind.folder)
     values = _values(runs, best, random_runs, evaluation.validation)
     details = {

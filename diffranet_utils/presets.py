@@ -76,7 +76,7 @@ PRESETS = {
     preset.name: preset
     for preset in (
         Preset(
-            "smoke", n_train=240, n_validation=80, n_test=160, n_evaluations=10, n_network_train=64,
+            "smoke", n_train=200, n_validation=80, n_test=120, n_evaluations=10, n_network_train=64,
             topology=9, epochs=3, bohb_iterations=1, bohb_min_epochs=1, bohb_max_epochs=3, n_bohb_train=32,
             n_sift=80,
         ),

@@ -170,13 +170,13 @@ def first_of_each(items):
     list of two tuples
         As from `open_item`.
     """
-    opened = []
+    opened = {}
     for item in items:
-        found = open_item(item)
-        if found[1] not in [label for _, label, _ in opened]:
-            opened.append(found)
+        if getattr(item, "label", None) not in opened:  # a stand-in has no label before it is rendered
+            found = open_item(item)
+            opened.setdefault(found[1], found)
         if len(opened) == len(RealLabel):
-            return sorted(opened, key=lambda found: found[1] != RealLabel.DIFFRACTION)
+            return [opened[RealLabel.DIFFRACTION], opened[RealLabel.NO_DIFFRACTION]]
     return [open_item(item) for item in items[:2]]
 
 
