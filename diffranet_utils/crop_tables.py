@@ -17,7 +17,7 @@ from .stations import CSPAD, DIFFRANET, LYSOZYME, PILATUS
 GROUP = 20  # crops are numbered in groups; another number would draw other crops
 
 # Stations to test on. No training crop comes from the last three; "diffranet" is the paper's own, where rungs without
-# variety train (other crops). The last has the fibre-coupled detector and the thick jet of an XFEL.
+# variety train (other crops). The last has a charge-coupled device and the thick jet of an XFEL.
 HELD_OUT = {
     "diffranet": replace(DIFFRANET, borders=variety.FEW_SPOTS),
     "pilatus": replace(PILATUS, borders=variety.FEW_SPOTS),

@@ -26,7 +26,7 @@ CRYSTALS = (
     CrystalRecipe("photosystem I", (281.0, 281.0, 165.2, 90, 90, 120), "P 63", 300_000, 70.0, 3.5, 0.5, 200),
     LYSOZYME, THAUMATIN, PHOTOSYSTEM_II,
 )  # fmt: skip
-FEW_SPOTS = Borders(15, 120, 400)  # a frame with fewer than fifteen spots cannot be indexed
+FEW_SPOTS = Borders(15, 120, 400)  # a still with fewer than about fifteen spots is seldom indexed
 PIXELS_MM = (0.055, 0.075, 0.110, 0.150, 0.172, 0.344)
 
 

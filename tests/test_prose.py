@@ -73,6 +73,15 @@ def rungs(column, view):
     return [row[column]["value"] for row in rows if row["rung"].startswith("spots") == (view == "spots")]
 
 
+def counted_on(station):
+    return record("51_reality_gap")["details"]["count_on_stations"][station]["value"]
+
+
+def chosen_row():
+    details = record("51_reality_gap")["details"]
+    return next(r for r in details["ladder"] if (r["rung"], r["model"]) == tuple(details["chosen"].values()))
+
+
 def far_from_borders():
     """Share right for the images with the fewest and with the most visible spots, for the SVM."""
     rows = record("32_hyperopt_search")["details"]["by_visible"]
@@ -289,7 +298,7 @@ SENTENCES = [
      and np.allclose(blind_rates()[2:], (0.05, 4), rtol=0.02)),
     ("notebooks/40_deepfreak.ipynb", "scaling to 224 pixels costs most by far",
      lambda: gain("224_pixels")["high"] < -0.15),
-    ("notebooks/40_deepfreak.ipynb", "the network answers no better than by calling every image a miss",
+    ("notebooks/40_deepfreak.ipynb", "is right as often as one that calls every image a miss",
      lambda: max(hits_of("224_pixels")) < 0.45),
     ("notebooks/40_deepfreak.ipynb", "Of the other two changes, three seeds of this size cannot say",
      lambda: all(gain(name)["low"] < 0 < gain(name)["high"] for name in ("scalar_mean", "turned_images"))),
@@ -301,9 +310,13 @@ SENTENCES = [
      lambda: all(5 <= above(method, 3)[0] <= 7 and above(method, 3)[1] == 12 for method in ("Grad-CAM", "SmoothGrad"))),
     ("notebooks/40_deepfreak.ipynb", "64 of them in batches of 16", lambda: fixed_sample() == (64, 16)),
     ("notebooks/51_reality_gap.ipynb", "the right features make it easy even from the plain station",
-     lambda: min(rungs("check", "spots")) > 0.98 and max(rungs("check", "texture")) < 0.85),
-    ("notebooks/51_reality_gap.ipynb", "every texture fails about a quarter of the crops or more",
-     lambda: max(rungs("check", "texture")) < 0.8),
+     lambda: min(rungs("check", "spots")) > 0.98 and max(rungs("check", "texture")) < 0.9),
+    ("notebooks/51_reality_gap.ipynb", "every texture fails about one crop in seven or more",
+     lambda: max(rungs("check", "texture")) < 0.87),
+    ("notebooks/51_reality_gap.ipynb", "the count gets 88 % (balanced), and the forest every crop right",
+     lambda: round(100 * counted_on("diffranet")) == 88 and chosen_row()["stations"]["diffranet"]["value"] == 1),
+    ("notebooks/51_reality_gap.ipynb", "of our nine only two are misses",
+     lambda: record("51_reality_gap")["details"]["frame_hits"].count(False) == 2),
     ("notebooks/51_reality_gap.ipynb", "textures too get all test crops right on several rungs, and on the next",
      lambda: sum(v == 1.0 for v in rungs("real", "texture")) > 3 and min(rungs("real", "texture")) == 0.5),
     ("notebooks/51_reality_gap.ipynb", "On two cores the model keeps up with the detector of the paper, at 130 images",
