@@ -55,4 +55,5 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PIP) --no-deps -r requirements.lock
 	@$(PIP) -c requirements.lock "$$(grep '^torch==' requirements.lock)"
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@$(PY) tools/compile_kernels.py
 	@touch $@

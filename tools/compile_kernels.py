@@ -1,0 +1,21 @@
+"""Compile the package's loops at the end of the installation: else each of the first chapters would, side by side."""
+
+import numpy as np
+
+from diffranet_utils import features, peaks, presets, shots, spot_features
+
+
+def main():
+    """Send one image through what most chapters need; numba keeps what it compiles."""
+    preset, rng = presets.get("smoke"), np.random.default_rng(2019)
+    drawn = (shots.sample_shot(rng, preset) for _ in range(100))
+    image = shots.render_shot(next(shot for shot in drawn if shot.photons and shot.crystals), preset).image
+    usable = np.ones(image.shape, bool)
+    features.glcm_features(image[None])
+    features.lbp_features(image[None], 8, 1)
+    spot_features.spot_features(image, usable)
+    peaks.find_peaks(image.astype(np.float32), usable)
+
+
+if __name__ == "__main__":
+    main()
