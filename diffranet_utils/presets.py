@@ -62,7 +62,7 @@ class Preset:
     study_epochs: int = 1
     study_seeds: int = 2
     n_explained: int = 3
-    n_ladder: int = 40
+    n_ladder: int = 28
     n_sift: int | None = None
 
     @property
