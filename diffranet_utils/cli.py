@@ -110,7 +110,6 @@ def dataset(
     from .dataset_build import use_gpu
 
     sizes, root = presets.get(preset), root or Path("build/data") / preset
-    _require_preset(root, preset)
     require(workers is None or workers >= 1, f"--workers is {workers}: give at least one process.")
     require(seed >= 0, f"--seed is {seed}: give zero or more.")
     if gpu is not None:
@@ -273,15 +272,6 @@ def info():
     for preset in presets.PRESETS.values():
         sizes = ", ".join(f"{size} {split}" for split, size in preset.split_sizes.items())
         typer.echo(f"preset {preset.name}: {sizes} images")
-
-
-def _require_preset(root, preset):
-    """Refuse a folder that holds a data set of another size, before images are added to it."""
-    from .files import read_json
-
-    identity = root / "identity.json"
-    held = read_json(identity).get("preset", preset) if identity.exists() else preset
-    require(held == preset, f"{root} holds the data set of preset {held}: say --preset {held}, or another --root.")
 
 
 def _fail(message, code):

@@ -226,6 +226,8 @@ def _claim(root, identity):
     if not path.exists():
         write_json(path, identity)
     known = read_json(path)
+    held, asked = known.get("preset"), identity["preset"]
+    require(held == asked, f"{root} holds the data set of preset {held}, not {asked}: choose another folder.")
     same = all(known.get(key, False) == identity[key] for key in ("seed", "station", "code", "gpu"))
     require(same, f"{root} holds a data set of another seed, station or program version: choose an empty folder.")
 

@@ -249,6 +249,7 @@ def read_mask(path):
     InputError
         If it is no image, or leaves no pixel.
     """
+    require(Path(path).is_file(), f"No mask {path}: check the name.")
     try:
         values = np.load(path) if Path(path).suffix == ".npy" else frame_formats.load(path)[0]
     except (OSError, ValueError) as error:
