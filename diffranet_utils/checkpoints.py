@@ -11,12 +11,11 @@ from safetensors.torch import save_file
 from .deepfreak import build_deepfreak
 from .errors import DiffranetError, MissingDataError, require
 from .files import atomic_path, plain, sha256_of, write_json
+from .fingerprint import code_fingerprint
 from .inference import TrainedNetwork
-from .provenance import code_fingerprint
 from .topologies import Topology
 
 # Whose change makes a half-done training another one.
-TRAINING_CODE = ("presets", "topologies", "deepfreak", "training", "training_settings", "inference")
 
 
 def write_tensors(path, tensors, about):
@@ -158,20 +157,20 @@ def restore_state(path, network, optimizer, settings):
     return about
 
 
-def work_name(run, root, *modules):
+def work_name(run, root, module):
     """Name for unfinished work: the same while code, preset, images and seed are the same.
 
     Parameters
     ----------
     run : provenance.Run
     root : Path
-    *modules : str
-        Whose code counts, beside that of every training, the presets and the images under `root`.
+    module : str
+        Full name of the module that does the work: its code counts, with all that it imports.
 
     Returns
     -------
     str
         A killed run finds its files under this name; after any change a new run starts afresh.
     """
-    code = code_fingerprint(*TRAINING_CODE, *modules)
+    code = code_fingerprint(module)
     return sha256_of(root / "manifest.csv", f"{code} {run.preset.name} {run.seed}".encode())[:16]

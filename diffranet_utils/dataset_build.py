@@ -12,18 +12,15 @@ import numpy as np
 from .bragg import wants_gpu
 from .errors import DiffranetError, require
 from .files import atomic_path, read_json, sha256_of, write_bytes, write_json
+from .fingerprint import code_fingerprint
 from .journal import Journal
 from .labels import Label
 from .progress import progress
-from .provenance import code_fingerprint, origin
+from .provenance import origin
 from .shots import render_shot, sample_shot
 from .workers import completed
 
 SPLITS = ("train", "validation", "test")
-SIMULATOR = (
-    "geometry", "cells", "crystal_files", "structure_factors", "crystal", "sources", "bragg", "reflections", "ice",
-    "background", "detector", "shadows", "experiment", "stations", "shots", "labelling", "labels",
-)  # fmt: skip
 BATCH = 10  # images a worker makes before it reports back
 GPU_VARIABLE = "DIFFRANET_GPU"
 
@@ -174,7 +171,7 @@ def identity_of(preset, seed):
         "station": preset.station.name,
         "split_sizes": preset.split_sizes,
         "gpu": wants_gpu(),
-        "code": code_fingerprint(*SIMULATOR),
+        "code": code_fingerprint(render_shot.__module__),
     }
 
 

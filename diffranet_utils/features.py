@@ -14,8 +14,8 @@ from . import texture_kernels
 from .bragg import wants_gpu
 from .errors import require
 from .files import atomic_path, sha256_of
+from .fingerprint import code_fingerprint
 from .progress import progress
-from .provenance import code_fingerprint
 
 PROPERTIES = ("contrast", "dissimilarity", "homogeneity", "ASM", "energy", "correlation")
 DISTANCES = (1, 2, 4, 5, 8)
@@ -254,7 +254,7 @@ class FeatureStore:
         name = f"lbp-{points}-{radius}"
         return self.cached(name, lambda: lbp_features(self.images, points, radius, self.n_workers))
 
-    def cached(self, name, compute, modules=("features", "texture_kernels")):
+    def cached(self, name, compute, module=__name__):
         """Look a table up in memory, then on disk, and compute it only if it is in neither.
 
         Parameters
@@ -263,15 +263,15 @@ class FeatureStore:
             Extractor with its parameters.
         compute : callable
             Returns the ndarray.
-        modules : sequence of str
-            Modules of this package that decide the result: a change in them makes a new file.
+        module : str
+            Full name of the module that computes: a change in it or in what it imports makes a new file.
         """
         if name not in self._tables:
-            self._tables[name] = compute() if self.folder is None else self._from_disk(name, compute, modules)
+            self._tables[name] = compute() if self.folder is None else self._from_disk(name, compute, module)
         return self._tables[name]
 
-    def _from_disk(self, name, compute, modules):
-        digest = sha256_of(self.key.encode(), code_fingerprint(*modules).encode())[:16]
+    def _from_disk(self, name, compute, module):
+        digest = sha256_of(self.key.encode(), code_fingerprint(module).encode())[:16]
         path = self.folder / f"{name}-{digest}.npy"
         if not path.exists():
             with atomic_path(path) as temporary, temporary.open("wb") as file:

@@ -132,7 +132,7 @@ def _prepare(run):
     """What master and workers share: the evaluation of a configuration, and a name only the same search has."""
     root, n = dataset.ensure_dataset(run), run.preset.n_bohb_train
     training, validation = (first_images(dataset.load_split(root, name), n) for name in ("train", "validation"))
-    name = work_name(run, root, "bohb", "bohb_service", "network_search")
+    name = work_name(run, root, __name__)
     found = real_set.load(run)
     real, _ = real_set.image_kinds(found, float(training.images.mean()))
     folder = run.results_dir / "bohb" / name

@@ -28,7 +28,7 @@ def deepfreak_step(run):
     """
     root = dataset.ensure_dataset(run)
     training, validation, test = (dataset.load_split(root, name) for name in ("train", "validation", "test"))
-    work = run.results_dir / "checkpoints" / f"40_deepfreak_{work_name(run, root, 'network_study')}"
+    work = run.results_dir / "checkpoints" / f"40_deepfreak_{work_name(run, root, __name__)}"
     network, values, details = _train_once(run, work.with_suffix(".safetensors"), training, validation, test)
     study = run_study(run, work, training, test)
     looks = attention_on_spots(network, test, "test", run, run.preset.n_explained)

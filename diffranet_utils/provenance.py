@@ -10,7 +10,8 @@ from pathlib import Path
 
 from . import presets
 from .errors import MissingDataError, require
-from .files import read_json, sha256_of, write_json
+from .files import read_json, write_json
+from .fingerprint import code_fingerprint
 
 PACKAGES = (
     "numpy", "scipy", "numba", "scikit-learn", "scikit-image", "opencv-python-headless",
@@ -187,19 +188,6 @@ def commit():
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return name.stdout.strip() + ("+" if changed.stdout.strip() else "")
-
-
-def code_fingerprint(*modules):
-    """Hash of the package's source, or of the named modules, to tell when a result is stale.
-
-    Parameters
-    ----------
-    *modules : str
-        Module names such as ``"bragg"``; all modules if none is given.
-    """
-    folder = Path(__file__).parent
-    chosen = [folder / f"{m}.py" for m in modules] or sorted(folder.glob("*.py"))
-    return sha256_of(*chosen)[:16]
 
 
 def _processor():

@@ -9,7 +9,8 @@ from .chapters import STEPS
 from .classroom import expected_table
 from .errors import DiffranetError
 from .files import read_json
-from .provenance import COMMITTED, ROOT, benchmark, code_fingerprint, committed_result
+from .fingerprint import code_fingerprint
+from .provenance import COMMITTED, ROOT, benchmark, committed_result
 from .remarks import remark, rows_beside
 from .tables import MISSING, NO_CLAIM, claim_entry, format_claim, format_entry
 

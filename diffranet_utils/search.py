@@ -9,8 +9,9 @@ from . import metrics
 from .classifiers import make_classifier
 from .dataset import ensure_dataset, load_split
 from .features import FeatureStore
+from .fingerprint import code_fingerprint
 from .fitted import FittedModel, fit_temperature, load_model, save_model
-from .provenance import code_fingerprint, versions
+from .provenance import versions
 from .search_space import CLASSIFIERS, EXTRACTORS, describe
 from .sift import SiftBag, stored_descriptors
 from .trials import best_trial, run_search, trial_table
@@ -19,7 +20,6 @@ __all__ = [
     "Evaluator", "FittedModel", "best_trial", "load_model", "run_search", "save_model", "search_step", "trial_table",
 ]  # fmt: skip
 
-MODULES = ("search", "search_space", "trials", "classifiers", "features", "texture_kernels", "sift")
 TIMEOUT_S = 240.0  # 150 evaluations of a minute or two each: a search of an evening's length at most
 TIMED_FROM = 1000  # training images; fewer fit in seconds, and starting a process would take longer
 
@@ -141,7 +141,7 @@ def _identity(evaluator):
     """Images, labels, code and libraries that decide a trial's result."""
     images = [store.key for store in evaluator.stores]
     truth = [split.labels.tolist() for split in (evaluator.train, evaluator.validation)]
-    return json.dumps([images, truth, code_fingerprint(*MODULES), versions()])
+    return json.dumps([images, truth, code_fingerprint(__name__), versions()])
 
 
 def _score(kind, trial, truth, found):

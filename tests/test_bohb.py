@@ -154,10 +154,12 @@ def test_unfinished_work_is_found_again_only_where_nothing_changed(tmp_path):
         provenance.start_run(name, seed, tmp_path, tmp_path)
         for name, seed in (("smoke", 1), ("workshop", 1), ("smoke", 2))
     ]
-    names = [checkpoints.work_name(run, tmp_path, "bohb") for run in runs] + [checkpoints.work_name(runs[0], tmp_path)]
-    assert checkpoints.work_name(runs[0], tmp_path, "bohb") == names[0]
+    bohb, other = "diffranet_utils.bohb", "diffranet_utils.errors"
+    names = [checkpoints.work_name(run, tmp_path, bohb) for run in runs]
+    names.append(checkpoints.work_name(runs[0], tmp_path, other))
+    assert checkpoints.work_name(runs[0], tmp_path, bohb) == names[0]
     manifest.write_text("id\n2\n")
-    assert len({*names, checkpoints.work_name(runs[0], tmp_path, "bohb")}) == 5
+    assert len({*names, checkpoints.work_name(runs[0], tmp_path, bohb)}) == 5
 
 
 def test_two_workers_share_the_work(tmp_path):

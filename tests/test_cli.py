@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from diffranet_utils import __version__, cli, dataset, provenance
+from diffranet_utils import __version__, cli, dataset
 from diffranet_utils.errors import DiffranetError
 from diffranet_utils.files import write_json
+from diffranet_utils.fingerprint import code_fingerprint
 from diffranet_utils.labels import Label
 
 
@@ -89,7 +90,7 @@ def test_run_prints_values_and_writes_the_record(tmp_path):
 
 def test_info_names_commit_and_presets():
     shown = call("info").stdout
-    assert provenance.code_fingerprint() in shown and "preset paper: 10000 train" in shown
+    assert code_fingerprint() in shown and "preset paper: 10000 train" in shown
 
 
 @pytest.mark.parametrize(

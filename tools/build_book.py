@@ -24,7 +24,8 @@ from traitlets.config import Config
 from diffranet_utils import presets, scorecard
 from diffranet_utils.errors import DiffranetError, MissingDataError
 from diffranet_utils.files import write_json
-from diffranet_utils.provenance import benchmark, code_fingerprint, origin
+from diffranet_utils.fingerprint import code_fingerprint
+from diffranet_utils.provenance import benchmark, origin
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
