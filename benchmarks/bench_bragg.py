@@ -13,9 +13,11 @@ from time import perf_counter
 
 import numpy as np
 
-from diffranet_utils import bragg, presets, provenance, simulation_steps
-from diffranet_utils.files import write_json
-from diffranet_utils.stations import unit_crystal
+from diffranet_utils.core.files import write_json
+from diffranet_utils.crystals import bragg
+from diffranet_utils.records import provenance
+from diffranet_utils.studies.diffranet import presets, simulation_steps
+from diffranet_utils.studies.diffranet.stations import unit_crystal
 
 REPEATS = 5
 RUN = provenance.Run(presets.get("smoke"), 2019, Path("build"), Path("build"))

@@ -13,9 +13,11 @@ from time import perf_counter
 
 from torch.utils.data import DataLoader
 
-from diffranet_utils import dataset, presets, provenance
-from diffranet_utils.files import write_json
-from diffranet_utils.loaders import SplitDataset
+from diffranet_utils.core.files import write_json
+from diffranet_utils.data import split as dataset
+from diffranet_utils.data.loaders import SplitDataset
+from diffranet_utils.records import provenance
+from diffranet_utils.studies.diffranet import presets
 
 RATE = replace(presets.get("smoke"), n_train=800, n_validation=20, n_test=20)  # starting processes must not count
 SIZES = (1_000, 5_000, 20_000)
@@ -24,8 +26,8 @@ MEMORY = """
 import resource, sys, tempfile
 from dataclasses import replace
 from diffranet_utils import dataset_build, presets
-from diffranet_utils.geometry import Detector
-from diffranet_utils.stations import DIFFRANET, Stream
+from diffranet_utils.instrument.geometry import Detector
+from diffranet_utils.studies.diffranet.stations import DIFFRANET, Stream
 station = replace(DIFFRANET, name="empty", detector=Detector(32, 32, 2.75, 80.0), stream=Stream(p_crystal=0.0))
 preset = replace(presets.get("smoke"), station=station, n_train=int(sys.argv[1]), n_validation=1, n_test=1)
 with tempfile.TemporaryDirectory() as root:

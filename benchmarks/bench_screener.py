@@ -13,8 +13,13 @@ from time import perf_counter
 import numpy as np
 from fabio.cbfimage import CbfImage
 
-from diffranet_utils import crop_tables, frames, peaks, provenance, screener_model, screening
-from diffranet_utils.files import write_json
+from diffranet_utils.core.files import write_json
+from diffranet_utils.frames import peaks
+from diffranet_utils.frames import read as frames
+from diffranet_utils.records import provenance
+from diffranet_utils.screening import model as screener_model
+from diffranet_utils.screening import screener as screening
+from diffranet_utils.studies.diffranet import crop_tables
 
 N_IMAGES, REPEATS = 200, 5
 SHAPE_6M = (2527, 2463)

@@ -15,11 +15,11 @@ from time import perf_counter
 import numpy as np
 from fabio.cbfimage import CbfImage
 
-from diffranet_utils import provenance
-from diffranet_utils.files import write_json
+from diffranet_utils.core.files import write_json
+from diffranet_utils.records import provenance
 
 SIZES = (500, 10_000)
-PROGRAM = (sys.executable, "-m", "diffranet_utils.cli")
+PROGRAM = (sys.executable, "-m", "diffranet_utils.cli.main")
 
 
 def folder_of(n, root):

@@ -14,16 +14,18 @@ from time import perf_counter
 
 import numpy as np
 
-from diffranet_utils import bragg, presets, provenance
-from diffranet_utils.crystal import mosaic_domains, random_orientation
-from diffranet_utils.dataset_build import make_image
-from diffranet_utils.files import write_json
-from diffranet_utils.geometry import Detector
-from diffranet_utils.stations import DIFFRANET, unit_crystal
+from diffranet_utils.core.files import write_json
+from diffranet_utils.crystals import bragg
+from diffranet_utils.crystals.crystal import mosaic_domains, random_orientation
+from diffranet_utils.data.build import make_image
+from diffranet_utils.instrument.geometry import Detector
+from diffranet_utils.records import provenance
+from diffranet_utils.studies.diffranet import presets
+from diffranet_utils.studies.diffranet.stations import DIFFRANET, unit_crystal
 
 PRESET, SEED = presets.get("smoke"), 11
 N_IMAGES, REPEATS = 80, 9
-MEMORY = "import resource, diffranet_utils.dataset_build as d, diffranet_utils.presets as p\n" + (
+MEMORY = "import resource, diffranet_utils.data.build as d, diffranet_utils.studies.diffranet.presets as p\n" + (
     "for k in range(20): d.make_image(p.get('smoke'), 11, 'train', k)\n"
     "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
 )

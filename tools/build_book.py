@@ -21,11 +21,11 @@ import yaml
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from diffranet_utils import presets, scorecard
-from diffranet_utils.errors import DiffranetError, MissingDataError
-from diffranet_utils.files import write_json
-from diffranet_utils.fingerprint import code_fingerprint
-from diffranet_utils.provenance import benchmark, origin
+from diffranet_utils.core.errors import DiffranetError, MissingDataError
+from diffranet_utils.core.files import write_json
+from diffranet_utils.core.fingerprint import code_fingerprint
+from diffranet_utils.records.provenance import benchmark, origin
+from diffranet_utils.studies.diffranet import presets, scorecard
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"

@@ -5,9 +5,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from diffranet_utils import plots, presets, shots
-from diffranet_utils.files import write_bytes
-from diffranet_utils.labels import Label
+from diffranet_utils.core.files import write_bytes
+from diffranet_utils.figures import plots
+from diffranet_utils.studies.diffranet import presets, shots
+from diffranet_utils.studies.diffranet.labels import Label
 
 TARGET = Path(__file__).resolve().parent.parent / "book" / "figures" / "classes.png"
 ZOOM = (slice(250, 378), slice(120, 248))

@@ -2,7 +2,10 @@
 
 import numpy as np
 
-from diffranet_utils import features, peaks, presets, shots, spot_features
+from diffranet_utils.features import spots as spot_features
+from diffranet_utils.features import texture as features
+from diffranet_utils.frames import peaks
+from diffranet_utils.studies.diffranet import presets, shots
 
 
 def main():

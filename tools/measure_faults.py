@@ -5,9 +5,9 @@ Takes about a quarter of an hour on two cores, most of it for six small networks
 
 import argparse
 
-from diffranet_utils import provenance
-from diffranet_utils.faults import measure_faults
-from diffranet_utils.files import write_json
+from diffranet_utils.core.files import write_json
+from diffranet_utils.records import provenance
+from diffranet_utils.studies.diffranet.faults import measure_faults
 
 
 def main():

@@ -1,0 +1,1 @@
+"""Crystals and what they scatter: cells, models, structure factors and Bragg spots."""

@@ -1,0 +1,1 @@
+"""Detector frames as files hold them: formats, headers, masks and peaks."""

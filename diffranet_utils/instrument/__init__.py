@@ -1,0 +1,1 @@
+"""The beamline: geometry, source, detector, background, shadows and ice."""

@@ -1,0 +1,1 @@
+"""Classifiers and networks: fitting, training, checkpoints, prediction and attention."""

@@ -1,0 +1,1 @@
+"""Runs and their records, the measures that they hold, and the tables made of them."""

@@ -1,0 +1,170 @@
+"""Accuracy with its interval, confusion matrices and paired comparisons."""
+
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from diffranet_utils.core.errors import require
+from diffranet_utils.studies.diffranet.labels import CLASS_NAMES, is_hit
+
+
+def wilson_interval(n_right, n, confidence=0.95):
+    """Wilson score interval of a proportion (Wilson, 1927, doi:10.1080/01621459.1927.10502953).
+
+    Parameters
+    ----------
+    n_right, n : int
+        Successes and trials.
+    confidence : float
+        Coverage, 0 to 1.
+
+    Returns
+    -------
+    low, high : float
+
+    Raises
+    ------
+    InputError
+        If there are no trials or more successes than trials.
+    """
+    require(0 <= n_right <= n and n > 0, f"{n_right} of {n} is no proportion: check the counts.")
+    z, p = NormalDist().inv_cdf(0.5 + confidence / 2), n_right / n
+    centre, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low, high = (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
+    return max(float(low), 0.0), min(float(high), 1.0)
+
+
+def proportion(n_right, n):
+    """A proportion as a record holds it.
+
+    Returns
+    -------
+    dict
+        ``value``, ``n``, ``low``, ``high`` (95 % Wilson) and ``interval``, the name of the method.
+    """
+    low, high = wilson_interval(n_right, n)
+    return {"value": int(n_right) / int(n), "n": int(n), "low": low, "high": high, "interval": "Wilson 95 %"}
+
+
+def accuracy(truth, predicted):
+    """Share of equal labels as a record entry; see `proportion`.
+
+    Parameters
+    ----------
+    truth, predicted : array_like, shape (n,), int
+        Labels.
+    """
+    truth, predicted = _pair(truth, predicted)
+    return proportion(int((truth == predicted).sum()), truth.size)
+
+
+def hit_accuracy(truth, predicted):
+    """Share of images put on the right side of hit and miss (weak, good, strong are hits)."""
+    return accuracy(is_hit(truth), is_hit(predicted))
+
+
+def balanced_accuracy(truth, predicted):
+    """Mean recall of the classes present, with an interval combined from those of the recalls.
+
+    Each recall has its Wilson interval; their distances from the recalls add in squares, which keeps the
+    interval honest where a recall is zero or one (Zou and Donner, 2008, doi:10.1002/sim.3095).
+
+    Parameters
+    ----------
+    truth, predicted : array_like, shape (n,), int
+
+    Returns
+    -------
+    dict
+        A record entry like that of `proportion`.
+    """
+    truth, predicted = _pair(truth, predicted)
+    groups = [predicted[truth == label] == label for label in np.unique(truth)]
+    recalls = np.array([group.mean() for group in groups])
+    lows, highs = np.array([wilson_interval(int(group.sum()), group.size) for group in groups]).T
+    value, below, above = recalls.mean(), np.hypot.reduce(recalls - lows), np.hypot.reduce(highs - recalls)
+    low, high = float(value - below / len(groups)), float(value + above / len(groups))
+    return {"value": float(value), "n": int(truth.size), "low": low, "high": high, "interval": "combined Wilson 95 %"}
+
+
+def confusion(truth, predicted, labels=range(1, 6)):
+    """Confusion matrix of counts.
+
+    Parameters
+    ----------
+    truth, predicted : array_like, shape (n,), int
+    labels : sequence of int
+        Row and column order.
+
+    Returns
+    -------
+    ndarray, shape (n_labels, n_labels), int64
+        Rows are the true class, columns the predicted one.
+    """
+    truth, predicted = _pair(truth, predicted)
+    labels = list(labels)
+    return np.array([[int(((truth == t) & (predicted == p)).sum()) for p in labels] for t in labels])
+
+
+def per_class(matrix, names=CLASS_NAMES):
+    """Recall and precision of each class of a confusion matrix, with Wilson intervals.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (n, n), int
+    names : sequence of str
+
+    Returns
+    -------
+    DataFrame
+        Index class; columns n, recall, recall low, recall high, precision (NaN where undefined).
+    """
+    rows = []
+    for k, row in enumerate(np.asarray(matrix)):
+        n, column = int(row.sum()), int(np.asarray(matrix)[:, k].sum())
+        low, high = wilson_interval(row[k], n) if n else (np.nan, np.nan)
+        rows.append((n, row[k] / n if n else np.nan, low, high, row[k] / column if column else np.nan))
+    columns = ["n", "recall", "recall low", "recall high", "precision"]
+    return pd.DataFrame(rows, index=pd.Index(names, name="class"), columns=columns)
+
+
+def mcnemar(truth, first, second):
+    """Exact McNemar test of two classifiers on the same images (McNemar, 1947, doi:10.1007/BF02295996).
+
+    Returns
+    -------
+    dict
+        ``first_only`` and ``second_only``, the images that only one gets right, and the two-sided ``p``.
+    """
+    from scipy.stats import binomtest  # a slow import that simulation workers do not need
+
+    truth, first = _pair(truth, first)
+    truth, second = _pair(truth, second)
+    a = int(((first == truth) & (second != truth)).sum())
+    b = int(((first != truth) & (second == truth)).sum())
+    p = float(binomtest(a, a + b).pvalue) if a + b else 1.0
+    return {"first_only": a, "second_only": b, "p": p}
+
+
+def mean_interval(values, confidence=0.95):
+    """Mean of repeated runs with Student's t interval, as a record entry.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One value per seed, at least two.
+    """
+    from scipy.stats import t
+
+    values = np.asarray(values, dtype=float)
+    require(values.size > 1, "An interval over seeds needs at least two runs.")
+    half = t.ppf(0.5 + confidence / 2, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size)
+    mean = float(values.mean())
+    return {"value": mean, "n": values.size, "low": mean - half, "high": mean + half, "interval": "t 95 % over seeds"}
+
+
+def _pair(truth, predicted):
+    truth, predicted = np.asarray(truth), np.asarray(predicted)
+    require(truth.shape == predicted.shape, f"{truth.shape} labels, {predicted.shape} predictions: give one each.")
+    return truth, predicted

@@ -1,0 +1,1 @@
+"""The screener: its model, its command and what it writes."""

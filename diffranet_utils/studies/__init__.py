@@ -1,0 +1,1 @@
+"""The studies, a folder each, and what runs their chapters."""

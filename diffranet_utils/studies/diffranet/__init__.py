@@ -1,0 +1,1 @@
+"""The DiffraNet study: labels, stations, presets, shots, claims and chapters."""

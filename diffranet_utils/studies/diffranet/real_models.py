@@ -1,0 +1,115 @@
+"""The models of a run, trained on simulation, before real frames; and the spot count that they have to beat."""
+
+import numpy as np
+
+from diffranet_utils.data.split import ensure_dataset, load_split
+from diffranet_utils.records.metrics import accuracy, balanced_accuracy
+from diffranet_utils.screening.screener import HIT_SPOTS, MODELS, load_model, load_screener
+from diffranet_utils.studies.diffranet import real_set
+from diffranet_utils.studies.diffranet.labels import is_hit
+
+TRAINED_BY = {"rf": "32_hyperopt_search", "svm": "32_hyperopt_search", "deepfreak": "40_deepfreak"}
+LEFT_OUT = {("deepfreak", "paper")}
+
+
+def ensure_models(run):
+    """Load the models of a run; train those that are missing by running their chapter.
+
+    A network of the paper's size is not trained on the way, which would take days without a GPU: it is left out.
+
+    Returns
+    -------
+    models : dict
+        Name to model.
+    trained : list of str
+        Chapters that had to be run first.
+    """
+    from diffranet_utils.studies.chapters import run_chapter
+
+    trained = []
+    for name, chapter in TRAINED_BY.items():
+        if not _path(run, name).exists() and chapter not in trained and (name, run.preset.name) not in LEFT_OUT:
+            trained.append(chapter)
+            run_chapter(chapter, run)
+    return {name: load_model(_path(run, name)) for name in MODELS if _path(run, name).exists()}, trained
+
+
+def _path(run, name):
+    return run.models_dir / f"{name}{MODELS[name]}"
+
+
+def real_frames_step(run):
+    """Heavy step of chapter 50: the models of this run, trained on simulation, before real frames.
+
+    Parameters
+    ----------
+    run : provenance.Run
+
+    Returns
+    -------
+    values, details : dict
+        See `provenance.save_result`; `details` names the source, real or stand-in.
+    """
+    models, trained = ensure_models(run)
+    found = real_set.load(run)
+    target = float(load_split(ensure_dataset(run), "train").images.mean())
+    images, gain = real_set.image_kinds(found, target)
+    values, verdicts = baseline_values(found), {}
+    for name, model in models.items():
+        for kind, crops in images.items():
+            labels = np.asarray(model.predict(crops))
+            values[f"{name}_{found.key}_{kind}_accuracy"] = accuracy(found.hits, is_hit(labels))
+            values[f"{name}_{found.key}_{kind}_balanced_accuracy"] = balanced_accuracy(found.hits, is_hit(labels))
+            verdicts[f"{name} {kind}"] = labels.tolist()
+    details = {"source": found.source, "frames": found.table, "crop_frame": found.frame.tolist(), "gain": gain}
+    details |= {"crop_labels": verdicts, "crop_spots": found.crop_spots.tolist(), "synthetic_mean": target}
+    return values, details | {"trained_here": trained, "left_out": sorted(set(MODELS) - set(models))}
+
+
+def baseline_values(found):
+    """Record entries of the spot count, by frame and by crop (a quarter of the threshold each).
+
+    Parameters
+    ----------
+    found : real_set.RealSet
+
+    Returns
+    -------
+    dict
+    """
+    by_frame, by_crop = found.n_spots >= HIT_SPOTS, found.crop_spots >= HIT_SPOTS // 4
+    return {
+        f"peak_count_{found.key}_frame_accuracy": accuracy(found.frame_hits, by_frame),
+        f"peak_count_{found.key}_frame_balanced_accuracy": balanced_accuracy(found.frame_hits, by_frame),
+        f"peak_count_{found.key}_crop_accuracy": accuracy(found.hits, by_crop),
+        f"peak_count_{found.key}_crop_balanced_accuracy": balanced_accuracy(found.hits, by_crop),
+    }
+
+
+def screener_values(found):
+    """Record entries of the model in the package on real crops and frames, and its answer for each frame.
+
+    A frame counts as right only if the answer is; *unsure* is wrong.
+
+    Parameters
+    ----------
+    found : real_set.RealSet
+
+    Returns
+    -------
+    values : dict
+    verdicts : list of str
+        One per frame.
+    """
+    model = load_screener().model
+    x = model.features(found.raw, found.mask)
+    chance, distance = model.proba_features(x)[:, is_hit(model.classes_)].sum(axis=1), model.distance(x)
+    numbers = range(len(found.table))
+    verdicts = [model.answer(chance[found.frame == k].mean(), np.median(distance[found.frame == k])) for k in numbers]
+    right = [v == ("hit" if hit else "miss") for v, hit in zip(verdicts, found.frame_hits, strict=True)]
+    values = {
+        f"screener_{found.key}_crop_accuracy": accuracy(found.hits, chance > 0.5),
+        f"screener_{found.key}_crop_balanced_accuracy": balanced_accuracy(found.hits, chance > 0.5),
+        f"screener_{found.key}_frame_accuracy": accuracy(np.ones(len(right), bool), np.array(right)),
+    }
+    return values, verdicts

@@ -1,0 +1,267 @@
+"""Every number of the records beside the paper's: chapter 60, and the tables of the book and the README."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from diffranet_utils.core.errors import DiffranetError
+from diffranet_utils.core.files import read_json
+from diffranet_utils.core.fingerprint import code_fingerprint
+from diffranet_utils.records import metrics
+from diffranet_utils.records.provenance import COMMITTED, ROOT, benchmark, committed_result
+from diffranet_utils.records.tables import MISSING, NO_CLAIM, claim_entry, format_claim, format_entry
+from diffranet_utils.studies.chapters import STEPS
+from diffranet_utils.studies.diffranet import claims
+from diffranet_utils.studies.diffranet.classroom import expected_table
+from diffranet_utils.studies.diffranet.remarks import remark, rows_beside
+
+README_MARKS = ("<!-- results:start -->", "<!-- results:end -->")
+FAULT_RECORDS = (("31_sift_bag_of_words", "paper"), ("40_deepfreak", "workshop"))  # they measure a fault themselves
+FULL_SIZE = ("paper", "workshop")  # presets whose committed records the README may quote, best first
+
+
+def scorecard_step(run):
+    """Gather all records of a run and the committed ones, and set them beside the paper.
+
+    Parameters
+    ----------
+    run : provenance.Run
+
+    Returns
+    -------
+    values : dict
+        Empty: the scorecard measures nothing of its own.
+    details : dict
+        ``rows``, one per number of the paper (see `compare`); ``runs``, one per chapter with its seconds,
+        commit and device, and whether other code than this made it.
+    """
+    ours, committed = load_records(run.results_dir), load_records(COMMITTED / "paper")
+    rows = [compare(claim, ours, committed) for claim in claims.CLAIMS]
+    return {}, {"rows": rows, "runs": [describe(record) for record in ours.values()]}
+
+
+def load_records(folder):
+    """All records of a folder by chapter, in the order of the book; chapters without one are left out.
+
+    Raises
+    ------
+    DiffranetError
+        If a record cannot be read.
+    """
+    paths = {name: Path(folder) / f"{name}.json" for name in STEPS if name != "60_scorecard"}
+    return {name: read_json(path) for name, path in paths.items() if path.exists()}
+
+
+def compare(claim, ours, committed):
+    """One row of the scorecard.
+
+    Parameters
+    ----------
+    claim : claims.Claim
+    ours, committed : dict of dict
+        Records by chapter.
+
+    Returns
+    -------
+    dict
+        ``key``, ``title``, ``chapter``, ``source``; ``ours``, ``full_size`` and ``paper``, each an entry of a
+        record or None; ``remarks`` on ours and on the full-size one; ``verdict`` of ours against the paper.
+    """
+    entries = [_entry(records, claim) for records in (ours, committed)]
+    paper = claim_entry(claim)
+    return {
+        "key": claim.key,
+        "title": claim.heading,
+        "chapter": claim.chapter,
+        "source": claim.source,
+        "ours": entries[0],
+        "full_size": entries[1],
+        "paper": paper,
+        "remarks": [remark(records, claim) for records in (ours, committed)],
+        "verdict": verdict(entries[0], paper),
+    }
+
+
+def verdict(ours, paper):
+    """Say where a share lies against the paper's: below, above, or with overlapping intervals.
+
+    Parameters
+    ----------
+    ours, paper : dict or None
+        Entries of a record.
+
+    Returns
+    -------
+    str
+        ``not yet measured``, ``below``, ``intervals overlap`` or ``above``. Overlap is no proof of equality.
+    """
+    if ours is None or ours.get("value") is None:
+        return MISSING
+    low, high = (ours.get(end, ours["value"]) for end in ("low", "high"))
+    if high < paper.get("low", paper["value"]):
+        return "below"
+    return "above" if low > paper.get("high", paper["value"]) else "intervals overlap"
+
+
+def describe(record):
+    """How a record came about, for the table of runs."""
+    keys = ("chapter", "preset", "seed", "seconds", "commit", "device")
+    return {key: record.get(key) for key in keys} | {"stale": record.get("code") != code_fingerprint()}
+
+
+def scorecard_table(rows):
+    """The scorecard in words.
+
+    Parameters
+    ----------
+    rows : list of dict
+        As made by `compare`.
+
+    Returns
+    -------
+    DataFrame
+        One row per number of the paper.
+    """
+    columns = {
+        "this run": [format_entry(row["ours"]) + row["remarks"][0] for row in rows],
+        "our full-size record": [format_entry(row["full_size"]) + row["remarks"][1] for row in rows],
+        "the paper": [format_entry(row["paper"]) for row in rows],
+        "this run against the paper": [row["verdict"] for row in rows],
+    }
+    return pd.DataFrame(columns, index=pd.Index([row["title"] for row in rows], name="number"))
+
+
+def page_tables(results_dir):
+    """The generated Markdown that pages of the book include.
+
+    Parameters
+    ----------
+    results_dir : path-like
+        Records of this build.
+
+    Returns
+    -------
+    dict of str
+        ``results``: paper beside committed records. ``this_build``: paper beside this build. ``run_times``: seconds of
+        every chapter when the smoke book was last timed. ``faults``: what faults of the original code cost.
+        ``expected``: what a class should see, from this build.
+    """
+    ours = load_records(results_dir)
+    tables = {"results": readme_table(), "this_build": markdown_table(ours), "expected": expected_table(ours)}
+    return tables | {"run_times": run_times_table(benchmark("book")), "faults": faults_table()}
+
+
+def run_times_table(timing):
+    """Seconds of every chapter, and the machine.
+
+    Parameters
+    ----------
+    timing : dict or None
+        The record ``results/bench/book.json``, a copy of what the book's builder writes.
+
+    Returns
+    -------
+    str
+    """
+    if timing is None:
+        return "No timing record yet: copy `build/book_times.json` to `results/bench/book.json` after a build."
+    rows = [f"| `{name}` | {seconds} |" for name, seconds in timing["chapters_s"].items()]
+    whole = f"Preset {timing['preset']}, two chapters at a time, {timing['device']}; the book in {timing['book_s']} s."
+    return "\n".join(["| chapter | seconds |", "|---|---|", *rows, "", whole])
+
+
+def faults_table():
+    """Every fault with a measured effect, from the committed records.
+
+    Returns
+    -------
+    str
+        A Markdown table; a fault whose record is missing says so.
+    """
+    measured = (benchmark("faults") or {}).get("values", {})
+    sift, network = (committed_result(*which) for which in FAULT_RECORDS)
+    rows = [
+        ("vocabulary fitted separately on validation images", _value(sift, "sift_validation_accuracy"),
+         _value(sift, "separate_vocabularies_accuracy")),
+        ("labels in another order than the rows", measured.get("texture_right"), measured.get("order_wrong")),
+        ("distances and angles swapped", measured.get("texture_right"), measured.get("swap_wrong")),
+        ("learning rate divided by ten before the first step", measured.get("rate_right"), measured.get("rate_wrong")),
+        ("one mean for all pixels", *_means(network)),
+    ]  # fmt: skip
+    lines = ["| fault | accuracy without it | with it |", "|---|---|---|"]
+    lines += [f"| {name} | {format_entry(right)} | {format_entry(wrong)} |" for name, right, wrong in rows]
+    return "\n".join([*lines, "", _about_lengths(measured.get("length_wrong"))]) + "\n"
+
+
+def _value(record, key):
+    return record["values"].get(key) if record else None
+
+
+def _means(record):
+    """Mean accuracy over the seeds of the network of chapter 40 with a mean per pixel and with one for all."""
+    if not record:
+        return None, None
+    study = record["details"]["study"]
+    of = {
+        name: [r["accuracy"]["value"] for r in study if r["variant"] == name] for name in ("as_trained", "scalar_mean")
+    }
+    return tuple(metrics.mean_interval(accuracies) for accuracies in of.values())
+
+
+def _about_lengths(entry):
+    if not entry:
+        return f"Histogram length taken from each image: {MISSING}."
+    changed = round(entry["value"] * entry["n"])
+    return f"Histogram length taken from each image: it differs from the right one in {changed} of {entry['n']} images."
+
+
+def readme_table():
+    """The results table of the README, from the committed records of the largest preset."""
+    best = {name: record for preset in reversed(FULL_SIZE) for name, record in load_records(COMMITTED / preset).items()}
+    return markdown_table(best)
+
+
+def markdown_table(records):
+    """Every number of the paper beside one set of records.
+
+    Parameters
+    ----------
+    records : dict of dict
+        By chapter.
+
+    Returns
+    -------
+    str
+        A Markdown table.
+    """
+    lines = ["| number | the paper | this project | preset |", "|---|---|---|---|"]
+    for claim in claims.CLAIMS:
+        entry = _entry(records, claim)
+        preset = records[claim.chapter]["preset"] if entry else NO_CLAIM
+        ours = format_entry(entry) + remark(records, claim)
+        lines.append(f"| {claim.heading} ({claim.source}) | {format_claim(claim)} | {ours} | {preset} |")
+    return "\n".join(lines + rows_beside(records)) + "\n"
+
+
+def readme_with(text, table):
+    """Put `table` between the marks of a README.
+
+    Raises
+    ------
+    DiffranetError
+        If a mark is missing.
+    """
+    start, end = README_MARKS
+    if start not in text or end not in text:
+        raise DiffranetError(f"README.md has no {start} and {end}: put them where the results table belongs.")
+    return f"{text.split(start)[0]}{start}\n{table}{end}{text.split(end)[1]}"
+
+
+def update_readme():
+    """Write the table of the committed records into README.md."""
+    path = ROOT / "README.md"
+    path.write_text(readme_with(path.read_text(encoding="utf-8"), readme_table()), encoding="utf-8")
+
+
+def _entry(records, claim):
+    return records.get(claim.chapter, {"values": {}})["values"].get(claim.key)

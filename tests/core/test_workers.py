@@ -1,0 +1,46 @@
+"""Forests and timed fits on a Dask cluster."""
+
+import joblib
+import numpy as np
+import pytest
+from dask.distributed import LocalCluster, get_worker
+from sklearn.datasets import make_classification
+
+from diffranet_utils.core import workers
+from diffranet_utils.core.errors import DiffranetError
+from diffranet_utils.learning.classifiers import UNTUNED, make_classifier
+from diffranet_utils.search.tpe import fit_predict
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    with LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, host="127.0.0.1", protocol="tcp", dashboard_address=None
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+def worker_name():
+    return get_worker().name
+
+
+def test_joblib_goes_to_the_cluster_inside_the_block_only(scheduler):
+    with workers.joblib_on(scheduler):
+        names = joblib.Parallel(n_jobs=2)([joblib.delayed(worker_name)()])
+    assert names == [0]
+    with pytest.raises(ValueError, match="[Nn]o worker"):
+        joblib.Parallel(n_jobs=1)([joblib.delayed(worker_name)()])
+
+
+@pytest.mark.parametrize("kind", ["rf", "svm"])
+def test_a_fit_on_the_cluster_is_the_fit_made_here(scheduler, kind):
+    x, y = make_classification(300, n_informative=6, n_classes=3, random_state=1)
+    here = make_classifier(UNTUNED[kind], 5).fit(x[:200], y[:200]).predict(x[200:])
+    classifier = make_classifier(UNTUNED[kind], 5, n_workers=2)
+    with workers.joblib_on(scheduler):
+        np.testing.assert_array_equal(fit_predict(classifier, x[:200], y[:200], x[200:], timeout_s=60.0), here)
+
+
+def test_a_silent_scheduler_is_one_line():
+    with pytest.raises(DiffranetError, match="No Dask scheduler answers"), workers.joblib_on("tcp://127.0.0.1:9"):
+        pass

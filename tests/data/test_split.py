@@ -1,0 +1,126 @@
+"""The data set: layout, reproducible bytes, resuming after a kill, reading back."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diffranet_utils.data import split as dataset
+from diffranet_utils.data import build as dataset_build
+from diffranet_utils.studies.diffranet import presets
+from diffranet_utils.records import provenance
+from diffranet_utils.core.errors import DiffranetError, InputError, MissingDataError
+from diffranet_utils.instrument.geometry import Detector
+from diffranet_utils.studies.diffranet.stations import DIFFRANET
+
+# A small station, so that a test takes seconds: few domains, a coarse table, 96 x 96 pixels at the same angles.
+TINY = replace(
+    presets.get("smoke"), n_train=14, n_validation=5, n_test=6,
+    station=replace(
+        DIFFRANET, name="tiny", detector=Detector(96, 96, 0.9173, 80.0),
+        crystal=replace(DIFFRANET.crystal, n_domains=5, d_min_A=4.0),
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    root = tmp_path_factory.mktemp("built")
+    dataset.build_dataset(root, TINY, 7, workers=1)
+    return root
+
+
+def digest(root):
+    files = sorted(p for p in Path(root).rglob("*.pgm"))
+    return {p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_layout_manifest_and_card_agree(built):
+    manifest = dataset.load_manifest(built)
+    assert manifest.groupby("split").size().to_dict() == TINY.split_sizes
+    assert digest(built) == dict(zip(manifest.path, manifest.sha256, strict=True))
+    for row in manifest.itertuples():
+        assert row.path == f"synthetic/{row.split}/{row.label}/{row.id}.pgm"
+    card = json.loads((built / "card.json").read_text())
+    assert sum(sum(counts.values()) for counts in card["counts"].values()) == len(manifest)
+
+
+def test_images_are_those_of_their_seed(built):
+    row = dataset.load_manifest(built).query("split == 'validation'").iloc[3]
+    shot = dataset.make_image(TINY, 7, "validation", 3)
+    assert np.array_equal(dataset.read_image(built / row.path), shot.image)
+    assert row.label == shot.label and row.n_visible == shot.truth["n_visible"]
+
+
+def test_pgm_is_read_by_an_independent_library(built):
+    from PIL import Image
+
+    path = next(built.rglob("*.pgm"))
+    assert np.array_equal(np.asarray(Image.open(path)), dataset.read_image(path))
+
+
+def test_bytes_do_not_depend_on_workers_or_size(built, tmp_path):
+    dataset.build_dataset(tmp_path, replace(TINY, n_train=12, n_validation=2, n_test=1), 7, workers=2)
+    smaller, larger = digest(tmp_path), digest(built)
+    assert len(smaller) == 15 and all(larger[name] == value for name, value in smaller.items())
+
+
+def test_another_seed_makes_other_images(built, tmp_path):
+    dataset.build_dataset(tmp_path, replace(TINY, n_train=2, n_validation=1, n_test=1), 8, workers=1)
+    assert not set(digest(tmp_path).values()) & set(digest(built).values())
+
+
+def test_a_folder_of_another_set_is_refused(built):
+    with pytest.raises(InputError, match="another seed"):
+        dataset.build_dataset(built, TINY, 8)
+
+
+def test_images_of_another_seed_are_not_thrown_away(tmp_path):
+    small = replace(TINY, n_train=2, n_validation=1, n_test=1)
+    run = provenance.Run(small, 8, tmp_path / "data", tmp_path)
+    dataset.ensure_dataset(run)
+    before = digest(run.data_dir)
+    with pytest.raises(InputError, match="holds images of seed 8: give seed 9 another data folder"):
+        dataset.ensure_dataset(replace(run, seed=9))
+    assert digest(run.data_dir) == before
+
+
+def test_split_arrays_equal_the_files(built):
+    split = dataset.load_split(built, "test")
+    assert split.images.shape == (6, 96, 96) and split.images.dtype == np.uint8
+    rows = dataset.load_manifest(built).query("split == 'test'")
+    assert split.labels.tolist() == rows.label.tolist() and split.ids == rows.id.tolist()
+    assert all(np.array_equal(split.images[k], dataset.read_image(built / path)) for k, path in enumerate(rows.path))
+
+
+def test_ensure_builds_once_and_again_for_new_code(tmp_path, monkeypatch):
+    preset = replace(TINY, n_train=2, n_validation=1, n_test=1)
+    run = provenance.Run(preset, 7, tmp_path / "data", tmp_path / "results")
+    root = dataset.ensure_dataset(run)
+    before = {p: p.stat().st_mtime_ns for p in root.rglob("*.pgm")}
+    dataset.ensure_dataset(run)
+    assert {p: p.stat().st_mtime_ns for p in root.rglob("*.pgm")} == before
+    monkeypatch.setattr(dataset_build, "code_fingerprint", lambda *names: "changed")
+    dataset.ensure_dataset(run)
+    assert all(p.stat().st_mtime_ns > stamp for p, stamp in before.items())
+
+
+def test_what_is_missing_or_damaged_is_named(built, tmp_path):
+    with pytest.raises(MissingDataError, match="diffranet dataset"):
+        dataset.load_split(tmp_path, "train")
+    with pytest.raises(InputError, match="Unknown split"):
+        dataset.load_split(built, "holdout")
+    broken = tmp_path / "x.pgm"
+    broken.write_bytes(next(built.rglob("*.pgm")).read_bytes()[:100])
+    with pytest.raises(DiffranetError, match="x.pgm"):
+        dataset.read_image(broken)
+
+
+def test_a_read_only_folder_stops_with_one_line(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(DiffranetError, match="Cannot write"):
+        dataset.build_dataset(blocked, TINY, 7)
