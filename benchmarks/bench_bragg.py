@@ -16,7 +16,8 @@ import numpy as np
 from diffranet_utils.core.files import write_json
 from diffranet_utils.crystals import bragg
 from diffranet_utils.records import provenance
-from diffranet_utils.studies.diffranet import presets, simulation_steps
+from diffranet_utils.studies.diffranet import presets
+from diffranet_utils.studies.diffranet.full_shot import full_shot, station_beam
 from diffranet_utils.studies.diffranet.stations import unit_crystal
 
 REPEATS = 5
@@ -64,9 +65,9 @@ def time_nanobragg(program):
 
 
 def main():
-    station, shot = RUN.preset.station, simulation_steps.full_shot(RUN)
+    station, shot = RUN.preset.station, full_shot(RUN)
     crystal = unit_crystal(station.crystal).rotated(shot.crystals[0].rotation)
-    beam = simulation_steps.station_beam(shot, station)
+    beam = station_beam(shot, station)
 
     def image(backend):
         return lambda: bragg.expected_photons(

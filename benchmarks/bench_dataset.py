@@ -14,10 +14,10 @@ from time import perf_counter
 from torch.utils.data import DataLoader
 
 from diffranet_utils.core.files import write_json
-from diffranet_utils.data import split as dataset
+from diffranet_utils.data.build import build_dataset
 from diffranet_utils.data.loaders import SplitDataset
 from diffranet_utils.records import provenance
-from diffranet_utils.studies.diffranet import presets
+from diffranet_utils.studies.diffranet import dataset, presets
 
 RATE = replace(presets.get("smoke"), n_train=800, n_validation=20, n_test=20)  # starting processes must not count
 SIZES = (1_000, 5_000, 20_000)
@@ -40,7 +40,7 @@ def rate(workers):
     """Images per second of a whole build, files and manifest included."""
     with tempfile.TemporaryDirectory() as root:
         start = perf_counter()
-        dataset.build_dataset(root, RATE, 5, workers=workers)
+        build_dataset(root, RATE, 5, workers=workers)
         seconds = perf_counter() - start
         images = [p.stat().st_size for p in Path(root).rglob("*.pgm")]
         start = perf_counter()

@@ -15,11 +15,11 @@ from skimage.feature import graycomatrix, graycoprops, local_binary_pattern
 
 from diffranet_utils.core.files import write_json
 from diffranet_utils.core.progress import progress
-from diffranet_utils.data.build import make_image
 from diffranet_utils.features import texture as features
 from diffranet_utils.learning.fitted import load_model
 from diffranet_utils.records import provenance
 from diffranet_utils.studies.diffranet import presets
+from diffranet_utils.studies.diffranet.dataset import make_image
 
 N_IMAGES, REPEATS, N_SPEED = 24, 5, 600
 

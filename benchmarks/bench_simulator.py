@@ -17,10 +17,10 @@ import numpy as np
 from diffranet_utils.core.files import write_json
 from diffranet_utils.crystals import bragg
 from diffranet_utils.crystals.crystal import mosaic_domains, random_orientation
-from diffranet_utils.data.build import make_image
 from diffranet_utils.instrument.geometry import Detector
 from diffranet_utils.records import provenance
 from diffranet_utils.studies.diffranet import presets
+from diffranet_utils.studies.diffranet.dataset import make_image
 from diffranet_utils.studies.diffranet.stations import DIFFRANET, unit_crystal
 
 PRESET, SEED = presets.get("smoke"), 11

@@ -7,8 +7,9 @@ import numpy as np
 
 from diffranet_utils.core.files import write_bytes
 from diffranet_utils.figures import plots
-from diffranet_utils.studies.diffranet import presets, shots
+from diffranet_utils.studies.diffranet import shots
 from diffranet_utils.studies.diffranet.labels import Label
+from diffranet_utils.studies.diffranet.stations import DIFFRANET
 
 TARGET = Path(__file__).resolve().parent.parent / "book" / "figures" / "classes.png"
 ZOOM = (slice(250, 378), slice(120, 248))
@@ -26,10 +27,10 @@ def one_of_each(seed=2019):
     """
     rng, found = np.random.default_rng(seed), {}
     while len(found) < len(Label):
-        drawn = shots.sample_shot(rng, presets.get("smoke"))
+        drawn = shots.sample_shot(rng, DIFFRANET)
         if drawn.photons and not PULSE[0] < drawn.photons < PULSE[1]:
             continue
-        shot = shots.render_shot(drawn, presets.get("smoke"))
+        shot = shots.render_shot(drawn, DIFFRANET)
         if shot.label != Label.WEAK or shot.truth["n_visible"] > 300:
             found.setdefault(shot.label, shot)
     return {label: found[label] for label in Label}

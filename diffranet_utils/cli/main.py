@@ -73,8 +73,8 @@ def simulate(  # noqa: PLR0913 - options of a command
     from dataclasses import replace
 
     from diffranet_utils.core.progress import progress
-    from diffranet_utils.studies.diffranet import presets, stations
     from diffranet_utils.studies.diffranet import simulate as simulation
+    from diffranet_utils.studies.diffranet import stations
 
     require(n >= 1, f"--n is {n}: give at least one shot.")
     require(seed >= 0, f"--seed is {seed}: give zero or more.")
@@ -84,9 +84,8 @@ def simulate(  # noqa: PLR0913 - options of a command
         chosen = replace(chosen, crystal=simulation.crystal_from_file(chosen.crystal, crystal, column))
     chosen = simulation.change(chosen, change or [])
     simulation.check(chosen, arrays)  # what cannot be simulated fails before anything is written
-    preset = replace(presets.get("smoke"), station=chosen)
     for number in progress(range(1, n + 1), title="simulate", unit="shot"):
-        label = simulation.simulate_one(out / f"shot_{number:06d}", [seed, number], preset, arrays)
+        label = simulation.simulate_one(out / f"shot_{number:06d}", [seed, number], chosen, arrays)
         typer.echo(f"{out / f'shot_{number:06d}.pgm'}  {label.title}")
 
 
@@ -105,16 +104,16 @@ def dataset(
     """Build a data set in DiffraNet's folder layout, or complete one that was interrupted."""
     if context.invoked_subcommand is not None:
         return
-    from diffranet_utils.data import split as datasets
-    from diffranet_utils.data.build import use_gpu
-    from diffranet_utils.studies.diffranet import presets
+    from diffranet_utils.core.device import use_gpu
+    from diffranet_utils.data.build import build_dataset
+    from diffranet_utils.studies.diffranet.dataset import recipe_of
 
-    sizes, root = presets.get(preset), root or Path("build/data") / preset
+    root = root or Path("build/data") / preset
     require(workers is None or workers >= 1, f"--workers is {workers}: give at least one process.")
     require(seed >= 0, f"--seed is {seed}: give zero or more.")
     if gpu is not None:
         use_gpu(gpu)
-    card = datasets.build_dataset(root, sizes, seed, workers, scheduler)
+    card = build_dataset(root, recipe_of(preset), seed, workers, scheduler)
     typer.echo(", ".join(f"{name} {share:.1%}" for name, share in card["shares"].items()))
     typer.echo(f"The data set is in {root}")
 
@@ -126,8 +125,9 @@ def verify(
 ):
     """Hash every image, and name what is damaged, missing or foreign; exit code 1 if something is."""
     from diffranet_utils.data import verify as dataset_verify
+    from diffranet_utils.studies.diffranet.dataset import recipe_of
 
-    report = dataset_verify.verify(root, repair)
+    report = dataset_verify.verify(root, recipe_of, repair)
     typer.echo("\n".join(report.lines()))
     raise typer.Exit(0 if report.sound else 1)
 
@@ -197,7 +197,7 @@ def run(  # noqa: PLR0913 - options of a command
     )
     started = provenance.start_run(preset, seed, data_dir, out, scheduler, listen)
     if worker:
-        from diffranet_utils.studies.diffranet.network_search import work
+        from diffranet_utils.studies.diffranet.chapters.ch41_bohb_search import work
 
         typer.echo(f"{work(started, nameserver or '127.0.0.1')} evaluations done; the search has ended.")
         return

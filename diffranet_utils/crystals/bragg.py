@@ -7,18 +7,15 @@ that spot. Whether a sub-pixel is lit is decided by the same arithmetic in both 
 """
 
 import math
-import os
-from ctypes.util import find_library
-from functools import lru_cache
 
 import numpy as np
 from numba import njit
 
+from diffranet_utils.core.device import wants_gpu
 from diffranet_utils.core.errors import require
 from diffranet_utils.crystals.reflections import Spots, lit_intensity
 from diffranet_utils.instrument import geometry
 
-CLASSICAL_RADIUS_SQUARED = 7.94079248018965e-30  # r_e^2 in square metre
 TOPHAT_R2 = (3 / (4 * math.pi)) ** (2 / 3)  # unit volume: the integrated intensity of the exact lattice factor
 BACKENDS = ("auto", "reflections", "torch", "pixels")
 MAX_SPOTS = 2**19
@@ -120,22 +117,7 @@ def _photons_per_f2(beam, detector, n_domains, oversample):
     polarization = geometry.polarization(detector, oversample, tuple(directions[0]))
     factors = geometry.solid_angle(detector, oversample) * polarization
     steps = n_domains * len(wavelengths) * oversample**2
-    return factors * (CLASSICAL_RADIUS_SQUARED * beam.fluence / steps)
-
-
-def wants_gpu():
-    """Whether a GPU does the work: as the environment variable DIFFRANET_GPU says (1 or 0), else if there is one."""
-    setting = os.environ.get("DIFFRANET_GPU")
-    return _gpu_here() if setting is None else setting == "1"
-
-
-@lru_cache(maxsize=1)
-def _gpu_here():
-    if find_library("cuda") is None:  # without a driver there is no need to wait for torch
-        return False
-    import torch
-
-    return torch.cuda.is_available()
+    return factors * (geometry.CLASSICAL_RADIUS_SQUARED * beam.fluence / steps)
 
 
 def _check(domains, oversample, spot, tophat_r2, backend):

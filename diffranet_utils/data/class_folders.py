@@ -6,13 +6,11 @@ import pandas as pd
 
 from diffranet_utils.core.errors import MissingDataError, require
 from diffranet_utils.core.files import sha256_of
-from diffranet_utils.studies.diffranet.labels import Label, RealLabel
 
-CLASSES = {"synthetic": Label, "real_raw": RealLabel, "real_preprocessed": RealLabel}
 SUFFIXES = (".png", ".pgm")
 
 
-def scan(root, split):
+def scan(root, split, kinds):
     """List the images of one split with their labels.
 
     Parameters
@@ -21,6 +19,8 @@ def scan(root, split):
         Folder that holds ``synthetic``, ``real_raw`` or ``real_preprocessed``.
     split : str
         ``train``, ``validation`` or ``test`` of the synthetic images, or a path such as ``real_raw/test``.
+    kinds : dict of str to type of IntEnum
+        Classes of each kind of images: ``synthetic``, ``real_raw`` and the like.
 
     Returns
     -------
@@ -37,12 +37,12 @@ def scan(root, split):
     """
     kind, _, name = split.rpartition("/")
     kind = kind or "synthetic"
-    known = ", ".join(CLASSES)
-    require(kind in CLASSES, f"Unknown kind of images {kind!r}: choose one of {known}.")
+    known = ", ".join(kinds)
+    require(kind in kinds, f"Unknown kind of images {kind!r}: choose one of {known}.")
     folder = Path(root) / kind / name
     if not folder.is_dir():
         raise MissingDataError(f"No folder {folder}: a DiffraNet has {kind}/{name} with one folder per class.")
-    rows = [row for label in _class_folders(folder, CLASSES[kind]) for row in _images(Path(root), folder, label)]
+    rows = [row for label in _class_folders(folder, kinds[kind]) for row in _images(Path(root), folder, label)]
     if not rows:
         raise MissingDataError(f"No PNG or PGM image in the class folders of {folder}: unpack the archive again.")
     return pd.DataFrame(rows, columns=["id", "label", "path", "sha256"])

@@ -42,7 +42,7 @@ class Source:
         File name to SHA-256, or to None where the publisher gives none: the first download is then trusted, and its
         hash written down for all later ones.
     labels : dict, optional
-        File name to label and note, for `frames.find_real`; `fetch` writes them down as ``labels.csv``.
+        File name to label and note, which `fetch` writes down as ``labels.csv``.
     """
 
     about: str

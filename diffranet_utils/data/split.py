@@ -1,30 +1,16 @@
-"""The labelled data set: made when it is missing or stale, read as arrays."""
+"""A labelled data set: made when it is missing or stale, read as arrays."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import pandas as pd
 
-from diffranet_utils.data import class_folders as published
-from diffranet_utils.data.build import SPLITS, build_dataset, identity_of, make_image
-from diffranet_utils.core.errors import DiffranetError, MissingDataError, require
+from diffranet_utils.core.errors import MissingDataError, require
 from diffranet_utils.core.files import atomic_path, locked, read_json, sha256_of
-from diffranet_utils.studies.diffranet.labels import CLASS_NAMES
-from diffranet_utils.records.metrics import proportion
-from diffranet_utils.records.provenance import plain_value
-
-__all__ = [
-    "SPLITS",
-    "Split",
-    "build_dataset",
-    "ensure_dataset",
-    "load_manifest",
-    "load_split",
-    "make_image",
-    "read_image",
-]
+from diffranet_utils.data import class_folders
+from diffranet_utils.data.build import SPLITS, build_dataset, identity_of
+from diffranet_utils.data.pgm import read_image
 
 
 @dataclass(frozen=True)
@@ -36,7 +22,7 @@ class Split:
     images : ndarray, shape (n, n_slow, n_fast), uint8
         Memory-mapped.
     labels : ndarray, shape (n,), int64
-        Class folders, 1 to 5.
+        Class folders.
     ids : list of str
     """
 
@@ -45,12 +31,16 @@ class Split:
     ids: list
 
 
-def ensure_dataset(run):
-    """Return the folder of the run's data set; build it if it is missing, and again if the simulator has changed.
+def ensure_dataset(root, recipe, seed, scheduler=None):
+    """Build a data set if it is missing, and again if what makes it has changed.
 
     Parameters
     ----------
-    run : provenance.Run
+    root : Path
+    recipe : build.Recipe
+    seed : int
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers make the images.
 
     Returns
     -------
@@ -61,23 +51,23 @@ def ensure_dataset(run):
     InputError
         If the folder holds images of another seed, which are not thrown away unasked.
     """
-    root, card = run.data_dir, run.data_dir / "card.json"
-    identity = identity_of(run.preset, run.seed)
+    card, identity = root / "card.json", identity_of(recipe, seed)
     with locked(root):
         known = read_json(root / "identity.json") if (root / "identity.json").exists() else identity
         there, wanted = known.get("seed"), identity["seed"]
         require(there == wanted, f"{root} holds images of seed {there}: give seed {wanted} another data folder.")
-        if any(known.get(key, False) != identity[key] for key in ("code", "station", "gpu")):
-            remove_dataset(root)
+        if any(known.get(key, False) != value for key, value in recipe.identity.items()):
+            remove_dataset(root, recipe)
         elif card.exists() and read_json(card)["split_sizes"] == identity["split_sizes"]:
             return root
-        build_dataset(root, run.preset, run.seed, scheduler=run.scheduler)
+        build_dataset(root, recipe, seed, scheduler=scheduler)
     return root
 
 
-def remove_dataset(root):
+def remove_dataset(root, recipe):
     """Delete what `build_dataset` wrote under `root`, and nothing else."""
-    for path in [*Path(root).glob("synthetic/*/[1-5]/*.pgm"), *Path(root).glob("*.npy")]:
+    folders = (f"synthetic/*/{int(label)}/*{recipe.suffix}" for label in recipe.classes)
+    for path in [*(path for folder in folders for path in Path(root).glob(folder)), *Path(root).glob("*.npy")]:
         path.unlink()
     for name in ("journal.jsonl", "manifest.csv", "card.json", "identity.json"):
         (Path(root) / name).unlink(missing_ok=True)
@@ -97,7 +87,7 @@ def load_manifest(root):
     return pd.read_csv(path)
 
 
-def load_split(root, split):
+def load_split(root, split, kinds):
     """Images and labels of one split as arrays.
 
     The images are packed once into a ``.npy`` file beside the manifest and memory-mapped from then on.
@@ -108,7 +98,9 @@ def load_split(root, split):
         Data set folder.
     split : str
         ``train``, ``validation`` or ``test``. Where there is no manifest, as in the published DiffraNet, the class
-        folders are read; ``real_raw/test`` names real images there, see `published.scan`.
+        folders are read; ``real_raw/test`` names real images there, see `class_folders.scan`.
+    kinds : dict of str to type of IntEnum
+        Classes of each kind of images that class folders may hold; see `class_folders.scan`.
 
     Returns
     -------
@@ -123,7 +115,7 @@ def load_split(root, split):
     DiffranetError
         If an image is missing or damaged.
     """
-    rows = _rows_of(Path(root), split)
+    rows = _rows_of(Path(root), split, kinds)
     key = sha256_of("".join(rows.sha256).encode())[:16]
     packed = Path(root) / f"{split.replace('/', '-')}-{key}.npy"
     if not packed.exists():
@@ -131,7 +123,7 @@ def load_split(root, split):
     return Split(np.load(packed, mmap_mode="r"), rows.label.to_numpy(np.int64), rows.id.tolist())
 
 
-def _rows_of(root, split):
+def _rows_of(root, split, kinds):
     """Rows of one split: from the manifest, or from class folders where there is none."""
     require(
         split in SPLITS or split.startswith("real_"),
@@ -139,67 +131,9 @@ def _rows_of(root, split):
     )
     by_folder = split not in SPLITS or (not (root / "manifest.csv").exists() and (root / "synthetic").is_dir())
     if by_folder:
-        return published.scan(root, split)
+        return class_folders.scan(root, split, kinds)
     manifest = load_manifest(root)
     return manifest[manifest.split == split]
-
-
-def read_image(path):
-    """Read an 8-bit grey image, PGM or PNG.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    ndarray, shape (n_slow, n_fast), uint8
-
-    Raises
-    ------
-    DiffranetError
-        If the file is missing, truncated or not an 8-bit grey image.
-    """
-    import cv2
-
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if Path(path).is_file() else None
-    if image is not None and image.ndim == 3 and (image[..., :1] == image[..., :3]).all():
-        image = np.ascontiguousarray(image[..., 0])  # grey, written as if it had colours
-    if image is None or image.ndim != 2 or image.dtype != np.uint8:
-        raise DiffranetError(f"{path} is not a readable 8-bit grey image: rebuild or restore it.")
-    return image
-
-
-def dataset_step(run):
-    """Heavy step of chapter 20: build the set, and measure the rate of simulation from scratch.
-
-    Parameters
-    ----------
-    run : provenance.Run
-
-    Returns
-    -------
-    values, details : dict
-        See `provenance.save_result`.
-    """
-    root = ensure_dataset(run)
-    card, manifest = read_json(root / "card.json"), load_manifest(root)
-    for k in range(3):  # compile, and make the table of structure factors
-        make_image(run.preset, run.seed, "validation", k)
-    start, n = perf_counter(), 20
-    for k in range(n):
-        make_image(run.preset, run.seed, "train", k)
-    values = {
-        "images_per_second_per_core": plain_value(n / (perf_counter() - start), "image/s on one core"),
-        "images": plain_value(len(manifest), "image"),
-    }
-    if card["made"] >= len(manifest):  # a resumed build timed only a part
-        values["images_per_second"] = plain_value(
-            len(manifest) / card["seconds"], f"image/s, {card['workers']} processes"
-        )
-    shares = np.bincount(manifest.label, minlength=6)[1:]
-    values |= {f"share_{name}": proportion(k, len(manifest)) for name, k in zip(CLASS_NAMES, shares, strict=True)}
-    return values, {"card": card}
 
 
 def _pack(root, rows, packed):

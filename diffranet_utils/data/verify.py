@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from diffranet_utils.studies.diffranet import presets
 from diffranet_utils.data.split import load_manifest
 from diffranet_utils.data.build import make_file, open_journal, write_manifest
 from diffranet_utils.core.errors import DiffranetError, MissingDataError
@@ -51,17 +50,17 @@ class Report:
         return [*lines, f"{self.n} images, {n_wrong} damaged or missing, {len(self.foreign)} foreign files"]
 
 
-def verify(root, repair=False, preset=None):
+def verify(root, recipe_of, repair=False):
     """Hash every image of a data set that `dataset.build_dataset` made.
 
     Parameters
     ----------
     root : path-like
+    recipe_of : callable
+        Gives the `build.Recipe` of a preset by its name.
     repair : bool
         Make damaged and missing files again, from their seed, and a damaged manifest from the journal. Foreign files
         are named and never touched.
-    preset : Preset, optional
-        What the set was made with; by default the one that its identity names.
 
     Returns
     -------
@@ -78,10 +77,10 @@ def verify(root, repair=False, preset=None):
     if not (root / "card.json").exists():
         raise MissingDataError(f"No finished data set in {root}: run `diffranet dataset --root {root}` first.")
     card = read_json(root / "card.json")
-    preset = preset or presets.get(card["preset"])
+    recipe = recipe_of(card["preset"])
     report = Report(manifest_ok=_manifest_ok(root, card))
     if repair and not report.manifest_ok:
-        _restore_manifest(root, card, preset)
+        _restore_manifest(root, card, recipe)
         report.manifest_ok = True
     rows = load_manifest(root)
     for row in progress(list(rows.itertuples()), title="verify", unit="image"):
@@ -94,7 +93,7 @@ def verify(root, repair=False, preset=None):
     present = (p.relative_to(root).as_posix() for p in sorted((root / "synthetic").rglob("*")) if p.is_file())
     report.n, report.foreign = len(rows), [path for path in present if path not in known]
     if repair:
-        _repair(root, rows, report, card["seed"], preset)
+        _repair(root, rows, report, card["seed"], recipe)
     return report
 
 
@@ -103,16 +102,16 @@ def _manifest_ok(root, card):
     return path.exists() and sha256_of(path) == card.get("manifest_sha256", sha256_of(path))
 
 
-def _restore_manifest(root, card, preset):
-    counts, sha256 = write_manifest(root, open_journal(root, preset, check_files=False))
+def _restore_manifest(root, card, recipe):
+    counts, sha256 = write_manifest(root, open_journal(root, recipe, check_files=False), recipe.classes)
     write_json(root / "card.json", card | {"counts": counts, "manifest_sha256": sha256})
 
 
-def _repair(root, rows, report, seed, preset):
+def _repair(root, rows, report, seed, recipe):
     """Make damaged and missing files again."""
     wrong = rows[rows.path.isin(report.damaged + report.missing)]
     for row in progress(list(wrong.itertuples()), title="repair", unit="image"):
-        path, content, _ = make_file(preset, seed, row.id, row.split, int(row.id.split("_")[1]))
+        path, content, _ = make_file(recipe, seed, row.id, row.split, int(row.id.split("_")[1]))
         if path.as_posix() != row.path or sha256_of(content) != row.sha256:
             raise DiffranetError(
                 f"{row.path} comes out differently: another version of the program made {root}. Build it anew."

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from diffranet_utils.core.device import wants_gpu
 from diffranet_utils.core.errors import require
 from diffranet_utils.core.files import atomic_path, sha256_of
 from diffranet_utils.core.fingerprint import code_fingerprint
 from diffranet_utils.core.progress import progress
-from diffranet_utils.crystals.bragg import wants_gpu
 from diffranet_utils.features import texture_kernels
 
 PROPERTIES = ("contrast", "dissimilarity", "homogeneity", "ASM", "energy", "correlation")

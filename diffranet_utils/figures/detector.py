@@ -3,8 +3,7 @@
 import numpy as np
 
 from diffranet_utils.figures import plots
-from diffranet_utils.instrument.detector import noise_gain, point_spread
-from diffranet_utils.studies.diffranet.simulation_steps import expected_variance
+from diffranet_utils.instrument.detector import expected_variance, noise_gain, point_spread
 
 
 def share_map(ax, readout, pixel_um, reach=3):
@@ -36,7 +35,7 @@ def photon_transfer(ax, transfer, station):
     ----------
     ax : Axes
     transfer : DataFrame
-        Rows of `simulation_steps.photon_transfer`.
+        Rows of `ch11_background_and_detector.photon_transfer`.
     station : Station
     """
     light = np.geomspace(transfer.level.min(), transfer.level.max(), 200)
@@ -45,8 +44,19 @@ def photon_transfer(ax, transfer, station):
     for part, words, x in ((counting, "counting", 9), (uneven, "calibration", 90)):
         ax.plot(light, part, ":", color="gray", linewidth=1.2)
         ax.text(x, 3.4, words, fontsize=9.5)
-    ax.plot(light, expected_variance(station, light), "k", linewidth=1, label="closed form")
-    ax.plot(light, expected_variance(station, light, fixed_pattern=False), "k", linewidth=1)
+    ax.plot(
+        light,
+        expected_variance(station.readout, station.detector.pixel_mm * 1e3, light),
+        "k",
+        linewidth=1,
+        label="closed form",
+    )
+    ax.plot(
+        light,
+        expected_variance(station.readout, station.detector.pixel_mm * 1e3, light, fixed_pattern=False),
+        "k",
+        linewidth=1,
+    )
     ax.plot(transfer.level, transfer.variance, "o", color=plots.BLUE, label="one exposure")
     ax.plot(transfer.level, transfer.difference_variance, "s", color="#D55E00", label="difference / √2")
     ax.set(
@@ -64,11 +74,11 @@ def root_noise(ax, transfer, station):
     ----------
     ax : Axes
     transfer : DataFrame
-        Rows of `simulation_steps.photon_transfer`.
+        Rows of `ch11_background_and_detector.photon_transfer`.
     station : Station
     """
     light = np.geomspace(transfer.level.min(), transfer.level.max(), 200)
-    counts = expected_variance(station, light, fixed_pattern=False)
+    counts = expected_variance(station.readout, station.detector.pixel_mm * 1e3, light, fixed_pattern=False)
     roots = counts / (4 * (light + station.readout.offset - 0.5)) + 1 / 12
     ax.plot(light, counts**0.5, "k", linewidth=1, label="closed form")
     ax.plot(light, roots**0.5, "k", linewidth=1)

@@ -1,4 +1,4 @@
-"""Scattering from everything that is not the lattice: water, air, ice, and the disorder of the crystal itself."""
+"""Scattering from everything that is not the crystal: water, air and ice."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,8 @@ from numba import njit
 
 from diffranet_utils.core.checks import check_fields
 from diffranet_utils.core.errors import require
-from diffranet_utils.crystals.bragg import CLASSICAL_RADIUS_SQUARED
-from diffranet_utils.crystals.structure_factors import mean_compton, mean_square_form_factor
 from diffranet_utils.instrument import geometry
+from diffranet_utils.instrument.geometry import CLASSICAL_RADIUS_SQUARED
 from diffranet_utils.instrument.ice import ice_f2
 
 AVOGADRO = 6.02214076e23
@@ -87,7 +86,6 @@ MATERIALS = {
     "air": Material(1.2e-3, 28.0, air_f2),
     "ice": Material(0.93, 18.0, ice_f2),
 }
-DISORDER = ("diffuse", "compton")
 N_TABLE = 4096
 
 
@@ -138,7 +136,7 @@ def scattering_power(stol, layers):
     return total
 
 
-def expected_photons(beam, detector, layers):
+def expectedsmooth_photons(beam, detector, layers):
     """Expected background photons per pixel.
 
     ``r_e^2 fluence area molecules F^2(s) omega P`` as in nonBragg (Holton et al., 2014,
@@ -155,65 +153,25 @@ def expected_photons(beam, detector, layers):
     ndarray, shape (n_slow, n_fast), float32
         Photons per pixel.
     """
-    return _photons(beam, detector, lambda s: scattering_power(s, layers), beam.photons)
+    return smooth_photons(beam, detector, lambda s: scattering_power(s, layers), beam.photons)
 
 
-def disorder_power(stol, recipe, part):
-    """What one unit cell of a crystal scatters between and under its Bragg spots.
-
-    ``diffuse``: ``sum f^2 (1 - exp(-2 B s^2))``, light lost to the spots because atoms move (Debye, 1913;
-    independent atoms). ``compton``: ``sum (Z - f^2 / Z)``, electrons that recoil one by one.
-
-    Parameters
-    ----------
-    stol : ndarray, float64
-        1/angstrom.
-    recipe : experiment.CrystalRecipe
-        Gives atoms in the cell and B factor.
-    part : {"diffuse", "compton"}
-
-    Returns
-    -------
-    ndarray, float64
-        Electrons squared per unit cell.
-
-    Raises
-    ------
-    InputError
-        If the part is unknown.
-    """
-    require(part in DISORDER, f"Unknown part {part!r} of a crystal's scattering: choose {' or '.join(DISORDER)}.")
-    s2 = np.square(stol)
-    if part == "compton":
-        return recipe.n_atoms * mean_compton(s2)
-    return recipe.n_atoms * mean_square_form_factor(s2) * (1 - np.exp(-2 * recipe.b_factor_A2 * s2))
-
-
-def disorder_photons(beam, detector, recipe, parts):
-    """Expected photons per pixel from the disorder of one unit cell in the beam.
+def smooth_photons(beam, detector, power, strength):
+    """Photons of something whose scattering is a smooth curve in sin(theta)/lambda.
 
     Parameters
     ----------
     beam : Beam
     detector : Detector
-    recipe : experiment.CrystalRecipe
-    parts : sequence of str
-        Of `DISORDER`.
+    power : callable
+        Scattering power, electrons squared, of an array of sin(theta)/lambda in 1/angstrom.
+    strength : float
+        Photons per square metre times how many there are.
 
     Returns
     -------
     ndarray, shape (n_slow, n_fast), float32
-        Photons per pixel; multiply by the number of cells.
     """
-
-    def power(s):
-        return sum((disorder_power(s, recipe, part) for part in parts), np.zeros_like(s))
-
-    return _photons(beam, detector, power, beam.fluence)
-
-
-def _photons(beam, detector, power, strength):
-    """Table of a smooth curve in sin(theta)/lambda, times what each pixel sees of it."""
     sine = geometry.sin_theta(detector)
     # 4,096 points and a straight line between them are exact to 1e-6 and much faster.
     step = sine.max() / beam.wavelength_A / (N_TABLE - 2)

@@ -222,3 +222,27 @@ def noise_gain(pixel_um, readout):
     offsets = np.arange(-20, 21)
     kernel = point_spread(offsets[:, None], offsets[None, :], readout.point_spread, readout.fwhm_um / pixel_um)
     return float((kernel**2).sum())
+
+
+def expected_variance(readout, pixel_um, level, fixed_pattern=True):
+    """Variance of a flat field in closed form, away from the edges and from saturation.
+
+    ``w (B + (c B)^2) + r^2 + 1/12``: B the expected photons, c the calibration error, w the sum of the squared
+    point spread, r the read noise; rounding down adds the last term.
+
+    Parameters
+    ----------
+    readout : Readout
+    pixel_um : float
+    level : float or ndarray
+        Expected photons per pixel.
+    fixed_pattern : bool
+        False leaves out the calibration error, as the difference of two exposures does.
+
+    Returns
+    -------
+    float or ndarray
+        Photons squared.
+    """
+    uneven = (readout.calibration_rms * level) ** 2 if fixed_pattern else 0.0
+    return noise_gain(pixel_um, readout) * (level + uneven) + readout.read_noise**2 + 1 / 12

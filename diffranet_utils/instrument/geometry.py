@@ -15,6 +15,7 @@ from diffranet_utils.core.errors import require
 BEAM_AXIS = np.array([1.0, 0.0, 0.0])
 SLOW_AXIS = np.array([0.0, -1.0, 0.0])
 FAST_AXIS = np.array([0.0, 0.0, 1.0])
+CLASSICAL_RADIUS_SQUARED = 7.94079248018965e-30  # r_e^2 in square metre
 MAX_PIXELS = 2**25  # the largest detectors have half as many; an image takes some gigabytes on the way
 
 

@@ -6,7 +6,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from diffranet_utils.core.errors import require
-from diffranet_utils.studies.diffranet.labels import Label, RealLabel, is_hit
 
 KINDS = {
     "rf": RandomForestClassifier, "et": ExtraTreesClassifier, "boosting": HistGradientBoostingClassifier, "svm": SVC
@@ -18,7 +17,7 @@ UNTUNED = {
 }
 
 
-def make_classifier(config, seed=0, n_workers=1, binary=False):
+def make_classifier(config, seed=0, n_workers=1):
     """Build an untrained classifier.
 
     Parameters
@@ -28,13 +27,11 @@ def make_classifier(config, seed=0, n_workers=1, binary=False):
         ``max_depth``), ``"boosting"`` (with ``n_rounds``, ``learning_rate``, ``max_leaf_nodes``) or ``"svm"`` (with
         ``C`` and ``gamma``; 0 means scikit-learn's default ``"scale"``, which after standardising is one over the
         number of features, as its older default ``"auto"`` was). ``class_weight`` is None, ``"balanced"`` or one
-        weight per class from blank to strong. Other entries are ignored.
+        weight per class, for labels that count from 1. Other entries are ignored.
     seed : int
         Of trees and boosting.
     n_workers : int
         Threads of the forests.
-    binary : bool
-        Labels are those of `labels.RealLabel`; the weights of the classes that fall together are averaged.
 
     Returns
     -------
@@ -48,7 +45,7 @@ def make_classifier(config, seed=0, n_workers=1, binary=False):
     """
     kind = config["classifier"]
     require(kind in KINDS, f"Unknown classifier {kind!r}: choose one of {', '.join(KINDS)}.")
-    weights = _weights(config["class_weight"], binary)
+    weights = _weights(config["class_weight"])
     if kind in ("rf", "et"):
         return KINDS[kind](
             config["n_trees"], max_features=config["max_features"], max_depth=config["max_depth"],
@@ -70,12 +67,7 @@ def make_classifier(config, seed=0, n_workers=1, binary=False):
     return make_pipeline(StandardScaler(), machine)
 
 
-def _weights(weights, binary):
+def _weights(weights):
     if weights is None or isinstance(weights, str):
         return weights
-    of_class = {int(label): float(weight) for label, weight in zip(Label, weights, strict=True)}
-    if not binary:
-        return of_class
-    groups = {answer: [w for label, w in of_class.items() if is_hit(label) == (answer == RealLabel.DIFFRACTION)]
-              for answer in RealLabel}  # fmt: skip
-    return {int(answer): sum(group) / len(group) for answer, group in groups.items()}
+    return {label: float(weight) for label, weight in enumerate(weights, 1)}

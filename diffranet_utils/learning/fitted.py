@@ -14,7 +14,6 @@ from diffranet_utils.features.sift import SiftBag
 from diffranet_utils.features.texture import GlcmFeatures, LbpFeatures
 from diffranet_utils.records.provenance import origin
 from diffranet_utils.search.space import EXTRACTORS
-from diffranet_utils.studies.diffranet.labels import Label
 
 # skops names this type because a forged tree could point outside its own arrays: `_check_trees` looks.
 TRUSTED = ["sklearn.tree._tree.Tree"]
@@ -36,6 +35,8 @@ class FittedModel:
         Scale between decision values of an SVM and log probabilities.
     n_workers : int
         Threads for extraction.
+    n_classes : int, optional
+        Labels count from 1 to this number; by default the classes that training saw.
     """
 
     config: dict
@@ -43,6 +44,7 @@ class FittedModel:
     words: np.ndarray | None = None
     temperature: float = 1.0
     n_workers: int = 1
+    n_classes: int | None = None
 
     def features(self, images):
         """Feature table of images, shape (n, rows, columns), uint8; one row per image."""
@@ -58,7 +60,7 @@ class FittedModel:
         Returns
         -------
         ndarray, shape (n,), int64
-            1 (blank) to 5 (strong).
+            From 1.
         """
         return self.predict_features(self.features(images))
 
@@ -70,8 +72,8 @@ class FittedModel:
 
         Returns
         -------
-        ndarray, shape (n, 5), float64
-            Columns blank to strong; a class that the training data lacked has zero.
+        ndarray, shape (n, n_classes), float64
+            Columns in the order of the labels; a class that the training data lacked has zero.
         """
         return self.proba_features(self.features(images))
 
@@ -85,7 +87,7 @@ class FittedModel:
             found = self.classifier.predict_proba(x)
         else:
             found = softmax(_decisions(self.classifier, x) * self.temperature, axis=1)
-        table = np.zeros((len(x), len(Label)))
+        table = np.zeros((len(x), self.n_classes or int(self.classifier.classes_.max())))
         table[:, self.classifier.classes_.astype(int) - 1] = found
         return table
 
@@ -149,7 +151,7 @@ def save_model(model, path, **facts):
         Anything JSON holds, such as accuracy or seed, for the JSON file.
     """
     dump_parts({"classifier": model.classifier, "words": model.words}, path)
-    facts = {"config": model.config, "temperature": model.temperature} | facts
+    facts = {"config": model.config, "temperature": model.temperature, "n_classes": model.n_classes} | facts
     write_json(Path(path).with_suffix(".json"), facts | origin())
 
 
@@ -183,7 +185,8 @@ def load_model(path, n_workers=1):
         If the file is damaged or holds types that a model has no use for.
     """
     parts, facts = load_parts(path, ("classifier", "words"), "diffranet run 32_hyperopt_search")
-    return FittedModel(facts["config"], parts["classifier"], parts["words"], facts["temperature"], n_workers)
+    settings = (facts["temperature"], n_workers, facts.get("n_classes"))
+    return FittedModel(facts["config"], parts["classifier"], parts["words"], *settings)
 
 
 def load_parts(path, names, remedy):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from diffranet_utils.core.errors import require
-from diffranet_utils.studies.diffranet.labels import CLASS_NAMES, is_hit
+from diffranet_utils.studies.diffranet.labels import CLASS_NAMES
 
 
 def wilson_interval(n_right, n, confidence=0.95):
@@ -59,8 +59,8 @@ def accuracy(truth, predicted):
     return proportion(int((truth == predicted).sum()), truth.size)
 
 
-def hit_accuracy(truth, predicted):
-    """Share of images put on the right side of hit and miss (weak, good, strong are hits)."""
+def hit_accuracy(truth, predicted, is_hit):
+    """Share of images put on the right side of hit and miss; ``is_hit(labels)`` tells which labels are hits."""
     return accuracy(is_hit(truth), is_hit(predicted))
 
 

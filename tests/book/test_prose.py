@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import norm
 
 from diffranet_utils.core import scaling
+from diffranet_utils.crystals import disorder
 from diffranet_utils.instrument import background, geometry
 from diffranet_utils.learning import training
 from diffranet_utils.records import provenance
@@ -117,7 +118,7 @@ def machine_errors_at_the_upper_borders():
 def disorder_of_the_largest():
     """Light that the disorder of the largest crystal would add, over that of water and air."""
     beam, cell = DIFFRANET.beam(DIFFRANET.photons, DIFFRANET.wavelength_A), DIFFRANET.crystal.cell[:3]
-    one = background.disorder_photons(beam, DIFFRANET.detector, DIFFRANET.crystal, background.DISORDER).mean()
+    one = disorder.disorder_photons(beam, DIFFRANET.detector, DIFFRANET.crystal, disorder.DISORDER).mean()
     cells = (DIFFRANET.stream.edge_max_um * 1e4) ** 3 / np.prod(cell)
     return cells * one / background.expected_photons(beam, DIFFRANET.detector, DIFFRANET.layers).mean()
 

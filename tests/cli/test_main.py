@@ -14,7 +14,6 @@ from diffranet_utils.cli import main as cli
 from diffranet_utils.core.errors import DiffranetError
 from diffranet_utils.core.files import write_json
 from diffranet_utils.core.fingerprint import code_fingerprint
-from diffranet_utils.data import split as dataset
 from diffranet_utils.studies.diffranet.labels import Label
 
 
@@ -63,13 +62,13 @@ def test_simulate_writes_images_and_their_truth(tmp_path):
 def test_a_data_set_goes_to_the_folder_of_its_preset(tmp_path, monkeypatch):
     built = []
 
-    def build(root, preset, *_):
-        built.append((root.as_posix(), preset.name))
-        write_json(root / "identity.json", {"preset": preset.name})
+    def build_dataset(root, recipe, *_):
+        built.append((root.as_posix(), recipe.preset))
+        write_json(root / "identity.json", {"preset": recipe.preset})
         return {"shares": {}}
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dataset, "build_dataset", build)
+    monkeypatch.setattr("diffranet_utils.data.build.build_dataset", build_dataset)
     for arguments in ((), ("--preset", "workshop"), ("--preset", "paper", "--root", "elsewhere")):
         assert call("dataset", *arguments).exit_code == 0
     assert built == [("build/data/smoke", "smoke"), ("build/data/workshop", "workshop"), ("elsewhere", "paper")]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from diffranet_utils.core import device
 from diffranet_utils.core.errors import DiffranetError
 from diffranet_utils.crystals import bragg
 from diffranet_utils.crystals.crystal import mosaic_domains, random_orientation
-from diffranet_utils.data import build as dataset_build
 from diffranet_utils.studies.diffranet.stations import DIFFRANET, STATIONS, unit_crystal
 
 
@@ -23,12 +23,12 @@ def test_tensors_light_the_same_pixels_on_a_whole_detector(rng, station):
 
 def test_the_environment_decides_else_what_is_there(monkeypatch):
     for there in (True, False):
-        monkeypatch.setattr(bragg, "_gpu_here", lambda there=there: there)
+        monkeypatch.setattr(device, "_gpu_here", lambda there=there: there)
         monkeypatch.delenv("DIFFRANET_GPU", raising=False)
-        assert bragg.wants_gpu() == there
+        assert device.wants_gpu() == there
         for setting in ("1", "0"):
             monkeypatch.setenv("DIFFRANET_GPU", setting)
-            assert bragg.wants_gpu() == (setting == "1")
+            assert device.wants_gpu() == (setting == "1")
 
 
 def test_asking_for_a_gpu_that_is_not_there(monkeypatch):
@@ -37,9 +37,9 @@ def test_asking_for_a_gpu_that_is_not_there(monkeypatch):
     monkeypatch.setenv("DIFFRANET_GPU", "1")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(DiffranetError, match="leave --gpu out"):
-        dataset_build.use_gpu(True)
-    dataset_build.use_gpu(False)
-    assert not bragg.wants_gpu()
+        device.use_gpu(True)
+    device.use_gpu(False)
+    assert not device.wants_gpu()
 
 
 def test_the_gpu_computes_what_auto_asks_for(monkeypatch, rng):

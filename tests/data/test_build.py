@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from diffranet_utils.studies.diffranet.dataset import make_image, recipe
 from tests.data.test_split import TINY, digest
 
 from diffranet_utils.data import build as dataset_build
@@ -24,7 +25,7 @@ FORK = multiprocessing.get_context("fork")  # starts in milliseconds, with the k
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     root = tmp_path_factory.mktemp("undisturbed")
-    dataset_build.build_dataset(root, LONG, 3, workers=1)
+    dataset_build.build_dataset(root, recipe(LONG), 3, workers=1)
     return root
 
 
@@ -35,7 +36,7 @@ def same_set(one, other):
 
 def seconds_of_an_image():
     start = time.perf_counter()
-    dataset_build.make_image(LONG, 3, "train", 0)
+    make_image(LONG.station, 3, "train", 0)
     return time.perf_counter() - start
 
 
@@ -48,7 +49,7 @@ def test_twenty_kills_leave_no_trace(undisturbed, tmp_path, monkeypatch, rng):
     monkeypatch.setattr(dataset_build, "BATCH", 2)
     one_image = min(seconds_of_an_image() for _ in range(3))
     for kill in range(KILLS):
-        child = FORK.Process(target=dataset_build.build_dataset, args=(tmp_path, LONG, 3, 1))
+        child = FORK.Process(target=dataset_build.build_dataset, args=(tmp_path, recipe(LONG), 3, 1))
         child.start()
         while child.is_alive() and lines_of(tmp_path) < 3 * kill:  # the next one gets a little further, however slow
             time.sleep(one_image / 10)
@@ -56,14 +57,14 @@ def test_twenty_kills_leave_no_trace(undisturbed, tmp_path, monkeypatch, rng):
         assert child.is_alive(), "the set was finished before the last kill"
         os.kill(child.pid, signal.SIGKILL)
         child.join()
-    card = dataset_build.build_dataset(tmp_path, LONG, 3, workers=1)
+    card = dataset_build.build_dataset(tmp_path, recipe(LONG), 3, workers=1)
     assert 0 < card["made"] < 90
     assert same_set(tmp_path, undisturbed)
 
 
 @pytest.mark.parametrize("workers", [2, 4])
 def test_bytes_do_not_depend_on_the_number_of_workers(undisturbed, tmp_path, workers):
-    dataset_build.build_dataset(tmp_path, LONG, 3, workers=workers)
+    dataset_build.build_dataset(tmp_path, recipe(LONG), 3, workers=workers)
     assert same_set(tmp_path, undisturbed)
 
 
@@ -73,14 +74,14 @@ def test_a_dask_cluster_makes_the_same_bytes(undisturbed, tmp_path):
     with LocalCluster(
         n_workers=1, threads_per_worker=2, processes=False, host="127.0.0.1", protocol="tcp", dashboard_address=None
     ) as cluster:
-        card = dataset_build.build_dataset(tmp_path, LONG, 3, scheduler=cluster.scheduler_address)
+        card = dataset_build.build_dataset(tmp_path, recipe(LONG), 3, scheduler=cluster.scheduler_address)
     assert card["workers"].startswith("tcp://127.0.0.1")
     assert same_set(tmp_path, undisturbed)
 
 
 def test_a_silent_scheduler_is_one_line(tmp_path):
     with pytest.raises(DiffranetError, match="No Dask scheduler answers"):
-        dataset_build.build_dataset(tmp_path, LONG, 3, scheduler="tcp://127.0.0.1:9")
+        dataset_build.build_dataset(tmp_path, recipe(LONG), 3, scheduler="tcp://127.0.0.1:9")
 
 
 def build_with_little_room(root, answer):
@@ -88,7 +89,7 @@ def build_with_little_room(root, answer):
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
     try:
-        dataset_build.build_dataset(root, LONG, 3, workers=1)
+        dataset_build.build_dataset(root, recipe(LONG), 3, workers=1)
     except DiffranetError as error:
         answer.put(str(error))
 
@@ -101,7 +102,7 @@ def test_a_full_disk_stops_with_one_line_and_resumes(undisturbed, tmp_path):
     child.join()
     assert "Cannot write" in message and "journal.jsonl" in message and len(message.splitlines()) == 1
     assert (tmp_path / "journal.jsonl").read_bytes().endswith(b"\n")
-    dataset_build.build_dataset(tmp_path, LONG, 3, workers=1)
+    dataset_build.build_dataset(tmp_path, recipe(LONG), 3, workers=1)
     assert same_set(tmp_path, undisturbed)
 
 
@@ -110,13 +111,13 @@ def test_a_read_only_folder_stops_with_one_line(tmp_path):
         pytest.skip("the superuser may write everywhere")
     tmp_path.chmod(0o500)
     with pytest.raises(DiffranetError, match="Cannot write"):
-        dataset_build.build_dataset(tmp_path, LONG, 3, workers=1)
+        dataset_build.build_dataset(tmp_path, recipe(LONG), 3, workers=1)
     tmp_path.chmod(0o700)
 
 
 def test_a_smaller_set_may_follow_a_larger_one(undisturbed, tmp_path):
-    dataset_build.build_dataset(tmp_path, replace(LONG, n_train=8, n_validation=2, n_test=2), 3, workers=1)
-    card = dataset_build.build_dataset(tmp_path, replace(LONG, n_train=3, n_validation=4, n_test=2), 3, workers=1)
+    dataset_build.build_dataset(tmp_path, recipe(replace(LONG, n_train=8, n_validation=2, n_test=2)), 3, workers=1)
+    card = dataset_build.build_dataset(tmp_path, recipe(replace(LONG, n_train=3, n_validation=4, n_test=2)), 3, workers=1)
     assert card["made"] == 2 and sum(card["counts"]["train"].values()) == 3
     expected = digest(undisturbed)
     assert all(expected[path] == sha for path, sha in digest(tmp_path).items())

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from diffranet_utils.data import split as dataset
+from diffranet_utils.studies.diffranet import dataset
+from diffranet_utils.studies.diffranet.dataset import recipe
+from diffranet_utils.data.build import build_dataset
+from diffranet_utils.data.split import load_manifest
+from diffranet_utils.data.pgm import read_image
 from diffranet_utils.data import build as dataset_build
 from diffranet_utils.studies.diffranet import presets
 from diffranet_utils.records import provenance
@@ -29,7 +32,7 @@ TINY = replace(
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     root = tmp_path_factory.mktemp("built")
-    dataset.build_dataset(root, TINY, 7, workers=1)
+    build_dataset(root, recipe(TINY), 7, workers=1)
     return root
 
 
@@ -39,7 +42,7 @@ def digest(root):
 
 
 def test_layout_manifest_and_card_agree(built):
-    manifest = dataset.load_manifest(built)
+    manifest = load_manifest(built)
     assert manifest.groupby("split").size().to_dict() == TINY.split_sizes
     assert digest(built) == dict(zip(manifest.path, manifest.sha256, strict=True))
     for row in manifest.itertuples():
@@ -49,9 +52,9 @@ def test_layout_manifest_and_card_agree(built):
 
 
 def test_images_are_those_of_their_seed(built):
-    row = dataset.load_manifest(built).query("split == 'validation'").iloc[3]
-    shot = dataset.make_image(TINY, 7, "validation", 3)
-    assert np.array_equal(dataset.read_image(built / row.path), shot.image)
+    row = load_manifest(built).query("split == 'validation'").iloc[3]
+    shot = dataset.make_image(TINY.station, 7, "validation", 3)
+    assert np.array_equal(read_image(built / row.path), shot.image)
     assert row.label == shot.label and row.n_visible == shot.truth["n_visible"]
 
 
@@ -59,23 +62,23 @@ def test_pgm_is_read_by_an_independent_library(built):
     from PIL import Image
 
     path = next(built.rglob("*.pgm"))
-    assert np.array_equal(np.asarray(Image.open(path)), dataset.read_image(path))
+    assert np.array_equal(np.asarray(Image.open(path)), read_image(path))
 
 
 def test_bytes_do_not_depend_on_workers_or_size(built, tmp_path):
-    dataset.build_dataset(tmp_path, replace(TINY, n_train=12, n_validation=2, n_test=1), 7, workers=2)
+    build_dataset(tmp_path, recipe(replace(TINY, n_train=12, n_validation=2, n_test=1)), 7, workers=2)
     smaller, larger = digest(tmp_path), digest(built)
     assert len(smaller) == 15 and all(larger[name] == value for name, value in smaller.items())
 
 
 def test_another_seed_makes_other_images(built, tmp_path):
-    dataset.build_dataset(tmp_path, replace(TINY, n_train=2, n_validation=1, n_test=1), 8, workers=1)
+    build_dataset(tmp_path, recipe(replace(TINY, n_train=2, n_validation=1, n_test=1)), 8, workers=1)
     assert not set(digest(tmp_path).values()) & set(digest(built).values())
 
 
 def test_a_folder_of_another_set_is_refused(built):
     with pytest.raises(InputError, match="another seed"):
-        dataset.build_dataset(built, TINY, 8)
+        build_dataset(built, recipe(TINY), 8)
 
 
 def test_images_of_another_seed_are_not_thrown_away(tmp_path):
@@ -91,9 +94,9 @@ def test_images_of_another_seed_are_not_thrown_away(tmp_path):
 def test_split_arrays_equal_the_files(built):
     split = dataset.load_split(built, "test")
     assert split.images.shape == (6, 96, 96) and split.images.dtype == np.uint8
-    rows = dataset.load_manifest(built).query("split == 'test'")
+    rows = load_manifest(built).query("split == 'test'")
     assert split.labels.tolist() == rows.label.tolist() and split.ids == rows.id.tolist()
-    assert all(np.array_equal(split.images[k], dataset.read_image(built / path)) for k, path in enumerate(rows.path))
+    assert all(np.array_equal(split.images[k], read_image(built / path)) for k, path in enumerate(rows.path))
 
 
 def test_ensure_builds_once_and_again_for_new_code(tmp_path, monkeypatch):
@@ -103,7 +106,7 @@ def test_ensure_builds_once_and_again_for_new_code(tmp_path, monkeypatch):
     before = {p: p.stat().st_mtime_ns for p in root.rglob("*.pgm")}
     dataset.ensure_dataset(run)
     assert {p: p.stat().st_mtime_ns for p in root.rglob("*.pgm")} == before
-    monkeypatch.setattr(dataset_build, "code_fingerprint", lambda *names: "changed")
+    monkeypatch.setattr(dataset, "code_fingerprint", lambda *names: "changed")
     dataset.ensure_dataset(run)
     assert all(p.stat().st_mtime_ns > stamp for p, stamp in before.items())
 
@@ -116,11 +119,11 @@ def test_what_is_missing_or_damaged_is_named(built, tmp_path):
     broken = tmp_path / "x.pgm"
     broken.write_bytes(next(built.rglob("*.pgm")).read_bytes()[:100])
     with pytest.raises(DiffranetError, match="x.pgm"):
-        dataset.read_image(broken)
+        read_image(broken)
 
 
 def test_a_read_only_folder_stops_with_one_line(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     with pytest.raises(DiffranetError, match="Cannot write"):
-        dataset.build_dataset(blocked, TINY, 7)
+        build_dataset(blocked, recipe(TINY), 7)

@@ -5,20 +5,27 @@ import shutil
 import numpy as np
 import pytest
 import skimage.io
+from diffranet_utils.studies.diffranet.dataset import recipe
 from tests.data.test_split import TINY, digest
 from torch.utils.data import DataLoader
-
-from diffranet_utils.data import split as dataset
+from diffranet_utils.studies.diffranet import dataset
+from diffranet_utils.data.build import build_dataset
+from diffranet_utils.data.split import load_manifest
+from diffranet_utils.data.pgm import read_image
 from diffranet_utils.data import loaders
 from diffranet_utils.data import shards
 from diffranet_utils.data.verify import verify
 from diffranet_utils.core.errors import DiffranetError, InputError, MissingDataError
 
 
+def recipe_of_tiny(name):
+    return recipe(TINY)
+
+
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
     root = tmp_path_factory.mktemp("original")
-    dataset.build_dataset(root, TINY, 7, workers=1)
+    build_dataset(root, recipe(TINY), 7, workers=1)
     return root
 
 
@@ -33,7 +40,7 @@ def test_a_sound_set_is_sound(original):
 
 
 def test_damage_is_named_and_only_that_is_repaired(original, copy):
-    paths = sorted(dataset.load_manifest(copy).path)
+    paths = sorted(load_manifest(copy).path)
     flipped, cut, gone = (copy / path for path in paths[:3])
     content = bytearray(flipped.read_bytes())
     content[5000] ^= 1
@@ -41,10 +48,10 @@ def test_damage_is_named_and_only_that_is_repaired(original, copy):
     cut.write_bytes(cut.read_bytes()[:100])
     gone.unlink()
     untouched = (copy / paths[3]).stat().st_mtime_ns
-    report = verify(copy, preset=TINY)
+    report = verify(copy, recipe_of_tiny)
     assert not report.sound
     assert sorted(report.damaged) == paths[:2] and report.missing == [paths[2]]
-    repaired = verify(copy, repair=True, preset=TINY)
+    repaired = verify(copy, recipe_of_tiny, repair=True)
     assert repaired.sound and sorted(repaired.repaired) == paths[:3]
     assert digest(copy) == digest(original) and (copy / paths[3]).stat().st_mtime_ns == untouched
 
@@ -52,15 +59,15 @@ def test_damage_is_named_and_only_that_is_repaired(original, copy):
 def test_foreign_files_are_named_and_kept(copy):
     stranger = copy / "synthetic" / "train" / "3" / "holiday.png"
     stranger.write_bytes(b"x")
-    report = verify(copy, repair=True, preset=TINY)
+    report = verify(copy, recipe_of_tiny, repair=True)
     assert not report.sound and report.foreign == ["synthetic/train/3/holiday.png"] and stranger.exists()
 
 
 def test_a_damaged_manifest_comes_back_from_the_journal(original, copy):
     path = copy / "manifest.csv"
     path.write_bytes(path.read_bytes()[:500])
-    assert not verify(copy, preset=TINY).manifest_ok
-    assert verify(copy, repair=True, preset=TINY).sound
+    assert not verify(copy, recipe_of_tiny).manifest_ok
+    assert verify(copy, recipe_of_tiny, repair=True).sound
     assert path.read_bytes() == (original / "manifest.csv").read_bytes()
 
 
@@ -74,9 +81,9 @@ def test_shards_hold_the_set_and_repeat(original, tmp_path):
     assert [p.name for p in one] == ["train-000000.tar", "train-000001.tar", "validation-000000.tar", "test-000000.tar"]
     assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two]
     found = list(shards.read_shards(one))
-    manifest = dataset.load_manifest(original)
+    manifest = load_manifest(original)
     assert [row["id"] for _, row in found] == manifest.id.tolist()
-    assert all(np.array_equal(image, dataset.read_image(original / row["path"])) for image, row in found)
+    assert all(np.array_equal(image, read_image(original / row["path"])) for image, row in found)
     one[0].write_bytes(one[0].read_bytes()[:5000])
     with pytest.raises(DiffranetError, match="train-000000"):
         list(shards.read_shards(one[:1]))

@@ -4,6 +4,7 @@ from scipy import ndimage
 
 from diffranet_utils.frames import peaks
 from diffranet_utils.frames import read as frames
+from diffranet_utils.studies.diffranet import labelled_frames
 
 
 def test_background_agrees_with_scipy(rng):
@@ -97,7 +98,7 @@ def test_resolution_ignores_a_stray_spot():
 
 
 def test_real_hits_have_more_spots_than_real_misses(real_dir):
-    labelled = frames.find_real(real_dir)
+    labelled = labelled_frames.find_real(real_dir)
     counted = {}
     for item in labelled[4:]:
         frame = item.read()

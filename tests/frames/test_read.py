@@ -13,6 +13,7 @@ from diffranet_utils.frames import headers as frame_headers
 from diffranet_utils.frames import masks as frame_masks
 from diffranet_utils.frames import read as frames
 from diffranet_utils.frames.masks import Flag
+from diffranet_utils.studies.diffranet import labelled_frames
 from diffranet_utils.studies.diffranet.labels import RealLabel
 
 SHAPE = (60, 80)
@@ -449,26 +450,26 @@ def test_gain_matches_the_mean():
 
 
 def test_find_real(tmp_path, monkeypatch):
-    monkeypatch.delenv(frames.REAL_VARIABLE, raising=False)
-    assert frames.find_real() is None
-    monkeypatch.setenv(frames.REAL_VARIABLE, str(tmp_path))
+    monkeypatch.delenv(labelled_frames.REAL_VARIABLE, raising=False)
+    assert labelled_frames.find_real() is None
+    monkeypatch.setenv(labelled_frames.REAL_VARIABLE, str(tmp_path))
     with pytest.raises(MissingDataError, match="labels.csv"):
-        frames.find_real()
+        labelled_frames.find_real()
     write_cbf(tmp_path / "a.cbf", counts())
     table = tmp_path / "labels.csv"
     table.write_text("file,label,note\na.cbf,diffraction,some spots\n")
-    (found,) = frames.find_real()
+    (found,) = labelled_frames.find_real()
     assert (found.label, found.note, found.read().data.shape) == (RealLabel.DIFFRACTION, "some spots", SHAPE)
     table.write_text("file,label,note\na.cbf,maybe,\n")
     with pytest.raises(InputError, match="maybe"):
-        frames.find_real()
+        labelled_frames.find_real()
     table.write_text("file,label,note\nb.cbf,diffraction,\n")
     with pytest.raises(MissingDataError, match=r"b\.cbf"):
-        frames.find_real()
+        labelled_frames.find_real()
 
 
 def test_real_geometry_and_masks(real_dir):
-    frame = frames.find_real(real_dir)[0].read()
+    frame = labelled_frames.find_real(real_dir)[0].read()
     assert geometry(frame) == pytest.approx((0.96859, 351.0, 0.172, 1261.61, 1306.96))
     assert frame.data.shape == (2527, 2463)
     counted = frame.flag_counts()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from diffranet_utils.core.errors import InputError
+from diffranet_utils.crystals import disorder
 from diffranet_utils.instrument import background, geometry
 from diffranet_utils.instrument.background import Layer
 from diffranet_utils.instrument.geometry import Beam, Detector
@@ -86,7 +87,7 @@ def crystal_photons(part, stol_per_cell):
     two_theta = np.arccos(70 / path)
     seen = 2.0**2 * 70 / path**3 * (1 + np.cos(two_theta) ** 2) / 2
     expected = 2.8179403e-15**2 * 1e12 / 30e-6**2 * seen * stol_per_cell(np.sin(two_theta / 2) / 1.5)
-    return background.disorder_photons(BEAM, detector, RECIPE, (part,)), expected
+    return disorder.disorder_photons(BEAM, detector, RECIPE, (part,)), expected
 
 
 def test_diffuse_scattering_is_what_moving_atoms_take_from_the_spots():
@@ -107,17 +108,17 @@ def test_diffuse_scattering_is_what_moving_atoms_take_from_the_spots():
 
 def test_compton_scattering_is_near_the_tabulated_functions():
     tabulated = np.array([sum(share * INCOHERENT[e][k] for e, share in PROTEIN.items()) for k in range(3)])
-    ratio = background.disorder_power(np.array([0.2, 0.4, 1.0]), RECIPE, "compton") / 8000 / tabulated
+    ratio = disorder.disorder_power(np.array([0.2, 0.4, 1.0]), RECIPE, "compton") / 8000 / tabulated
     # Z - f^2 / Z takes all electrons of an atom alike, and so gives too much where the inner ones are still bound.
     assert (ratio > 0.95).all() and (ratio < [1.5, 1.35, 1.15]).all()
 
 
 def test_compton_scattering_counts_every_electron_at_high_angles():
     electrons = sum(share * gemmi.Element(e).atomic_number for e, share in PROTEIN.items())
-    assert background.disorder_power(np.array([0.0, 4.0]), RECIPE, "compton") == pytest.approx(
+    assert disorder.disorder_power(np.array([0.0, 4.0]), RECIPE, "compton") == pytest.approx(
         [0, 8000 * electrons], rel=5e-3, abs=50
     )
-    ours, expected = crystal_photons("compton", lambda s: background.disorder_power(s, RECIPE, "compton"))
+    ours, expected = crystal_photons("compton", lambda s: disorder.disorder_power(s, RECIPE, "compton"))
     assert np.allclose(ours, expected, rtol=1e-4, atol=0)
 
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from diffranet_utils.data import build as dataset_build
 from diffranet_utils.data.split import Split
 from diffranet_utils.learning import attention as explain
 from diffranet_utils.records import provenance
 from diffranet_utils.studies.diffranet import presets
+from diffranet_utils.studies.diffranet.dataset import make_image
 
 
 class Corner(nn.Module):
@@ -67,7 +67,7 @@ def test_even_attention_falls_on_a_mask_by_its_area():
 def crystal_shot():
     """The first image of a data set that shows spots: number and rendered shot."""
     for number in range(40):
-        shot = dataset_build.make_image(presets.get("smoke"), 3, "test", number)
+        shot = make_image(presets.get("smoke").station, 3, "test", number)
         if shot.label >= 4:
             return number, shot
     raise AssertionError("no crystal among forty shots")

@@ -8,6 +8,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from diffranet_utils.core.errors import InputError
 from diffranet_utils.records import metrics
+from diffranet_utils.studies.diffranet.labels import is_hit
 
 
 @pytest.mark.parametrize(("n_right", "n"), [(0, 10), (10, 10), (3, 7), (150, 200), (12411, 12599)])
@@ -33,8 +34,8 @@ def test_accuracy_counts_equal_labels():
 
 
 def test_hit_accuracy_forgives_confusion_among_hits():
-    assert metrics.hit_accuracy([1, 2, 3, 4, 5], [2, 1, 5, 3, 4])["value"] == 1.0
-    assert metrics.hit_accuracy([2, 3], [3, 2])["value"] == 0.0
+    assert metrics.hit_accuracy([1, 2, 3, 4, 5], [2, 1, 5, 3, 4], is_hit)["value"] == 1.0
+    assert metrics.hit_accuracy([2, 3], [3, 2], is_hit)["value"] == 0.0
 
 
 def test_labels_and_predictions_must_pair_up():

@@ -72,7 +72,7 @@ def test_run_chapter_times_the_step_and_saves(run, monkeypatch):
         assert given is run
         return {"n": provenance.plain_value(5)}, {"table": []}
 
-    monkeypatch.setattr("diffranet_utils.studies.diffranet.scorecard.scorecard_step", step)
+    monkeypatch.setattr("diffranet_utils.studies.diffranet.chapters.ch60_scorecard.step", step)
     record = chapters.run_chapter("60_scorecard", run)
     assert record["values"]["n"]["value"] == 5 and record["seconds"] >= 0
     assert Path(run.results_dir / "60_scorecard.json").exists()

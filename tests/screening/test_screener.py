@@ -11,7 +11,7 @@ from diffranet_utils.frames import read as frames
 from diffranet_utils.records.provenance import Run
 from diffranet_utils.screening import output as screening_output
 from diffranet_utils.screening import screener as screening
-from diffranet_utils.studies.diffranet import real_models, real_set
+from diffranet_utils.studies.diffranet import labelled_frames, real_models, real_set
 from diffranet_utils.studies.diffranet.labels import RealLabel
 from diffranet_utils.studies.diffranet.presets import get
 from tests.frames.test_read import KINDS, counts, damaged, write_cbf, write_eiger, write_smv
@@ -250,7 +250,9 @@ def test_first_of_each_kind(monkeypatch):
 def test_a_network_of_the_papers_size_is_not_trained_on_the_way(tmp_path, monkeypatch):
     monkeypatch.setattr(real_models, "load_model", lambda path: path.name)
     trained = []
-    monkeypatch.setattr("diffranet_utils.studies.chapters.run_chapter", lambda name, run: trained.append(name))
+    monkeypatch.setattr(
+        "diffranet_utils.studies.diffranet.real_models.run_chapter", lambda name, run: trained.append(name)
+    )
     for preset, expected in (("paper", ["32_hyperopt_search"]), ("smoke", ["32_hyperopt_search", "40_deepfreak"])):
         trained.clear()
         assert real_models.ensure_models(Run(get(preset), 1, tmp_path, tmp_path)) == ({}, expected)
@@ -263,7 +265,7 @@ def test_a_network_of_the_papers_size_is_not_trained_on_the_way(tmp_path, monkey
 
 @pytest.mark.parametrize("model", [None, screening.COUNT])
 def test_real_frames_are_judged_right(real_dir, model):
-    labelled = frames.find_real(real_dir)
+    labelled = labelled_frames.find_real(real_dir)
     records = list(screening.screen_paths([item.path for item in labelled[6:8]], model))
     wanted = ["hit" if item.label.title == "diffraction" else "miss" for item in labelled[6:8]]
     assert [record["verdict"] for record in records] == wanted
@@ -279,7 +281,7 @@ def test_the_published_real_images_are_read_as_they_are(tmp_path, monkeypatch, r
         folder.mkdir(parents=True, exist_ok=True)
         images[f"{name}.png"] = rng.integers(0, 200, (512, 512)).astype(np.uint8)
         cv2.imwrite(str(folder / f"{name}.png"), images[f"{name}.png"])
-    monkeypatch.setenv(frames.REAL_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(labelled_frames.REAL_VARIABLE, str(tmp_path))
     found = real_set.load(Run(get("smoke"), 1, tmp_path, tmp_path))
     assert found.source == real_set.REAL and found.key == "real"
     names = [row["file"] for row in found.table]

@@ -11,11 +11,12 @@ import pytest
 
 pytest.importorskip("hpbandster")
 from diffranet_utils.core.errors import DiffranetError, InputError
-from diffranet_utils.data import split as dataset
+from diffranet_utils.data.split import Split
 from diffranet_utils.learning import checkpoints
 from diffranet_utils.records import provenance
 from diffranet_utils.search import bohb, bohb_remote
-from diffranet_utils.studies.diffranet import network_search, presets
+from diffranet_utils.studies.diffranet import presets
+from diffranet_utils.studies.diffranet.chapters import ch41_bohb_search as network_search
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 SETTINGS = bohb.SearchSettings(min_budget=1, max_budget=9, n_iterations=2, seed=3, timeout_s=20)
@@ -264,7 +265,7 @@ def test_numpy_numbers_cross_the_wire():
 
 def test_larger_budget_goes_on_from_the_smaller_one(tmp_path, rng):
     images = rng.integers(0, 60, (4, 256, 256), dtype=np.uint8)
-    split = dataset.Split(images, np.array([1, 2, 3, 5]), [])
+    split = Split(images, np.array([1, 2, 3, 5]), [])
     config = {"topology": 10, "learning_rate": 1e-3, "momentum": 0.9, "weight_decay": 1e-5, "batch_size": 2}
     step_by_step = network_search.NetworkEvaluation(split, split, tmp_path / "a", seed=1)
     step_by_step((0, 0, 0), config, 1.0)
@@ -277,7 +278,7 @@ def test_larger_budget_goes_on_from_the_smaller_one(tmp_path, rng):
 
 def test_evaluation_notes_what_a_network_makes_of_real_images(tmp_path, rng):
     images = rng.integers(0, 60, (4, 256, 256), dtype=np.uint8)
-    split = dataset.Split(images, np.array([1, 2, 3, 5]), [])
+    split = Split(images, np.array([1, 2, 3, 5]), [])
     config = {"topology": 10, "learning_rate": 1e-3, "momentum": 0.9, "weight_decay": 1e-5, "batch_size": 2}
     evaluation = network_search.NetworkEvaluation(split, split, tmp_path, 1, {"raw": images}, "made")
     loss, info = evaluation((0, 0, 0), config, 1.0)

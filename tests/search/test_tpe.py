@@ -320,12 +320,3 @@ def test_table_of_trials_keeps_up(tmp_path):
     trials.run_search(toy, 5, 1, tmp_path / "t.jsonl")
     lines = (tmp_path / "t.csv").read_text().splitlines()
     assert len(lines) == 6 and lines[0].startswith("trial,")
-
-
-def test_a_binary_task_adapts_the_weights(rng):
-    config = FOREST | {"max_depth": 2, "class_weight": [0.25, 0.25, 0.1, 0.2, 0.3]}
-    machine = make_classifier(MACHINE | {"class_weight": config["class_weight"]}, binary=True)[-1]
-    assert machine.class_weight == pytest.approx({1: 0.25, 2: 0.2})
-    x, y = rng.normal(size=(400, 2)), np.where(rng.random(400) < 0.5, 1, 2)
-    share = make_classifier(config, binary=True).fit(x, y).predict_proba(x)[:, 0].mean()
-    assert share == pytest.approx(0.25 / 0.45, abs=0.06)

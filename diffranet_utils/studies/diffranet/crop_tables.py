@@ -10,7 +10,7 @@ from diffranet_utils.features.spots import spot_features
 from diffranet_utils.instrument.background import Layer
 from diffranet_utils.instrument.detector import Readout
 from diffranet_utils.instrument.geometry import Detector
-from diffranet_utils.studies.diffranet import presets, variety
+from diffranet_utils.studies.diffranet import variety
 from diffranet_utils.studies.diffranet.shots import render_shot, sample_shot
 from diffranet_utils.studies.diffranet.stations import CSPAD, DIFFRANET, LYSOZYME, PILATUS
 
@@ -77,5 +77,5 @@ def draw(rng, properties=tuple(variety.PROPERTIES), station=None):
     """
     if station is None:
         return variety.draw_crop(rng, properties)
-    preset = replace(presets.get("smoke"), station=HELD_OUT[station])
-    return variety.crop_of(render_shot(sample_shot(rng, preset), preset))
+    held_out = HELD_OUT[station]
+    return variety.crop_of(render_shot(sample_shot(rng, held_out), held_out))

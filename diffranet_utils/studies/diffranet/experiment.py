@@ -7,7 +7,8 @@ from diffranet_utils.core.checks import check_fields, require_not_negative, requ
 from diffranet_utils.core.errors import require
 from diffranet_utils.crystals.bragg import SHAPES
 from diffranet_utils.crystals.cells import cell_vectors
-from diffranet_utils.instrument.background import DISORDER, Layer
+from diffranet_utils.crystals.disorder import DISORDER
+from diffranet_utils.instrument.background import Layer
 from diffranet_utils.instrument.detector import Readout
 from diffranet_utils.instrument.geometry import MAX_PIXELS, Beam, Detector
 from diffranet_utils.instrument.shadows import Shadows

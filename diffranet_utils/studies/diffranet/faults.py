@@ -3,12 +3,12 @@
 import numpy as np
 from skimage.feature import graycomatrix, graycoprops
 
-from diffranet_utils.data.split import ensure_dataset, load_split
 from diffranet_utils.features.texture import PROPERTIES, glcm_features, lbp_codes
 from diffranet_utils.learning.classifiers import UNTUNED, make_classifier
 from diffranet_utils.learning.training import first_images
 from diffranet_utils.learning.training_settings import preset_settings
 from diffranet_utils.records import metrics
+from diffranet_utils.studies.diffranet.dataset import ensure_dataset, load_split
 from diffranet_utils.studies.diffranet.network_study import Variant, train_variant
 
 DISTANCE, ANGLE = 5, 0  # Table 8's defaults for the co-occurrence matrix

@@ -8,15 +8,15 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from diffranet_utils.data import class_folders as published
-from diffranet_utils.data.split import read_image
+from diffranet_utils.data.pgm import read_image
 from diffranet_utils.frames import peaks
 from diffranet_utils.frames import read as frames
 from diffranet_utils.frames.headers import Header
 from diffranet_utils.frames.masks import fill_crops
 from diffranet_utils.instrument.geometry import Detector
 from diffranet_utils.instrument.shadows import Beamstop, Modules, Shadows
+from diffranet_utils.studies.diffranet import labelled_frames
 from diffranet_utils.studies.diffranet.labels import RealLabel, is_hit
-from diffranet_utils.studies.diffranet.presets import Preset
 from diffranet_utils.studies.diffranet.shots import render_shot, sample_shot
 from diffranet_utils.studies.diffranet.stations import LYSOZYME, PILATUS, Stream
 
@@ -86,9 +86,8 @@ class RealSet:
 
 @dataclass(frozen=True)
 class StandInFrame:
-    """A simulated frame that is read like a `frames.LabelledFrame`; `preset` holds `STAND_IN_STATION`."""
+    """A simulated frame that is of `STAND_IN_STATION`, read like a `labelled_frames.LabelledFrame`."""
 
-    preset: Preset
     seed: int
     number: int
 
@@ -101,8 +100,8 @@ class StandInFrame:
         label : RealLabel
         """
         rng = np.random.default_rng([self.seed, 50, self.number])
-        station = self.preset.station
-        shot = render_shot(sample_shot(rng, self.preset), self.preset)
+        station = STAND_IN_STATION
+        shot = render_shot(sample_shot(rng, station), station)
         counts = shot.counts.astype(np.int32)
         counts[rng.integers(0, counts.shape[0], 5), rng.integers(0, counts.shape[1], 5)] = OVERLOAD + 5000
         counts[shot.masks["gap"]] = -1
@@ -151,17 +150,16 @@ def find_items(run):
 
     Returns
     -------
-    items : list of frames.LabelledFrame, of PublishedImage or of StandInFrame
+    items : list of labelled_frames.LabelledFrame, of PublishedImage or of StandInFrame
         Hand one to `open_item`.
     source : str
         `REAL` or `STAND_IN`.
     """
-    folder = os.environ.get(frames.REAL_VARIABLE)
-    labelled = (published_items(folder) if folder else None) or frames.find_real()
+    folder = os.environ.get(labelled_frames.REAL_VARIABLE)
+    labelled = (published_items(folder) if folder else None) or labelled_frames.find_real()
     if labelled:
         return labelled, REAL
-    preset = replace(run.preset, station=STAND_IN_STATION)
-    return [StandInFrame(preset, run.seed, k) for k in range(N_STAND_IN)], STAND_IN
+    return [StandInFrame(run.seed, k) for k in range(N_STAND_IN)], STAND_IN
 
 
 def first_of_each(items):

@@ -6,7 +6,6 @@ Training is on simulated images throughout. The configurations are those that th
 import numpy as np
 
 from diffranet_utils.core.progress import progress
-from diffranet_utils.data.split import ensure_dataset, load_split
 from diffranet_utils.features.texture import FeatureStore
 from diffranet_utils.learning.classifiers import make_classifier
 from diffranet_utils.records.metrics import accuracy, balanced_accuracy
@@ -15,6 +14,7 @@ from diffranet_utils.search.space import CLASSIFIERS, describe, short
 from diffranet_utils.search.tpe import Evaluator
 from diffranet_utils.studies.diffranet import real_set
 from diffranet_utils.studies.diffranet.crop_tables import draw
+from diffranet_utils.studies.diffranet.dataset import ensure_dataset, load_split
 from diffranet_utils.studies.diffranet.labels import RealLabel, is_hit
 
 SHARE_TRIED = 0.3  # of the search; its first trials are the best settings of the paper

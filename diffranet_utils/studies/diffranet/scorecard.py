@@ -10,34 +10,14 @@ from diffranet_utils.core.fingerprint import code_fingerprint
 from diffranet_utils.records import metrics
 from diffranet_utils.records.provenance import COMMITTED, ROOT, benchmark, committed_result
 from diffranet_utils.records.tables import MISSING, NO_CLAIM, claim_entry, format_claim, format_entry
-from diffranet_utils.studies.chapters import STEPS
 from diffranet_utils.studies.diffranet import claims
 from diffranet_utils.studies.diffranet.classroom import expected_table
 from diffranet_utils.studies.diffranet.remarks import remark, rows_beside
+from diffranet_utils.studies.diffranet.study import CHAPTERS
 
 README_MARKS = ("<!-- results:start -->", "<!-- results:end -->")
 FAULT_RECORDS = (("31_sift_bag_of_words", "paper"), ("40_deepfreak", "workshop"))  # they measure a fault themselves
 FULL_SIZE = ("paper", "workshop")  # presets whose committed records the README may quote, best first
-
-
-def scorecard_step(run):
-    """Gather all records of a run and the committed ones, and set them beside the paper.
-
-    Parameters
-    ----------
-    run : provenance.Run
-
-    Returns
-    -------
-    values : dict
-        Empty: the scorecard measures nothing of its own.
-    details : dict
-        ``rows``, one per number of the paper (see `compare`); ``runs``, one per chapter with its seconds,
-        commit and device, and whether other code than this made it.
-    """
-    ours, committed = load_records(run.results_dir), load_records(COMMITTED / "paper")
-    rows = [compare(claim, ours, committed) for claim in claims.CLAIMS]
-    return {}, {"rows": rows, "runs": [describe(record) for record in ours.values()]}
 
 
 def load_records(folder):
@@ -48,7 +28,7 @@ def load_records(folder):
     DiffranetError
         If a record cannot be read.
     """
-    paths = {name: Path(folder) / f"{name}.json" for name in STEPS if name != "60_scorecard"}
+    paths = {name: Path(folder) / f"{name}.json" for name in CHAPTERS if name != "60_scorecard"}
     return {name: read_json(path) for name, path in paths.items() if path.exists()}
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffranet_utils.crystals import bragg
+from diffranet_utils.crystals import bragg, disorder
 from diffranet_utils.crystals.crystal import mosaic_domains, random_orientation
 from diffranet_utils.instrument import background, shadows
 from diffranet_utils.instrument.background import Layer
@@ -88,7 +88,7 @@ class ShotImage:
     masks: dict
 
 
-def sample_shot(rng, preset):
+def sample_shot(rng, station):
     """Draw one shot.
 
     Pulse energy ~ N(1, energy_sigma), negative values set to zero; wavelength ~ N(1, wavelength_sigma);
@@ -98,14 +98,12 @@ def sample_shot(rng, preset):
     Parameters
     ----------
     rng : numpy.random.Generator
-    preset : Preset
-        Its `station` is simulated.
+    station : Station
 
     Returns
     -------
     Shot
     """
-    station = preset.station
     photons = station.photons * max(0.0, 1 + station.energy_sigma * rng.standard_normal())
     wavelength = station.wavelength_A * (1 + station.wavelength_sigma * rng.standard_normal())
     noise_seed = int(rng.integers(2**63))
@@ -148,13 +146,13 @@ def sample_edges(rng, stream, n):
     return edges
 
 
-def render_shot(shot, preset, backend="auto"):
+def render_shot(shot, station, backend="auto"):
     """Compute the image of a shot and label it by what its noiseless pattern shows.
 
     Parameters
     ----------
     shot : Shot
-    preset : Preset
+    station : Station
         As given to `sample_shot`.
     backend : str
         Who computes the Bragg spots, see `bragg.expected_photons`.
@@ -163,7 +161,6 @@ def render_shot(shot, preset, backend="auto"):
     -------
     ShotImage
     """
-    station = preset.station
     detector, readout = station.detector, station.readout
     beam, shade = station.beam(shot.photons, shot.wavelength_A), shadows.shade(detector, station.shadows)
     back = background.expected_photons(beam, detector, station_layers(shot, station))
@@ -198,7 +195,7 @@ def _ice_um(shot, station):
     return shot.ice_um + 1e3 * sum(layer.thickness_mm for layer in station.layers if layer.material == "ice")
 
 
-def spot_lists(shot, image, preset):
+def spot_lists(shot, image, station):
     """Every spot of a rendered shot, crystal by crystal.
 
     Parameters
@@ -206,14 +203,13 @@ def spot_lists(shot, image, preset):
     shot : Shot
     image : ShotImage
         Of this shot.
-    preset : Preset
+    station : Station
 
     Returns
     -------
     list of ndarray
         One table per crystal as `bragg.spot_list` gives it, photons of the whole crystal, before any shadow.
     """
-    station = preset.station
     beam, form = station.beam(shot.photons, shot.wavelength_A), unit_crystal(station.crystal)
     tables = []
     for pose, edge in zip(shot.crystals, crystal_edges(image.truth), strict=True):
@@ -262,7 +258,7 @@ def _crystal_patterns(shot, station, beam, back, backend):
     block = form.volume_A3 * np.prod(form.n_cells)
     one_cell = None
     if station.disorder:
-        one_cell = background.disorder_photons(beam, station.detector, station.crystal, station.disorder)
+        one_cell = disorder.disorder_photons(beam, station.detector, station.crystal, station.disorder)
     for edges in zip(*(pose.edges_um for pose in shot.crystals), strict=True):
         scales = [np.float32((edge * 1e4) ** 3 / block) for edge in edges]
         behind = back if one_cell is None else back + one_cell * np.float32(sum(scales) * np.prod(form.n_cells))

@@ -12,7 +12,7 @@ from diffranet_utils.core.files import atomic_path, write_bytes, write_json
 from diffranet_utils.crystals.bragg import TOPHAT_R2
 from diffranet_utils.crystals.cells import cell_vectors
 from diffranet_utils.crystals.files import cell_and_group, kind_of
-from diffranet_utils.data.build import encode_pgm
+from diffranet_utils.data.pgm import encode_pgm
 from diffranet_utils.instrument import geometry
 from diffranet_utils.instrument.background import Layer
 from diffranet_utils.instrument.geometry import Detector
@@ -197,7 +197,7 @@ def _check_corners(station):
     raise InputError(f"{dark}: set {farther if is_table else f'{finer}, or {farther}'}.")
 
 
-def simulate_one(stem, seed, preset, arrays=False):
+def simulate_one(stem, seed, station, arrays=False):
     """Write one shot as ``.pgm``, its truth as ``.json``, and on request everything else as ``.npz``.
 
     Parameters
@@ -205,7 +205,7 @@ def simulate_one(stem, seed, preset, arrays=False):
     stem : Path
         File name without its ending.
     seed : int or sequence of int
-    preset : Preset
+    station : Station
     arrays : bool
         Also write counts, expected photons (``bragg``, ``background``), masks and spots (one table per crystal).
 
@@ -213,10 +213,10 @@ def simulate_one(stem, seed, preset, arrays=False):
     -------
     Label
     """
-    shot = shots.sample_shot(np.random.default_rng(seed), preset)
-    image = shots.render_shot(shot, preset)
+    shot = shots.sample_shot(np.random.default_rng(seed), station)
+    image = shots.render_shot(shot, station)
     if arrays:
-        spots = {f"spots_{k}": table for k, table in enumerate(shots.spot_lists(shot, image, preset), 1)}
+        spots = {f"spots_{k}": table for k, table in enumerate(shots.spot_lists(shot, image, station), 1)}
         masks = {f"mask_{name}": mask for name, mask in image.masks.items()}
         stem.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(stem.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
@@ -224,7 +224,7 @@ def simulate_one(stem, seed, preset, arrays=False):
                 file, counts=image.counts, bragg=image.bragg, background=image.background, **masks, **spots
             )
     write_bytes(stem.with_suffix(".pgm"), encode_pgm(image.image))
-    origin = {"station": preset.station.name, "seed": np.ravel(seed).tolist()}
+    origin = {"station": station.name, "seed": np.ravel(seed).tolist()}
     truth = {"label": int(image.label), "class": image.label.title, **origin, **image.truth}
     write_json(stem.with_suffix(".json"), truth)
     return image.label

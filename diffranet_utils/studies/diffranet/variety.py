@@ -9,7 +9,6 @@ from diffranet_utils.instrument.background import Layer
 from diffranet_utils.instrument.detector import Readout, to_8bit
 from diffranet_utils.instrument.geometry import Detector
 from diffranet_utils.instrument.shadows import Beamstop, Modules, Shadows
-from diffranet_utils.studies.diffranet import presets
 from diffranet_utils.studies.diffranet.experiment import Borders, CrystalRecipe, Spectrum
 from diffranet_utils.studies.diffranet.labels import is_hit
 from diffranet_utils.studies.diffranet.shots import ShotImage, render_shot, sample_shot
@@ -186,8 +185,7 @@ def draw_crop(rng, properties=tuple(PROPERTIES), base=DIFFRANET):
     Crop
     """
     station = varied_station(rng, properties, base)
-    preset = replace(presets.get("smoke"), station=station)
-    shot = render_shot(sample_shot(rng, preset), preset)
+    shot = render_shot(sample_shot(rng, station), station)
     counts = shot.counts
     if "readout" in properties:
         counts = unevenness(counts, station, rng)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from diffranet_utils.studies.chapters import STEPS
 from diffranet_utils.studies.diffranet import claims
+from diffranet_utils.studies.diffranet.study import CHAPTERS
 
 # Tables 6, 12 and 13 of the paper: rows are the true class, columns the predicted one.
 CONFUSIONS = {
@@ -23,8 +23,8 @@ BY_KEY = {claim.key: claim for claim in claims.CLAIMS}
 
 def test_keys_are_unique_and_chapters_exist():
     assert len(BY_KEY) == len(claims.CLAIMS)
-    assert {claim.chapter for claim in claims.CLAIMS} <= set(STEPS)
-    assert sum(len(claims.for_chapter(name)) for name in STEPS) == len(claims.CLAIMS)
+    assert {claim.chapter for claim in claims.CLAIMS} <= set(CHAPTERS)
+    assert sum(len(claims.for_chapter(name)) for name in CHAPTERS) == len(claims.CLAIMS)
 
 
 @pytest.mark.parametrize("key", CONFUSIONS)

@@ -7,18 +7,18 @@ import pytest
 from scipy import ndimage, stats
 
 from diffranet_utils.core.errors import InputError
-from diffranet_utils.instrument import background, geometry
-from diffranet_utils.instrument.background import DISORDER
+from diffranet_utils.crystals import disorder
+from diffranet_utils.crystals.disorder import DISORDER
+from diffranet_utils.instrument import geometry
 from diffranet_utils.instrument.detector import noise_gain
 from diffranet_utils.instrument.geometry import Beam
 from diffranet_utils.instrument.shadows import Beamstop, Modules, Shadows
-from diffranet_utils.studies.diffranet import presets, shots
+from diffranet_utils.studies.diffranet import shots
 from diffranet_utils.studies.diffranet.labelling import _local_maxima, label_of
 from diffranet_utils.studies.diffranet.labels import Label
 from diffranet_utils.studies.diffranet.stations import DIFFRANET, STATIONS, Borders, Stream, get
 
-SMOKE = presets.get("smoke")
-FEW_DOMAINS = replace(SMOKE, station=replace(DIFFRANET, crystal=replace(DIFFRANET.crystal, n_domains=10)))
+FEW_DOMAINS = replace(DIFFRANET, crystal=replace(DIFFRANET.crystal, n_domains=10))
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_same_shot_same_bytes(crystal_image):
 
 def test_visible_spots_equal_an_independent_count(crystal_image):
     _, image = crystal_image
-    station = FEW_DOMAINS.station
+    station = FEW_DOMAINS
     blurred = shots.spread(image.bragg, 172.0, station.readout)
     b = image.background.astype(float)
     sigma = np.sqrt(noise_gain(172.0, station.readout) * (b + (0.04 * b) ** 2) + 9)
@@ -103,7 +103,7 @@ def with_edge(shot, photons, *edges):
 
 def test_more_light_and_larger_crystals_show_more_spots(crystal_image):
     shot, _ = crystal_image
-    station = FEW_DOMAINS.station
+    station = FEW_DOMAINS
     counts = [
         shots.render_shot(with_edge(shot, photons, edge), FEW_DOMAINS).truth["n_visible"]
         for photons, edge in ((1e12, 5.0), (1e12, 12.0), (1e12, 28.0), (3e12, 28.0))
@@ -131,12 +131,12 @@ def test_flat_tops_count_once_and_edges_do_not_count():
 
 @pytest.mark.parametrize("name", sorted(set(STATIONS) - {"diffranet"}))
 def test_other_stations_render_too(name):
-    preset = replace(SMOKE, station=get(name))
-    drawn = (shots.sample_shot(np.random.default_rng([1, k]), preset) for k in range(50))
-    image = shots.render_shot(next(s for s in drawn if s.crystals and s.photons > 0), preset)
-    assert image.image.shape == preset.station.detector.shape and image.bragg.max() > 0
+    station = get(name)
+    drawn = (shots.sample_shot(np.random.default_rng([1, k]), station) for k in range(50))
+    image = shots.render_shot(next(s for s in drawn if s.crystals and s.photons > 0), station)
+    assert image.image.shape == station.detector.shape and image.bragg.max() > 0
     gap, hot = image.masks["gap"], image.masks["hot"] & ~image.masks["gap"]
-    assert gap.any() and not image.counts[gap].any() and (image.counts[hot] == preset.station.readout.saturation).all()
+    assert gap.any() and not image.counts[gap].any() and (image.counts[hot] == station.readout.saturation).all()
 
 
 def test_unknown_station_is_named():
@@ -165,7 +165,10 @@ def test_spots_of_a_shot_hold_its_light(crystal_image):
     assert sum(table["photons"].sum() for table in tables) == pytest.approx(image.bragg.sum(dtype=float), rel=1e-5)
     assert tables[1]["photons"].sum() / tables[0]["photons"].sum() == pytest.approx((20 / 12) ** 3, rel=1e-6)
     assert (
-        shots.spot_lists(replace(shot, crystals=()), shots.render_shot(replace(shot, crystals=()), SMOKE), SMOKE) == []
+        shots.spot_lists(
+            replace(shot, crystals=()), shots.render_shot(replace(shot, crystals=()), DIFFRANET), DIFFRANET
+        )
+        == []
     )
 
 
@@ -173,17 +176,16 @@ def test_several_crystals_come_geometrically():
     station = replace(
         DIFFRANET, stream=replace(Stream(), p_another=0.5), crystal=replace(DIFFRANET.crystal, n_domains=1)
     )
-    preset = replace(SMOKE, station=station)
-    n = [len(shots.sample_shot(np.random.default_rng([3, k]), preset).crystals) for k in range(1500)]
+    n = [len(shots.sample_shot(np.random.default_rng([3, k]), station).crystals) for k in range(1500)]
     present = np.array([k for k in n if k])
     assert present.mean() == pytest.approx(2, abs=4 * np.sqrt(2 / len(present)))
 
 
 def test_ice_is_flagged_and_seen():
     stream = Stream(p_crystal=0.0, p_ice=1.0, ice_um=20.0)
-    icy, dry = (replace(SMOKE, station=replace(DIFFRANET, stream=s)) for s in (stream, replace(stream, p_ice=0.0)))
-    shots_ = [shots.sample_shot(np.random.default_rng(1), preset) for preset in (icy, dry)]
-    images = [shots.render_shot(shot, preset) for shot, preset in zip(shots_, (icy, dry), strict=True)]
+    icy, dry = (replace(DIFFRANET, stream=s) for s in (stream, replace(stream, p_ice=0.0)))
+    shots_ = [shots.sample_shot(np.random.default_rng(1), station) for station in (icy, dry)]
+    images = [shots.render_shot(shot, station) for shot, station in zip(shots_, (icy, dry), strict=True)]
     assert [image.truth["ice_um"] for image in images] == [20.0, 0.0] and images[0].label == Label.NO_CRYSTAL
     # The second ring of hexagonal ice, at 3.44 to 3.90 angstrom, dominates the difference.
     spacing = geometry.resolution(DIFFRANET.detector, shots_[0].wavelength_A)
@@ -194,10 +196,10 @@ def test_ice_is_flagged_and_seen():
 def test_shadows_hide_spots(crystal_image):
     shot, open_image = crystal_image
     stop = Shadows(beamstop=Beamstop(20.0), modules=Modules((100, 100), (30, 30)))
-    preset = replace(FEW_DOMAINS, station=replace(FEW_DOMAINS.station, shadows=stop))
+    shaded = replace(FEW_DOMAINS, shadows=stop)
     full = replace(shot, photons=2e12)
     shaded, clear = (
-        shots.render_shot(with_edge(full, 2e12, 28.0), preset),
+        shots.render_shot(with_edge(full, 2e12, 28.0), shaded),
         shots.render_shot(with_edge(full, 2e12, 28.0), FEW_DOMAINS),
     )
     assert np.array_equal(shaded.bragg, clear.bragg) and 0 < shaded.truth["n_visible"] < clear.truth["n_visible"]
@@ -206,16 +208,14 @@ def test_shadows_hide_spots(crystal_image):
 
 def test_disorder_of_the_crystal_adds_background(crystal_image):
     shot, _ = crystal_image
-    station = replace(FEW_DOMAINS.station, disorder=DISORDER)
+    station = replace(FEW_DOMAINS, disorder=DISORDER)
     big = with_edge(shot, 1e12, 25.0)
-    plain, hazy = (shots.render_shot(big, replace(SMOKE, station=s)) for s in (FEW_DOMAINS.station, station))
+    plain, hazy = (shots.render_shot(big, s) for s in (FEW_DOMAINS, station))
     extra = hazy.background.astype(float) - plain.background
     assert np.array_equal(plain.bragg, hazy.bragg) and extra.min() >= 0
     # As many cells as the volume of 25 um holds, each with the haze of one.
-    one = background.disorder_photons(
-        station.beam(1e12, shot.wavelength_A), station.detector, station.crystal, DISORDER
-    )
+    one = disorder.disorder_photons(station.beam(1e12, shot.wavelength_A), station.detector, station.crystal, DISORDER)
     assert np.allclose(extra, (25e4**3 / (117 * 222 * 308)) * one, rtol=1e-3)
     # Twice the edge, eight times the cells, eight times the haze.
-    small = shots.render_shot(with_edge(shot, 1e12, 12.5), replace(SMOKE, station=station))
+    small = shots.render_shot(with_edge(shot, 1e12, 12.5), station)
     assert extra.sum() / (small.background.astype(float) - plain.background).sum() == pytest.approx(8, rel=1e-3)

@@ -15,7 +15,7 @@ import pytest
 from diffranet_utils.cli import main as cli
 from diffranet_utils.core.errors import InputError
 from diffranet_utils.crystals import bragg
-from diffranet_utils.studies.diffranet import presets, shots, simulate, stations
+from diffranet_utils.studies.diffranet import shots, simulate, stations
 from diffranet_utils.studies.diffranet.stations import DIFFRANET
 
 QUICK = ("--set", "crystal.n_domains=5", "--set", "stream.p_crystal=1", "--set", "energy_sigma=0.1")
@@ -130,20 +130,19 @@ def test_parts_come_and_go():
 
 def test_truth_names_all_ice_and_makes_the_shot_again(tmp_path):
     small = ["detector.n_slow=64", "detector.n_fast=64", "layers.ice=0.02", "stream.p_ice=1", "energy_sigma=0.1"]
-    preset = replace(presets.get("smoke"), station=simulate.change(DIFFRANET, [*small, "stream.p_crystal=0"]))
-    simulate.simulate_one(tmp_path / "one", [3, 7], preset)
+    station = simulate.change(DIFFRANET, [*small, "stream.p_crystal=0"])
+    simulate.simulate_one(tmp_path / "one", [3, 7], station)
     truth = json.loads((tmp_path / "one.json").read_text())
     assert truth["ice_um"] == pytest.approx(20 + 5) and truth["station"] == "diffranet"
-    again = shots.render_shot(shots.sample_shot(np.random.default_rng(truth["seed"]), preset), preset)
+    again = shots.render_shot(shots.sample_shot(np.random.default_rng(truth["seed"]), station), station)
     assert (tmp_path / "one.pgm").read_bytes().endswith(again.image.tobytes())
 
 
 def test_spot_shape_and_oversampling_are_settings():
     small = ["detector.n_slow=96", "detector.n_fast=96", "crystal.n_domains=1", "stream.p_crystal=1", "energy_sigma=0"]
     station = simulate.change(DIFFRANET, [*small, "spot=gauss", "oversample=1"])
-    preset = replace(presets.get("smoke"), station=station)
-    shot = shots.sample_shot(np.random.default_rng(1), preset)
-    image = shots.render_shot(shot, preset).bragg
+    shot = shots.sample_shot(np.random.default_rng(1), station)
+    image = shots.render_shot(shot, station).bragg
     pose, beam = shot.crystals[0], station.beam(shot.photons, shot.wavelength_A)
     crystal = stations.unit_crystal(station.crystal).rotated(pose.rotation)
     wanted = bragg.expected_photons(crystal, beam, station.detector, pose.domains, oversample=1, spot="gauss")

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from diffranet_utils.instrument.geometry import Detector
-from diffranet_utils.studies.diffranet import presets, shots
+from diffranet_utils.studies.diffranet import shots
 from diffranet_utils.studies.diffranet.experiment import Spectrum
 from diffranet_utils.studies.diffranet.stations import DIFFRANET
 
@@ -39,7 +39,7 @@ def pattern(some_station):
     """Expected Bragg photons of a crystal of 5 um in a pulse of 1e12 photons."""
     pose = shots.Pose(leaning(), np.eye(3)[None], np.array([5.0]))
     shot = shots.Shot(1e12, 1.5, (pose,), 1)
-    return shots.render_shot(shot, replace(presets.get("smoke"), station=some_station)).bragg.astype(float)
+    return shots.render_shot(shot, some_station).bragg.astype(float)
 
 
 def place(q, wavelength=1.5, towards=(1.0, 0.0, 0.0)):

@@ -7,7 +7,7 @@ import pytest
 
 from diffranet_utils.records.provenance import start_run
 from diffranet_utils.search import tpe as search
-from diffranet_utils.studies.diffranet import search_analysis
+from diffranet_utils.studies.diffranet.chapters import ch32_hyperopt_search as search_analysis
 from tests.search.test_tpe import FOREST, MACHINE, make_split
 
 

@@ -8,10 +8,11 @@ from diffranet_utils.features.spots import NAMES
 from diffranet_utils.frames import masks as frame_masks
 from diffranet_utils.learning.classifiers import UNTUNED
 from diffranet_utils.records.provenance import Run
-from diffranet_utils.studies.diffranet import real_tuning, reality_gap, variety
+from diffranet_utils.studies.diffranet import real_tuning, variety
+from diffranet_utils.studies.diffranet.chapters import ch51_reality_gap as reality_gap
+from diffranet_utils.studies.diffranet.chapters.ch51_reality_gap import GREY_PER_SIGMA, GREY_ZERO, Rung, normalise
 from diffranet_utils.studies.diffranet.crop_tables import HELD_OUT, draw
 from diffranet_utils.studies.diffranet.presets import get
-from diffranet_utils.studies.diffranet.reality_gap import GREY_PER_SIGMA, GREY_ZERO, Rung, normalise
 
 
 @pytest.fixture

@@ -5,18 +5,19 @@ from dataclasses import asdict
 import torch
 
 from diffranet_utils.core import distributed
-from diffranet_utils.data import split as dataset
-from diffranet_utils.learning.attention import attention_on_spots, attention_values
 from diffranet_utils.learning.checkpoints import save_network, work_name
 from diffranet_utils.learning.networks.resnet import build_deepfreak, topology_table
 from diffranet_utils.learning.training import evaluate, first_images, train
 from diffranet_utils.learning.training_settings import preset_settings
 from diffranet_utils.records import metrics
 from diffranet_utils.records.provenance import origin, plain_value
+from diffranet_utils.studies.diffranet import dataset
+from diffranet_utils.studies.diffranet.labels import is_hit
 from diffranet_utils.studies.diffranet.network_study import forget, run_study, study_values
+from diffranet_utils.studies.diffranet.spot_attention import attention_on_spots, attention_values
 
 
-def deepfreak_step(run):
+def step(run):
     """Train the preset's topology, evaluate it once on the test split, vary one thing at a time, look where it looks.
 
     Parameters
@@ -66,7 +67,7 @@ def _values(history, n_train, validation, test, on_test):
     n_right = round(history[-1]["validation_accuracy"] * len(validation.labels))
     return {
         "deepfreak_test_accuracy": metrics.accuracy(test.labels, on_test.predicted),
-        "deepfreak_hit_accuracy": metrics.hit_accuracy(test.labels, on_test.predicted),
+        "deepfreak_hit_accuracy": metrics.hit_accuracy(test.labels, on_test.predicted, is_hit),
         "deepfreak_validation_accuracy": metrics.proportion(n_right, len(validation.labels)),
         "training_images_per_second": plain_value(len(history) * n_train / seconds, "image/s"),
         "inference_images_per_second": plain_value(len(test.labels) / on_test.seconds, "image/s"),

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from diffranet_utils.data.split import ensure_dataset, load_split
 from diffranet_utils.features.texture import PROPERTIES, FeatureStore, glcm_names
 from diffranet_utils.learning.classifiers import UNTUNED, make_classifier
 from diffranet_utils.records import metrics
+from diffranet_utils.studies.diffranet.dataset import ensure_dataset, load_split
 from diffranet_utils.studies.diffranet.labels import Label
 
 # Table 8's default extractors, and every co-occurrence feature at once.
@@ -19,7 +19,7 @@ KEYS = ("glcm_default_accuracy", "glcm_all_accuracy", "lbp_default_accuracy", "l
 N_SHUFFLES = 5
 
 
-def texture_step(run):
+def step(run):
     """Accuracy of untuned texture features on validation, with what each feature contributes.
 
     Parameters

@@ -243,7 +243,7 @@ def climb(run, real, hits, check, n):
     return rows
 
 
-def reality_gap_step(run):
+def step(run):
     """Heavy step of chapter 51: the study of tuning, the ladder, the screener, and the count that they have to beat.
 
     The model to report is the best one on the stations of `CHOOSE_ON`; real crops choose nothing.

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from diffranet_utils.core.errors import InputError, require
-from diffranet_utils.data import split as dataset
+from diffranet_utils.data.split import Split
 from diffranet_utils.learning.checkpoints import work_name
 from diffranet_utils.learning.networks.resnet import build_deepfreak
 from diffranet_utils.learning.networks.topologies import TOPOLOGIES
@@ -29,7 +29,7 @@ from diffranet_utils.search.bohb import (
     search_space,
     trajectory,
 )
-from diffranet_utils.studies.diffranet import real_set
+from diffranet_utils.studies.diffranet import dataset, real_set
 from diffranet_utils.studies.diffranet.labels import is_hit
 
 EPOCH_TIMEOUT_S = 300.0  # generous: on two cores an epoch of the small presets lasts seconds
@@ -52,8 +52,8 @@ class NetworkEvaluation:
         What they are.
     """
 
-    training: dataset.Split
-    validation: dataset.Split
+    training: Split
+    validation: Split
     folder: Path
     seed: int
     real: dict = field(default_factory=dict)
@@ -169,7 +169,7 @@ def work(run, nameserver):
     return work_for(evaluation, CRASH_LOSS, host, port, name)
 
 
-def bohb_step(run):
+def step(run):
     """Search topologies and settings at the preset's size, then blindly for as many epochs.
 
     Parameters

@@ -5,9 +5,10 @@ from joblib import Parallel, delayed
 from sklearn.ensemble import RandomForestClassifier
 
 from diffranet_utils.core.progress import progress
-from diffranet_utils.data.split import make_image
 from diffranet_utils.features.texture import glcm_features
 from diffranet_utils.records import metrics
+from diffranet_utils.studies.diffranet.dataset import make_image
+from diffranet_utils.studies.diffranet.labels import is_hit
 from diffranet_utils.studies.diffranet.stations import unit_crystal
 
 N_TRAIN, N_TEST = 80, 60
@@ -29,13 +30,13 @@ def simulate(run, split, n):
     labels : ndarray, shape (n,), int64
     """
     unit_crystal(run.preset.station.crystal)  # made once, before the threads ask for it
-    jobs = (delayed(make_image)(run.preset, run.seed, split, k) for k in range(n))
+    jobs = (delayed(make_image)(run.preset.station, run.seed, split, k) for k in range(n))
     threads = Parallel(n_jobs=run.preset.n_workers, prefer="threads", return_as="generator")
     made = list(progress(threads(jobs), total=n, title=split))
     return np.stack([shot.image for shot in made]), np.array([int(shot.label) for shot in made])
 
 
-def quickstart_step(run):
+def step(run):
     """Train a forest on texture features of a few images and classify a few more.
 
     Parameters
@@ -54,6 +55,6 @@ def quickstart_step(run):
     predicted = forest.predict(glcm_features(test, DISTANCES, ANGLES))
     values = {
         "quickstart_accuracy": metrics.accuracy(truth, predicted),
-        "quickstart_hit_accuracy": metrics.hit_accuracy(truth, predicted),
+        "quickstart_hit_accuracy": metrics.hit_accuracy(truth, predicted, is_hit),
     }
     return values, {"truth": truth.tolist(), "predicted": predicted.tolist()}

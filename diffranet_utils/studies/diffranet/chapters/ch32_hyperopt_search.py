@@ -6,16 +6,18 @@ import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 
 from diffranet_utils.core.progress import progress
-from diffranet_utils.data.split import ensure_dataset, load_manifest, load_split
+from diffranet_utils.data.split import load_manifest
 from diffranet_utils.features.texture import glcm_names
 from diffranet_utils.frames import peaks
 from diffranet_utils.learning.classifiers import make_classifier
 from diffranet_utils.records import metrics
 from diffranet_utils.search.space import describe
-from diffranet_utils.search.tpe import TIMED_FROM, Evaluator, search_step
+from diffranet_utils.search.tpe import TIMED_FROM, Evaluator
 from diffranet_utils.search.trials import best_trial
-from diffranet_utils.studies.diffranet.labels import Label
-from diffranet_utils.studies.diffranet.texture_step import property_drops
+from diffranet_utils.studies.diffranet.chapters.ch30_texture_features import property_drops
+from diffranet_utils.studies.diffranet.dataset import ensure_dataset, load_split
+from diffranet_utils.studies.diffranet.joint_search import search_step
+from diffranet_utils.studies.diffranet.labels import Label, is_hit
 
 N_SEEDS = 5  # of a search on at least `search.TIMED_FROM` images; two of a smaller one, which shows the code only
 N_TOP = 10  # configurations whose test accuracy is looked at, to measure what peeking would have cost
@@ -24,7 +26,7 @@ N_SHUFFLED = 2000  # test images for the importance of features
 BINS = (0, 1, 10, 20, 35, 50, 60, 80, 100, 200, 400, 600, 700, 800, 1000, 1500, 2000, 2500, 3000, 4000, 10**6)
 
 
-def joint_search_step(run):
+def step(run):
     """Heavy step of chapter 32: the search, and what it means.
 
     Parameters
@@ -159,7 +161,7 @@ def spot_count(validation, test, n_workers=1):
     found = rule.predict(x_test)
     values = {
         "spot_count_test_accuracy": metrics.accuracy(test.labels, found),
-        "spot_count_hit_accuracy": metrics.hit_accuracy(test.labels, found),
+        "spot_count_hit_accuracy": metrics.hit_accuracy(test.labels, found, is_hit),
     }
     inner = rule.tree_.feature >= 0
     names = np.array(["spots", "mean grey"])[rule.tree_.feature[inner]]

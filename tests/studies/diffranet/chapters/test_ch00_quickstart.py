@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from diffranet_utils.data import split as dataset
 from diffranet_utils.records import provenance
-from diffranet_utils.studies.diffranet import quickstart
+from diffranet_utils.studies.diffranet import dataset
+from diffranet_utils.studies.diffranet.chapters import ch00_quickstart as quickstart
 from tests.data import test_split as test_dataset
 
 RUN = provenance.Run(test_dataset.TINY, 7, Path("data"), Path("results"))

@@ -1,0 +1,81 @@
+"""The joint search over extractors and classifiers, and the models it ends with."""
+
+import json
+
+from diffranet_utils.core.fingerprint import code_fingerprint
+from diffranet_utils.learning.fitted import save_model
+from diffranet_utils.records import metrics
+from diffranet_utils.records.provenance import versions
+from diffranet_utils.search.space import CLASSIFIERS, EXTRACTORS, describe
+from diffranet_utils.search.tpe import TIMED_FROM, TIMEOUT_S, Evaluator
+from diffranet_utils.search.trials import best_trial, run_search
+from diffranet_utils.studies.diffranet.dataset import ensure_dataset, load_split
+from diffranet_utils.studies.diffranet.labels import Label, is_hit
+
+
+def search_step(run):
+    """Heavy step of chapter 32: search on train and validation, then one look at the test images.
+
+    Parameters
+    ----------
+    run : provenance.Run
+
+    Returns
+    -------
+    values, details : dict
+        See `provenance.save_result`.
+    """
+    root = ensure_dataset(run)
+    train, validation, test = (load_split(root, split) for split in ("train", "validation", "test"))
+    timeout_s = TIMEOUT_S if len(train.labels) >= TIMED_FROM else None
+    evaluator = Evaluator(train, validation, run, timeout_s, len(Label), is_hit)
+    path = run.results_dir / "32_hyperopt_search_trials.jsonl"
+    trials = run_search(evaluator, run.preset.n_evaluations, run.seed, path, _identity(evaluator))
+    values, details, found = {}, {"trials": trials, "describe": [describe(t["config"]) for t in trials]}, {}
+    for kind in CLASSIFIERS:
+        trial = best_trial(trials, "classifier", kind)
+        model = evaluator.fit(trial["config"])
+        found[kind] = model.predict(test.images)
+        entries, details[kind] = _score(kind, trial, test.labels, found[kind])
+        save_model(model, run.models_dir / f"{kind}.skops", seed=run.seed, preset=run.preset.name, values=entries)
+        values |= entries
+    for kind in ("glcm", "lbp"):
+        values[f"{kind}_validation_accuracy"] = _validation_entry(best_trial(trials, "extractor", kind))
+    details["best_per_extractor"] = _best_per_extractor(trials)
+    details["mcnemar"] = metrics.mcnemar(test.labels, found["rf"], found["svm"])
+    return values, details
+
+
+def _identity(evaluator):
+    """Images, labels, code and libraries that decide a trial's result."""
+    images = [store.key for store in evaluator.stores]
+    truth = [split.labels.tolist() for split in (evaluator.train, evaluator.validation)]
+    return json.dumps([images, truth, code_fingerprint(__name__), versions()])
+
+
+def _score(kind, trial, truth, found):
+    """Record entries and tables of one classifier on the test images."""
+    matrix = metrics.confusion(truth, found)
+    entries = {
+        f"{kind}_validation_accuracy": _validation_entry(trial),
+        f"{kind}_test_accuracy": metrics.accuracy(truth, found),
+        f"{kind}_hit_accuracy": metrics.hit_accuracy(truth, found, is_hit),
+    }
+    classes = metrics.per_class(matrix).reset_index().astype(object)
+    classes = classes.where(classes.notna(), None).to_dict("records")
+    return entries, {"config": trial["config"], "confusion": matrix, "per_class": classes}
+
+
+def _validation_entry(trial):
+    return metrics.proportion(round(trial["accuracy"] * trial["n"]), trial["n"])
+
+
+def _best_per_extractor(trials):
+    """Table 4 on our data: the best trial of each extractor, where one succeeded."""
+    done = {trial["config"]["extractor"] for trial in trials if trial["status"] == "ok"}
+    return {
+        kind: {"describe": describe(trial["config"])} | _validation_entry(trial)
+        for kind in EXTRACTORS
+        if kind in done
+        for trial in [best_trial(trials, "extractor", kind)]
+    }

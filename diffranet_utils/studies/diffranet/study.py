@@ -1,0 +1,23 @@
+"""The DiffraNet study as shared code sees it."""
+
+from diffranet_utils.records.study import Study
+from diffranet_utils.studies.diffranet.claims import CLAIMS
+from diffranet_utils.studies.diffranet.labels import Label
+from diffranet_utils.studies.diffranet.presets import PRESETS
+
+CHAPTERS = (
+    "00_quickstart",
+    "10_bragg_scattering",
+    "11_background_and_detector",
+    "12_five_classes",
+    "20_dataset",
+    "30_texture_features",
+    "31_sift_bag_of_words",
+    "32_hyperopt_search",
+    "40_deepfreak",
+    "41_bohb_search",
+    "50_real_frames",
+    "51_reality_gap",
+    "60_scorecard",
+)
+STUDY = Study("diffranet", Label, PRESETS, CLAIMS, CHAPTERS)
