@@ -136,7 +136,7 @@ def scattering_power(stol, layers):
     return total
 
 
-def expectedsmooth_photons(beam, detector, layers):
+def expected_photons(beam, detector, layers):
     """Expected background photons per pixel.
 
     ``r_e^2 fluence area molecules F^2(s) omega P`` as in nonBragg (Holton et al., 2014,

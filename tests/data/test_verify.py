@@ -73,7 +73,7 @@ def test_a_damaged_manifest_comes_back_from_the_journal(original, copy):
 
 def test_an_unfinished_set_is_named(tmp_path):
     with pytest.raises(MissingDataError, match="diffranet dataset"):
-        verify(tmp_path)
+        verify(tmp_path, recipe_of_tiny)
 
 
 def test_shards_hold_the_set_and_repeat(original, tmp_path):

@@ -110,11 +110,3 @@ def test_too_few_keypoints_for_the_vocabulary(images, rng):
         sift.SiftBag(10).fit(images[:1], rng)
     with pytest.raises(InputError, match="uint8"):
         sift.sift_descriptors(images.astype(float))
-
-
-def test_keypoints_by_class():
-    table = sift._by_class(np.array([0, 4, 6]), np.array([1, 3, 3, 5]))
-    assert table == {
-        "blank": {"n": 1, "median": 0.0, "without": 1.0},
-        "weak": {"n": 2, "median": 5.0, "without": 0.0},
-    }

@@ -272,7 +272,7 @@ def test_two_processes_average_their_gradients(split, tmp_path):
     script.write_text(TOGETHER)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*command, script, Path(__file__).parent, path], capture_output=True, text=True, timeout=120,
+        [*command, script, Path(__file__).parents[2], path], capture_output=True, text=True, timeout=120,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -193,8 +193,7 @@ def test_every_file_has_its_line(tmp_path):
 
 
 def test_the_stand_in_says_so_and_is_reproducible():
-    preset = dataclasses.replace(get("smoke"), station=real_set.STAND_IN_STATION)
-    item = real_set.StandInFrame(preset, 2019, 0)
+    item = real_set.StandInFrame(2019, 0)
     row, raw, mask, spots = real_set._prepare(item)
     assert row["note"] == real_set.STAND_IN and row["file"].startswith("stand_in")
     assert raw.shape == (4, 512, 512) and 0.85 < mask.mean() < 1
@@ -250,9 +249,7 @@ def test_first_of_each_kind(monkeypatch):
 def test_a_network_of_the_papers_size_is_not_trained_on_the_way(tmp_path, monkeypatch):
     monkeypatch.setattr(real_models, "load_model", lambda path: path.name)
     trained = []
-    monkeypatch.setattr(
-        "diffranet_utils.studies.diffranet.real_models.run_chapter", lambda name, run: trained.append(name)
-    )
+    monkeypatch.setattr(real_models, "run_chapter", lambda name, run: trained.append(name))
     for preset, expected in (("paper", ["32_hyperopt_search"]), ("smoke", ["32_hyperopt_search", "40_deepfreak"])):
         trained.clear()
         assert real_models.ensure_models(Run(get(preset), 1, tmp_path, tmp_path)) == ({}, expected)

@@ -18,6 +18,8 @@ from diffranet_utils.records.provenance import start_run
 from diffranet_utils.search import space as search_space
 from diffranet_utils.search import tpe as search
 from diffranet_utils.search import trials
+from diffranet_utils.studies.diffranet import joint_search
+from diffranet_utils.studies.diffranet.labels import is_hit
 
 FOREST = search_space.PAPER_BEST[0] | {"n_trees": 20}
 MACHINE = search_space.PAPER_BEST[1] | {"gamma": 0.0}
@@ -195,7 +197,7 @@ def test_class_weights_follow_the_classes(rng):
 
 
 def test_evaluator_reads_columns_and_scores_validation(splits, run):
-    evaluator = search.Evaluator(splits["train"], splits["validation"], run)
+    evaluator = search.Evaluator(splits["train"], splits["validation"], run, is_hit=is_hit)
     for config in (FOREST, MACHINE, *search_space.PAPER_BEST[2:], *ONE_OF_EACH):
         result = evaluator(config)
         model = evaluator.fit(config)
@@ -220,8 +222,8 @@ def test_models_survive_saving(splits, run, config):
     images = splits["test"].images
     model = search.Evaluator(splits["train"], splits["validation"], run).fit(config)
     path = run.models_dir / "model.skops"
-    search.save_model(model, path, seed=4)
-    loaded = search.load_model(path)
+    fitted.save_model(model, path, seed=4)
+    loaded = fitted.load_model(path)
     labels, shares = loaded.predict(images), loaded.predict_proba(images)
     np.testing.assert_array_equal(labels, model.predict(images))
     np.testing.assert_allclose(shares, model.predict_proba(images))
@@ -252,7 +254,7 @@ def test_two_classes_get_five_columns(rng):
     x, y = rng.normal(size=(40, 3)), np.repeat([2, 4], 20)
     x[y == 4] += 3
     classifier = make_classifier(MACHINE | {"class_weight": "balanced"}).fit(x, y)
-    model = fitted.FittedModel(MACHINE, classifier, temperature=fitted.fit_temperature(classifier, x, y))
+    model = fitted.FittedModel(MACHINE, classifier, temperature=fitted.fit_temperature(classifier, x, y), n_classes=5)
     shares = model.proba_features(x)
     np.testing.assert_array_equal(shares[:, [0, 2, 4]], 0)
     np.testing.assert_array_equal(np.where(shares[:, 3] > 0.5, 4, 2), model.predict_features(x))
@@ -262,36 +264,36 @@ def test_damaged_models_are_refused(splits, run):
     model = search.Evaluator(splits["train"], splits["validation"], run).fit(FOREST)
     path = run.models_dir / "rf.skops"
     with pytest.raises(MissingDataError, match="rf.skops"):
-        search.load_model(path)
-    search.save_model(model, path)
+        fitted.load_model(path)
+    fitted.save_model(model, path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DiffranetError, match="Cannot read"):
-        search.load_model(path)
+        fitted.load_model(path)
     tree = model.classifier.estimators_[0].tree_
     state = tree.__getstate__()
     state["nodes"]["left_child"][0] = 10**9
     tree.__setstate__(state)
-    search.save_model(model, path)
+    fitted.save_model(model, path)
     with pytest.raises(DiffranetError, match="damaged tree"):
-        search.load_model(path)
+        fitted.load_model(path)
 
 
 def test_foreign_types_are_refused(run):
     model = fitted.FittedModel(FOREST, Split(None, None, []))
     path = run.models_dir / "odd.skops"
-    search.save_model(model, path)
-    with pytest.raises(DiffranetError, match=r"diffranet_utils\.dataset\.Split"):
-        search.load_model(path)
+    fitted.save_model(model, path)
+    with pytest.raises(DiffranetError, match=r"diffranet_utils\.data\.split\.Split"):
+        fitted.load_model(path)
 
 
 def test_search_step(splits, run, monkeypatch):
-    monkeypatch.setattr(search, "ensure_dataset", lambda run: run.data_dir)
-    monkeypatch.setattr(search, "load_split", lambda root, split: splits[split])
-    values, details = search.search_step(run)
+    monkeypatch.setattr(joint_search, "ensure_dataset", lambda run: run.data_dir)
+    monkeypatch.setattr(joint_search, "load_split", lambda root, split: splits[split])
+    values, details = joint_search.search_step(run)
     assert len(details["trials"]) == 6
     for kind in ("rf", "svm"):
-        loaded = search.load_model(run.models_dir / f"{kind}.skops")
+        loaded = fitted.load_model(run.models_dir / f"{kind}.skops")
         right = (loaded.predict(splits["test"].images) == splits["test"].labels).mean()
         assert values[f"{kind}_test_accuracy"]["value"] == pytest.approx(right)
         assert np.sum(details[kind]["confusion"]) == 30

@@ -16,6 +16,7 @@ from diffranet_utils.frames.masks import fill_crops
 from diffranet_utils.instrument.geometry import Detector
 from diffranet_utils.instrument.shadows import Beamstop, Modules, Shadows
 from diffranet_utils.studies.diffranet import labelled_frames
+from diffranet_utils.studies.diffranet.dataset import KINDS
 from diffranet_utils.studies.diffranet.labels import RealLabel, is_hit
 from diffranet_utils.studies.diffranet.shots import render_shot, sample_shot
 from diffranet_utils.studies.diffranet.stations import LYSOZYME, PILATUS, Stream
@@ -138,7 +139,7 @@ class PublishedImage:
 def published_items(folder):
     """Images of all splits of a published DiffraNet's ``real_raw``; None where the folder holds none."""
     splits = sorted(path.name for path in (Path(folder) / PUBLISHED).glob("*") if path.is_dir())
-    tables = [published.scan(folder, f"{PUBLISHED}/{split}") for split in splits]
+    tables = [published.scan(folder, f"{PUBLISHED}/{split}", KINDS) for split in splits]
     rows = [row for split, table in zip(splits, tables, strict=True) for row in table.assign(split=split).itertuples()]
     return [PublishedImage(Path(folder) / row.path, RealLabel(row.label), row.split) for row in rows] or None
 

@@ -5,6 +5,7 @@ import pytest
 from diffranet_utils.core.errors import DiffranetError
 from diffranet_utils.records import metrics, provenance
 from diffranet_utils.studies.diffranet import claims, remarks, scorecard
+from diffranet_utils.studies.diffranet.chapters import ch60_scorecard
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def save_forest(run, n_right=150, n=200):
 
 def test_every_claim_has_a_row_and_gaps_are_named(run):
     save_forest(run)
-    values, details = scorecard.scorecard_step(run)
+    values, details = ch60_scorecard.step(run)
     rows = {row["key"]: row for row in details["rows"]}
     assert values == {} and list(rows) == [claim.key for claim in claims.CLAIMS]
     assert rows["rf_test_accuracy"]["ours"]["n"] == 200
@@ -29,7 +30,7 @@ def test_every_claim_has_a_row_and_gaps_are_named(run):
 
 
 def test_the_step_works_before_anything_was_run(run):
-    _, details = scorecard.scorecard_step(run)
+    _, details = ch60_scorecard.step(run)
     assert details["runs"] == []
     table = scorecard.scorecard_table(details["rows"])
     assert len(table) == len(claims.CLAIMS) and (table["this run"] == "not yet measured").all()

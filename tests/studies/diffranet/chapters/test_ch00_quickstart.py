@@ -23,7 +23,7 @@ def test_images_come_in_the_order_of_the_data_set():
 def test_forest_beats_the_commonest_class(monkeypatch):
     monkeypatch.setattr(quickstart, "N_TRAIN", 60)
     monkeypatch.setattr(quickstart, "N_TEST", 40)
-    values, details = quickstart.quickstart_step(replace(RUN, seed=3))
+    values, details = quickstart.step(replace(RUN, seed=3))
     commonest = np.bincount(details["truth"]).max() / 40
     assert values["quickstart_accuracy"]["value"] > commonest
     assert values["quickstart_accuracy"]["n"] == len(details["predicted"]) == 40

@@ -14,6 +14,11 @@ from diffranet_utils.instrument.detector import Readout, spread
 from diffranet_utils.instrument.geometry import Detector
 from diffranet_utils.records import provenance
 from diffranet_utils.studies.diffranet import labelling, presets, shots
+from diffranet_utils.studies.diffranet.chapters import (
+    ch10_bragg_scattering,
+    ch11_background_and_detector,
+    ch12_five_classes,
+)
 from diffranet_utils.studies.diffranet.chapters.ch11_background_and_detector import photon_transfer
 from diffranet_utils.studies.diffranet.full_shot import full_shot
 from diffranet_utils.studies.diffranet.stations import DIFFRANET

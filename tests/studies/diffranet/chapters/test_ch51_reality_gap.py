@@ -152,7 +152,7 @@ def test_the_reported_model_is_chosen_without_real_frames(run, monkeypatch):
     monkeypatch.setattr(reality_gap, "station_set", lambda run, name: dataclasses.replace(made_set(), source=name))
     monkeypatch.setattr(reality_gap, "climb", lambda *arguments: [row("lucky", 1.0, 0.6), row("sound", 0.8, 0.9)])
     monkeypatch.setattr(reality_gap, "tuning_studies", lambda run, sets: {found.source: {"rows": []} for found in sets})
-    values, details = reality_gap.reality_gap_step(run)
+    values, details = reality_gap.step(run)
     assert values["best_real_accuracy"]["value"] == 0.8 and details["chosen"]["rung"] == "sound"
     assert details["count_on_stations"]["a"]["value"] == 1.0 and set(details["tuning_on_stations"]) == {
         "pilatus",

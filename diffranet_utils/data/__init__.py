@@ -1,0 +1,1 @@
+"""Labelled sets of images: splits, their making and verifying, shards and downloads."""
