@@ -14,8 +14,8 @@ VARIABLE = "DIFFRANET_CACHE"
 def cache_folder(option=None):
     """The folder for derived files, made if missing.
 
-    In this order: `option`; the variable DIFFRANET_CACHE; ``diffranet`` in XDG_CACHE_HOME or else in
-    ``~/.cache`` (XDG Base Directory Specification 0.8); and, without a home that can be written,
+    In this order: `option`; the variable DIFFRANET_CACHE; ``diffranet`` in XDG_CACHE_HOME or else
+    in ``~/.cache`` (XDG Base Directory Specification 0.8); and, without a home that can be written,
     ``diffranet-<user id>`` in the system's folder for temporary files, for this user only.
 
     Parameters
@@ -30,7 +30,8 @@ def cache_folder(option=None):
     Raises
     ------
     InputError
-        If a folder that was asked for cannot be written, or the temporary one belongs to someone else.
+        If a folder that was asked for cannot be written, or the temporary one belongs to someone
+        else.
     """
     for chosen in (option, os.environ.get(VARIABLE)):
         if chosen:
@@ -49,10 +50,11 @@ def cached(name, sources, make, folder=None):
     name : str
         Name of the file, such as ``mask.npy``: what it is, with its suffix.
     sources : sequence of bytes or path-like
-        All that decides the content: files, and settings as bytes. Their SHA-256 is the key, so that a changed
-        source is never answered from the cache, and a moved one is.
+        All that decides the content: files, and settings as bytes. Their SHA-256 is the key, so
+        that a changed source is never answered from the cache, and a moved one is.
     make : callable
-        ``make(path)`` writes the file; called at most once per process, and nothing stays if it raises.
+        ``make(path)`` writes the file; called at most once per process, and nothing stays if it
+        raises.
     folder : path-like, optional
         See `cache_folder`.
 

@@ -1,4 +1,4 @@
-"""Ctrl-C, TERM and HUP end a command in order: clean up, say what was kept, exit with the signal's code."""
+"""Ctrl-C, TERM and HUP end a command in order: it cleans up and says what it kept."""
 
 import contextlib
 import signal
@@ -6,12 +6,13 @@ import sys
 import threading
 import time
 
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+SIGNALS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 DOUBLE_S = 0.1  # `timeout` and terminals send one request twice: to the process and to its group
 
 
 class Stopped(KeyboardInterrupt):
-    """A request to end, as an exception in the main thread; ``except Exception`` does not hold it up.
+    """A request to end, raised in the main thread; ``except Exception`` does not hold it up.
 
     Attributes
     ----------
@@ -25,15 +26,17 @@ class Stopped(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def interruptible(kept):
-    """Let the code inside clean up when it is asked to end, then print one line and exit; also a decorator.
+    """Let code clean up when it is asked to end, then print one line and exit; also a decorator.
 
-    The first Ctrl-C, TERM or HUP raises `Stopped` in the main thread; a second one ends the process at once.
-    Signals that were ignored before, as ``nohup`` has it, stay so. In another thread no handler is set.
+    The first Ctrl-C, TERM or HUP raises `Stopped` in the main thread; a second one ends the process
+    at once. Signals that were ignored before, as ``nohup`` has it, stay so. In another thread no
+    handler is set.
 
     Parameters
     ----------
     kept : str or callable
-        What was kept and how to go on, or a function without arguments that says so when it is needed.
+        What was kept and how to go on, or a function without arguments that says so when it is
+        needed.
 
     Raises
     ------
@@ -56,9 +59,10 @@ def interruptible(kept):
 
 def _install():
     """Set our handlers; return those that were there, of the signals that are not ignored."""
-    old = {number: signal.getsignal(number) for number in SIGNALS}
     # None is a handler that was not set by Python and cannot be put back.
-    old = {number: handler for number, handler in old.items() if handler not in (signal.SIG_IGN, None)}
+    kept = (signal.SIG_IGN, None)
+    ours = [number for number in SIGNALS if signal.getsignal(number) not in kept]
+    old = {number: signal.getsignal(number) for number in ours}
     is_stopping = False
 
     def stop(number, frame):

@@ -1,9 +1,10 @@
 """Let no child process outlive its parent, however the parent ends.
 
-A child learns of the end through a pipe whose writing end only the parent holds: the kernel closes it even after
-a SIGKILL. Under Linux the kernel then kills the child itself (``F_SETSIG``), also amid compiled code that holds
-Python's lock; elsewhere a thread of the child does. Without a pipe the child asks twice a second whose child it is,
-and under Linux sets the parent-death signal where that is safe. Windows has neither: there nothing is tied.
+A child learns of the end through a pipe whose writing end only the parent holds: the kernel closes
+it even after a SIGKILL. Under Linux the kernel then kills the child itself (``F_SETSIG``), also
+amid compiled code that holds Python's lock; elsewhere a thread of the child does. Without a pipe
+the child asks twice a second whose child it is, and under Linux sets the parent-death signal where
+that is safe. Windows has neither: there nothing is tied.
 
 This module imports the standard library only, since `popen` runs it as a program of its own.
 """
@@ -33,14 +34,14 @@ _pipe = []  # reading and writing end, made when first needed and open until thi
 def tie_to_parent(parent_pid=None):
     """End this process when its parent does; an initializer for pools of processes.
 
-    For ``ProcessPoolExecutor(initializer=tie_to_parent, initargs=(os.getpid(),))``, joblib's loky executor and
-    `multiprocessing` in general. Calling it twice does no harm.
+    For ``ProcessPoolExecutor(initializer=tie_to_parent, initargs=(os.getpid(),))``, joblib's loky
+    executor and `multiprocessing` in general. Calling it twice does no harm.
 
     Parameters
     ----------
     parent_pid : int, optional
-        Process id of the parent. With it a parent that ended before this call is noticed also where there is no
-        pipe to it.
+        Process id of the parent. With it a parent that ended before this call is noticed also where
+        there is no pipe to it.
     """
     if fcntl is None or any(thread.name == THREAD_NAME for thread in threading.enumerate()):
         return
@@ -56,9 +57,12 @@ def tie_to_parent(parent_pid=None):
 
 
 def dask_setup(worker):
-    """Tie a Dask worker to its nanny: ``dask worker --preload diffranet_utils.lifeline``; Dask calls this.
+    """Tie a Dask worker to its nanny; Dask calls this.
 
-    A worker without a nanny is left alone: it belongs to the shell or the batch system that started it.
+    Start workers by ``dask worker --preload diffranet_utils.lifeline``.
+
+    A worker without a nanny is left alone: it belongs to the shell or the batch system that started
+    it.
     """
     if multiprocessing.parent_process() is not None:
         tie_to_parent()
@@ -82,7 +86,8 @@ def popen(command, **kwargs):
         return subprocess.Popen(command, **kwargs)
     reading = _parent_pipe()[0]
     # -P and -S: neither this folder's modules nor installed ones are needed to tie a process.
-    tied = [sys.executable, "-P", "-S", os.path.abspath(__file__), str(reading), *map(os.fspath, command)]
+    runner = [sys.executable, "-P", "-S", os.path.abspath(__file__), str(reading)]
+    tied = [*runner, *map(os.fspath, command)]
     return subprocess.Popen(tied, pass_fds=(reading,), **kwargs)
 
 
@@ -125,7 +130,8 @@ def _kill_at_end_of(fd):
 def _ask_for_death_signal():
     """Set Linux's parent-death signal.
 
-    It is sent when the *thread* that started this process ends, so only a parent of one thread is trusted with it.
+    It is sent when the *thread* that started this process ends, so only a parent of one thread is
+    trusted with it.
     """
     parent = os.getppid()
     try:
@@ -138,7 +144,7 @@ def _ask_for_death_signal():
 
 
 def _has_ended(fd, timeout_s):
-    """Whether the other end of a pipe is closed, after waiting for that; what is written to it is ignored."""
+    """Whether the other end of a pipe closes within the time; what is written is ignored."""
     poll = select.poll()
     poll.register(fd, 0)  # hang-ups and errors are always reported
     return bool(poll.poll(1000 * timeout_s))

@@ -1,9 +1,10 @@
-"""One writer for a folder, on this machine and on others that share it; reading needs no permission.
+"""One writer for a folder, on this machine and others; reading needs no permission.
 
-The owner is named in ``.owner.<n>``, a file that is made by a hard link and therefore by one process only, also on
-network file systems. Each owner takes the next number, and only numbers below the newest are ever deleted: two
-processes that find the same owner dead compete for one name, and the loser sees that it lost. An owner shows that
-it lives by its process (same machine), its ``flock`` (where there is one) or the age of its file (other machines).
+The owner is named in ``.owner.<n>``, a file that is made by a hard link and therefore by one
+process only, also on network file systems. Each owner takes the next number, and only numbers below
+the newest are ever deleted: two processes that find the same owner dead compete for one name, and
+the loser sees that it lost. An owner shows that it lives by its process (same machine), its
+``flock`` (where there is one) or the age of its file (other machines).
 """
 
 import contextlib
@@ -61,7 +62,8 @@ def owned(folder, wait=False, stale_s=STALE_S):
     with _writable(folder):
         while (owner := ownership.take()) is not None:
             if time.monotonic() >= end:
-                raise InputError(f"{folder} is in use by {_describe(owner)}: wait for it or choose another folder.")
+                remedy = "wait for it or choose another folder."
+                raise InputError(f"{folder} is in use by {_describe(owner)}: {remedy}")
             time.sleep(POLL_S)
     try:
         yield ownership
@@ -82,7 +84,8 @@ def owner_of(folder, stale_s=STALE_S):
     Returns
     -------
     dict or None
-        ``host``, ``pid``, ``since`` (ISO 8601, UTC), ``command`` and what else tells processes apart.
+        ``host``, ``pid``, ``since`` (ISO 8601, UTC), ``command`` and what else tells processes
+        apart.
     """
     number, path = _newest(Path(folder))
     return None if path is None else _living_owner(path, time.time(), stale_s)
@@ -129,7 +132,7 @@ class Ownership:
         return None
 
     def is_held(self):
-        """Whether this process still owns the folder: another takes over from one that was silent too long."""
+        """Whether nobody took the folder over, as happens to owners that are silent too long."""
         return self.path is not None and _newest(self.folder)[1] == self.path
 
     def release(self):
@@ -162,8 +165,8 @@ def _writable(folder):
     try:
         yield
     except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"Cannot write in {folder}: {reason}. Choose a writable folder.") from error
+        reason = f"{error.strerror or error}. Choose a writable folder."
+        raise InputError(f"Cannot write in {folder}: {reason}") from error
 
 
 def _card():
@@ -184,7 +187,7 @@ def _describe(owner):
 
 
 def _boot():
-    """Linux's id of this start of the machine: machines may share a name, and ids of processes come again."""
+    """Linux's id of this start of the machine: names and ids of processes come again."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -195,12 +198,14 @@ def _start_of(pid):
     """When a process started, in the system's own words; None if there is no such process."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else fields[19]  # proc(5): state is field 3, starttime is field 22
+        # proc(5): the state is field 3, the start time field 22, and the second has been cut off.
+        return None if fields[0] in "ZX" else fields[19]
     except OSError:
         if Path("/proc/self/stat").exists():
             return None
     try:
-        result = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        ask = ["ps", "-o", "lstart=", "-p", str(pid)]
+        result = subprocess.run(ask, capture_output=True, text=True, check=False)
     except OSError:  # no `ps`: the age of the file decides
         return None
     return result.stdout.strip() or None
@@ -226,7 +231,7 @@ def _link(candidate, path):
         os.link(candidate, path)
     except FileExistsError:
         return False
-    except OSError:  # no hard links (FAT, some network file systems): exclusive creation is second best
+    except OSError:  # no hard links (FAT, some network file systems): the second best way
         return _create(path, candidate.read_bytes())
     return True
 
@@ -241,7 +246,7 @@ def _create(path, content):
 
 
 def _locked_open(path):
-    """Open a file and hold its ``flock``, where the file system has one, until the handle is closed."""
+    """Open a file and hold its ``flock``, where there is one, until the handle is closed."""
     handle = path.open("r+")
     if fcntl is not None:
         with contextlib.suppress(OSError):
@@ -250,7 +255,7 @@ def _locked_open(path):
 
 
 def _is_locked(path):
-    """Whether a process, perhaps a forked child of the owner that still writes, holds the file's ``flock``."""
+    """Whether the owner, or a forked child of it that still writes, holds the ``flock``."""
     if fcntl is None:
         return False
     try:
@@ -266,7 +271,8 @@ def _is_locked(path):
 def _owner_files(folder):
     """Pairs of number and path."""
     names = os.listdir(folder) if folder.is_dir() else []
-    return [(int(match[1]), folder / name) for name in names if (match := OWNER_FILE.fullmatch(name))]
+    matches = filter(None, map(OWNER_FILE.fullmatch, names))
+    return [(int(match[1]), folder / match[0]) for match in matches]
 
 
 def _newest(folder):

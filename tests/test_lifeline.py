@@ -21,7 +21,8 @@ def nap(_):
     time.sleep(60)
 
 if __name__ == "__main__":
-    tied = {"initializer": tie_to_parent, "initargs": (os.getpid(),)} if sys.argv[2] == "tied" else {}
+    tied = {"initializer": tie_to_parent, "initargs": (os.getpid(),)}
+    tied = tied if sys.argv[2] == "tied" else {}
     with ProcessPoolExecutor(2, mp_context=get_context(sys.argv[1]), **tied) as pool:
         list(pool.map(nap, range(2)))
 """
@@ -122,9 +123,8 @@ def family(tmp_path):
         path = tmp_path / "parent.py"
         path.write_text(script)
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        parent = subprocess.Popen(
-            [sys.executable, str(path), *arguments], stdout=subprocess.PIPE, text=True, env=environment
-        )
+        command = [sys.executable, str(path), *arguments]
+        parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         started.append(parent)
         pids = [int(parent.stdout.readline()) for _ in range(n_children)]
         known.extend(pids)
@@ -197,7 +197,8 @@ def test_a_program_keeps_its_exit_status_and_streams():
 
 
 def test_a_supervised_program_ends_with_the_pipe(tmp_path):
-    script = "import sys; from diffranet_utils.lifeline import _supervise; sys.exit(_supervise(0, sys.argv[1:]))"
+    script = "import sys; from diffranet_utils.lifeline import _supervise as run; "
+    script += "sys.exit(run(0, sys.argv[1:]))"
     process = subprocess.Popen(
         [sys.executable, "-c", script, "sh", "-c", "echo $$; exec sleep 60"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

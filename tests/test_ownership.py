@@ -76,8 +76,9 @@ def say(process, text=""):
 def other_host(folder, age_s):
     """An owner on another machine, whose last sign of life is so many seconds old."""
     path = folder / ".owner.3"
-    card = {"host": "beamline-7", "boot": "b", "pid": 4321, "started": "1", "since": "2024-05-01T10:00:00+00:00"}
-    path.write_text(json.dumps(card | {"command": "diffranet dataset", "token": "t"}))
+    card = {"host": "beamline-7", "boot": "b", "pid": 4321, "started": "1", "token": "t"}
+    card |= {"since": "2024-05-01T10:00:00+00:00", "command": "diffranet dataset"}
+    path.write_text(json.dumps(card))
     os.utime(path, (time.time() - age_s,) * 2)
 
 
@@ -170,7 +171,10 @@ def test_an_owner_notices_that_another_took_over(tmp_path):
 
 
 def test_a_folder_without_hard_links_has_one_owner_as_well(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(PermissionError(1, "Operation not permitted")))
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
     with owned(tmp_path), pytest.raises(InputError), owned(tmp_path):
         pass
 
