@@ -1,4 +1,4 @@
-"""Files derived from read-only data: made once, kept outside the data, found by what they were made of."""
+"""Files derived from read-only data: kept outside it and found by what they were made of."""
 
 import os
 import stat
@@ -53,7 +53,7 @@ def cached(name, sources, make, folder=None):
         All that decides the content: files, and settings as bytes. Their SHA-256 is the key, so
         that a changed source is never answered from the cache, and a moved one is.
     make : callable
-        ``make(path)`` writes the file; called at most once per process, and nothing stays if it
+        ``make(path)`` writes the file; not called if the file is there, and nothing stays if it
         raises.
     folder : path-like, optional
         See `cache_folder`.
@@ -82,7 +82,8 @@ def _sha256_of_source(source):
     try:
         return sha256_of(source)
     except OSError as error:
-        raise MissingDataError(f"Cannot read {source}: {error.strerror}. Give a file that is there.") from error
+        reason = f"{error.strerror}. Give a file that is there."
+        raise MissingDataError(f"Cannot read {source}: {reason}") from error
 
 
 def _usual_folder():
@@ -90,19 +91,20 @@ def _usual_folder():
     parent = os.environ.get("XDG_CACHE_HOME", "")
     if os.path.isabs(parent):
         return Path(parent) / "diffranet"
-    # Not Path.home(), which asks the list of users: services and containers leave HOME out on purpose.
+    # Not Path.home(), which asks the list of users: services leave HOME out on purpose.
     home = os.environ.get("HOME") or os.environ.get("USERPROFILE") or ""
     return Path(home) / ".cache" / "diffranet" if os.path.isabs(home) else None
 
 
 def _asked_for(folder):
     if not _can_write(folder):
-        raise InputError(f"Cannot write to the cache folder {folder}: choose another with {VARIABLE}.")
+        remedy = f"choose another with {VARIABLE}."
+        raise InputError(f"Cannot write to the cache folder {folder}: {remedy}")
     return folder
 
 
 def _can_write(folder):
-    """Whether files can be made in a folder, found out by making one; the folder is made if missing."""
+    """Whether files can be made in a folder, found out by making one; makes the folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -113,12 +115,12 @@ def _can_write(folder):
 
 def _temporary_folder():
     """Ours alone: in a folder that all can write, another user may have put this name first."""
-    user = os.getuid() if hasattr(os, "getuid") else "user"
+    user = os.getuid() if hasattr(os, "getuid") else 0  # under Windows all files are user 0's
     folder = Path(tempfile.gettempdir()) / f"diffranet-{user}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()
-        is_ours = stat.S_ISDIR(status.st_mode) and getattr(os, "getuid", lambda: status.st_uid)() == status.st_uid
+        is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid == user
         if is_ours:
             folder.chmod(0o700)
     except OSError:
