@@ -8,7 +8,7 @@ import time
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 SIGNALS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
-DOUBLE_S = 0.1  # `timeout` and terminals send one request twice: to the process and to its group
+DOUBLE_S = 0.3  # `timeout` and terminals send one request twice: to the process and to its group
 
 
 class Stopped(KeyboardInterrupt):
