@@ -1,5 +1,6 @@
 """Run batches of work on processes of this machine or on a Dask cluster, a bounded number at a time."""
 
+import os
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
@@ -8,6 +9,7 @@ from multiprocessing import get_context
 import joblib
 
 from diffranet_utils.core.errors import DiffranetError
+from diffranet_utils.core.lifeline import tie_to_parent
 
 AHEAD = 4  # batches handed out per worker: enough to keep it busy, few enough to stay small in memory
 
@@ -45,7 +47,8 @@ def completed(function, batches, workers=1, scheduler=None):
 
 def _in_processes(function, batches, workers):
     # Spawned, not forked: a notebook's process has threads that do not survive a fork.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, tie_to_parent, (os.getpid(),)) as pool:
         pending = {pool.submit(function, batch) for batch in islice(batches, AHEAD * workers)}
         try:
             while pending:

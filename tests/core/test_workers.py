@@ -1,7 +1,13 @@
 """Forests and timed fits on a Dask cluster."""
 
+import os
+import subprocess
+import sys
+import time
+
 import joblib
 import numpy as np
+import psutil
 import pytest
 from dask.distributed import LocalCluster, get_worker
 from sklearn.datasets import make_classification
@@ -44,3 +50,38 @@ def test_a_fit_on_the_cluster_is_the_fit_made_here(scheduler, kind):
 def test_a_silent_scheduler_is_one_line():
     with pytest.raises(DiffranetError, match="No Dask scheduler answers"), workers.joblib_on("tcp://127.0.0.1:9"):
         pass
+
+
+@pytest.fixture
+def build(tmp_path):
+    """A data set in the making, with two workers, once the first images are there."""
+    command = [
+        sys.executable,
+        "-m",
+        "diffranet_utils.cli",
+        "dataset",
+        "--root",
+        str(tmp_path / "set"),
+        "--workers",
+        "2",
+    ]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    process = subprocess.Popen([*command, "--no-gpu"], env=environment, stderr=subprocess.DEVNULL)
+    family = psutil.Process(process.pid)
+    end = time.monotonic() + 120
+    while not (tmp_path / "set" / "journal.jsonl").exists():
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.1)
+    children = family.children(recursive=True)
+    yield process, children
+    process.kill()
+    process.wait()
+    for child in psutil.wait_procs(children, timeout=0)[1]:
+        child.kill()
+
+
+def test_a_build_that_is_killed_leaves_no_worker(build):
+    process, children = build
+    assert len(children) >= 2
+    process.kill()
+    assert psutil.wait_procs(children, timeout=5)[1] == []
