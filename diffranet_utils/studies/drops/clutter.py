@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from .drop import wobbly_radii
-from .scene import scatter, smoothstep
+from .scene import grain_tile, scatter, smoothstep, tiled
 
 LETTERS = "ABCDEFGH12345678"
 
@@ -67,13 +67,13 @@ def paint_edges(scene, rng):
     """Rims that the drop left when it was larger, or a skinless second edge inside it."""
     layer = np.zeros(scene.shade.shape, np.uint8)
     for _ in range(rng.integers(1, 4)):
-        radii = wobbly_radii(rng, 1.0, 1.0, 0.05) * scene.shape.radii * rng.uniform(0.75, 1.3)
+        radii = wobbly_radii(rng, 1.0, 1.0, 0.12) * scene.shape.radii * rng.uniform(0.75, 1.3)
         angles = np.arange(720) * (2 * np.pi / 720)
         ring = np.stack([np.cos(angles), np.sin(angles)], 1) * radii[:, None]
         points = np.round((ring + (scene.shape.x, scene.shape.y)) * 16).astype(np.int32)
         start, stop = sorted(rng.integers(0, 720, 2))
-        arc = points if rng.random() < 0.4 else points[start : stop + 2]
-        taken = int(rng.integers(30, 120))
+        arc = points if rng.random() < 0.2 else points[start : stop + 2]
+        taken = int(rng.integers(20, 90))
         cv2.polylines(layer, [arc], False, taken, int(rng.integers(1, 3)), cv2.LINE_AA, 4)
     layer[scene.floor < 0.5] = 0
     _darken(scene, layer)
@@ -87,12 +87,12 @@ def _stamp(letter, size, stroke):
     return mask
 
 
-def _embossed(rng, mask, stroke):
+def _embossed(rng, mask, stroke, texture):
     """Transmission of a moulded stroke: dark outline, ridges along it, a dull middle."""
-    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5) / (stroke / 2)
-    ridges = 0.14 * np.sin(depth * rng.uniform(9, 15) + rng.uniform(0, 6))
-    ridges *= 1 + 0.5 * rng.standard_normal(mask.shape, dtype=np.float32)
-    body = 0.12 + 0.45 * smoothstep(depth / 0.5) - 0.35 * smoothstep((depth - 0.55) / 0.4)
+    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3) / (stroke / 2)
+    ridges = 0.16 * np.sin(depth * rng.uniform(9, 15) + rng.uniform(0, 6))
+    ridges *= 1 + 0.7 * tiled(texture, mask.shape)
+    body = 0.12 + 0.42 * smoothstep(depth / 0.4) - 0.22 * smoothstep((depth - 0.6) / 0.35)
     return np.clip(body + ridges, 0.03, 0.8).astype(np.float32)
 
 
@@ -100,11 +100,12 @@ def paint_letters(scene, rng):
     """Stamp one to three letters of the plate beside the well, out of the plane of focus."""
     height, width = scene.shade.shape
     size = rng.uniform(0.2, 0.3) * height
-    stroke = int(size * rng.uniform(0.15, 0.22))
+    stroke = int(size * rng.uniform(0.12, 0.17))
     stops = rng.permutation([0.3, 0.95, -0.05])[: rng.integers(1, 4)]
+    texture = grain_tile(rng, 2.0, 256)
     for stop in stops:
         mask = _stamp(LETTERS[rng.integers(len(LETTERS))], size, stroke)
-        stamp = cv2.GaussianBlur(_embossed(rng, mask, stroke), (0, 0), 1.6 * scene.scale)
+        stamp = cv2.GaussianBlur(_embossed(rng, mask, stroke, texture), (0, 0), 1.6 * scene.scale)
         soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), 1.2 * scene.scale)
         x = int(-rng.uniform(0.25, 0.75) * size + (0.11 * width if stop > 0.5 else 0))
         y = int(stop * height - 0.3 * size)

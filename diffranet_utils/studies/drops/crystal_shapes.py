@@ -92,4 +92,4 @@ def face_transmission(normal, lamp):
     """
     tilt = 1 - abs(normal[2])
     lit = float(normal[:2] @ lamp)
-    return float(np.clip(1.04 - 0.75 * tilt + 0.55 * lit * np.sqrt(tilt), 0.12, 1.4))
+    return float(np.clip(1.05 - 0.85 * tilt**1.7 + 0.5 * lit * tilt, 0.15, 1.35))

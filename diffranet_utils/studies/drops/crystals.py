@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from .crystal_shapes import bevelled_prism, face_transmission, projected_faces
-from .scene import scatter
+from .scene import grain_tile, scatter, tiled
 
 SHIFT = 4
 """Fractional bits of the corners that OpenCV draws with: sixteenths of a pixel."""
@@ -20,9 +20,12 @@ class Brush:
     ----------
     size : tuple of int
         Height and width, pixels.
+    rng : numpy.random.Generator
+        Draws the uneven thickness of what is drawn.
     """
 
-    def __init__(self, size):
+    def __init__(self, size, rng):
+        self.texture = np.clip(grain_tile(rng, 6.0, 128), -1.5, 1.5)
         self.dark = np.zeros(size, np.uint8)
         self.bright = np.zeros(size, np.uint8)
         self.body = np.zeros(size, np.uint8)
@@ -50,6 +53,7 @@ class Brush:
         x, y, width, height = cv2.boundingRect(touched)
         where = (slice(y, y + height), slice(x, x + width))
         change = (self.bright[where].astype(np.float32) - self.dark[where]) / 255
+        change *= 0.85 + 0.3 * tiled(self.texture, change.shape)
         change = cv2.GaussianBlur(change, (0, 0), blur_px) * scene.drop[where]
         scene.crystal[where] *= 1 + change
         scene.crystals[where][(touched[where] > 40) & (scene.drop[where] > 0.5)] = 255
@@ -70,12 +74,13 @@ def _needle(brush, rng, middle, angle, length, width):
 
 def paint_needles(scene, rng):
     """Hair-thin needles, scattered in loose groups; some lie side by side or cross."""
-    brush, scale = Brush(scene.shade.shape), scene.scale
+    brush, scale = Brush(scene.shade.shape, rng), scene.scale
     for centre in scatter(rng, scene, rng.integers(1, 5)):
         spread, typical = rng.uniform(30, 110) * scale, rng.uniform(40, 130) * scale
+        stout = 1.6 * rng.random() ** 2
         for middle in rng.normal(centre, spread, (rng.integers(4, 22), 2)):
             length, angle = typical * rng.lognormal(0, 0.4), rng.uniform(0, np.pi)
-            width = rng.uniform(0.9, 2.6) * max(scale, 0.8)
+            width = rng.uniform(0.7, 1.2 + stout) * max(scale, 0.8)
             _needle(brush, rng, middle, angle, length, width)
             if rng.random() < 0.35:
                 beside = middle + rng.normal(0, 5 * scale, 2)
@@ -85,7 +90,7 @@ def paint_needles(scene, rng):
 
 def paint_bundles(scene, rng):
     """Needles that grow from one point: stars, sheaves and brooms."""
-    brush, scale = Brush(scene.shade.shape), scene.scale
+    brush, scale = Brush(scene.shade.shape, rng), scene.scale
     for centre in scatter(rng, scene, rng.integers(1, 7)):
         fan = rng.choice([0.25, 0.6, np.pi])
         typical, axis = rng.uniform(25, 95) * scale, rng.uniform(0, np.pi)
@@ -110,7 +115,7 @@ def _plate_outline(rng, size):
 
 def paint_plates(scene, rng):
     """Thin plates: a nearly clear face, a dark and a bright edge, sometimes steps or stacks."""
-    brush, scale = Brush(scene.shade.shape), scene.scale
+    brush, scale = Brush(scene.shade.shape, rng), scene.scale
     for centre in scatter(rng, scene, rng.integers(2, 16)):
         outline = _plate_outline(rng, rng.uniform(12, 48) * scale)
         lift = _direction(rng.uniform(0, 2 * np.pi)) * rng.uniform(1.0, 2.5) * scale
@@ -168,9 +173,9 @@ def _refract(scene, corners, normal, depth):
 
 def paint_blocks(scene, rng):
     """Solid crystals: facets that bend the field behind them, dark and bright by their tilt."""
-    brush, scale = Brush(scene.shade.shape), scene.scale
+    brush, scale = Brush(scene.shade.shape, rng), scene.scale
     lamp = _direction(rng.uniform(0, 2 * np.pi))
-    typical = rng.uniform(8, 34) * scale
+    typical = rng.uniform(6, 26) * scale
     for centre in scatter(rng, scene, rng.integers(1, 18)):
         size = typical * rng.lognormal(0, 0.3)
         for face in projected_faces(rng, bevelled_prism(rng, size)):
@@ -179,7 +184,7 @@ def paint_blocks(scene, rng):
                 _refract(scene, corners, face.normal, 0.5 * size)
                 _colour(scene, rng, corners, 0.05)
                 brush.polygon(corners, face_transmission(face.normal, lamp))
-            dark = 0.6 if face.normal[2] > 0 else 0.25
+            dark = 0.5 if face.normal[2] > 0 else 0.15
             brush.line(np.vstack([corners, corners[:1]]), 1 - dark * rng.uniform(0.6, 1))
     brush.lay(scene, rng.uniform(0.3, 1.2) * scale)
 
@@ -219,7 +224,7 @@ def paint_spherulites(scene, rng):
 
 def paint_microcrystals(scene, rng):
     """Hundreds of tiny crystals, each a sharp dark edge round a bright middle."""
-    brush, scale = Brush(scene.shade.shape), max(scene.scale, 0.8)
+    brush, scale = Brush(scene.shade.shape, rng), max(scene.scale, 0.8)
     size = rng.uniform(2.2, 5.0) * scale
     centres = scatter(rng, scene, rng.integers(1, 4))
     for _ in range(rng.integers(80, 500)):

@@ -52,10 +52,13 @@ def wobbly_radii(rng, radius, aspect, wobble):
 def draw_shape(rng, imager, well):
     """Draw where the drop lies in the well and its outline."""
     radius = well.radius * rng.uniform(*imager.drop_radius)
-    reach = 0.08 if imager.under_oil else rng.choice([0.15, 0.62], p=[0.3, 0.7])
-    offset = well.radius * rng.uniform(0.3, 1.0) * reach
+    if imager.under_oil:
+        offset = well.radius * rng.uniform(0.0, 0.08)
+    else:  # a drop lies in the middle, or the wall of the well has drawn it to one side
+        low, high = (0.0, 0.2) if rng.random() < 0.35 else (0.3, 0.65)
+        offset = well.radius * rng.uniform(low, high)
     turn = rng.uniform(0, 2 * np.pi)
-    radii = wobbly_radii(rng, radius, rng.uniform(0.65, 1.0), rng.uniform(0.08, 0.24))
+    radii = wobbly_radii(rng, radius, rng.uniform(0.6, 1.0), rng.uniform(0.08, 0.26))
     return DropShape(well.x + offset * np.cos(turn), well.y + offset * np.sin(turn), radii)
 
 
@@ -99,10 +102,28 @@ def streak_noise(rng):
         cells = rng.standard_normal((n_angles, n_radii), dtype=np.float32)
         cells = np.concatenate([cells, cells[:1]])
         total += weight * cv2.resize(cells, (32, N_ANGLES), interpolation=cv2.INTER_LINEAR)
-    bends = np.cumsum(rng.normal(0, 2.5, 32)).astype(int)
+    bends = np.cumsum(rng.normal(0, 0.8, 32)).astype(int)
     total = np.stack([np.roll(total[:, k], bends[k]) for k in range(32)], axis=1)
     fade = np.linspace(0, 1, 32, dtype=np.float32)
     return total * np.minimum(1, 3 * fade**1.5) * (1.15 - 0.7 * fade**3)
+
+
+@njit(cache=True, fastmath=True)
+def _angle(x, y):
+    """Angle of (x, y) from 0 to 2 pi, to 1e-5 radian, in a third of the time of arctan2.
+
+    Odd polynomial for the arctangent on 0 to 1: Abramowitz and Stegun 4.4.47.
+    """
+    across, up = abs(x), abs(y)
+    ratio = min(across, up) / max(max(across, up), 1e-9)
+    s = ratio * ratio
+    tail = s * (0.1801410 + s * (-0.0851330 + s * 0.0208351))
+    angle = ratio * (0.9998660 + s * (-0.3302995 + tail))
+    if up > across:
+        angle = np.pi / 2 - angle
+    if x < 0:
+        angle = np.pi - angle
+    return 2 * np.pi - angle if y < 0 else angle
 
 
 @njit(cache=True, fastmath=True)
@@ -123,14 +144,14 @@ def _paint(layers, centre, outline, streaks, look):
             r = np.sqrt(dx * dx + dy * dy)
             if r > reach:
                 continue
-            turn = np.arctan2(dy, dx) * to_index
-            if turn < 0:
-                turn += radii.size
+            turn = _angle(dx, dy) * to_index
             i = int(turn) % radii.size
             j = (i + 1) % radii.size
             part = turn - int(turn)
             edge = radii[i] * (1 - part) + radii[j] * part
             d = (edge - r) * slants[i]
+            if d < -8:
+                continue
             cover = min(max(d + 0.5, 0.0), 1.0) * floor[y, x]
             drop[y, x] = cover
             dark = darkness[i] * (1 - part) + darkness[j] * part
@@ -141,7 +162,9 @@ def _paint(layers, centre, outline, streaks, look):
                 shade[y, x] *= (1 - line * thin) * (1 + halo * np.exp(d / 2.5))
                 continue
             t = min(d / (widths[i] * (1 - part) + widths[j] * part), 1.0)
-            fade = 1 - dark * (1 - t * t * (3 - 2 * t)) ** 1.5
+            fade = 1.0
+            if t < 1:
+                fade = 1 - dark * (1 - t * t * (3 - 2 * t)) ** 1.5
             u = r / edge * 31
             k = min(int(u), 30)
             v = min(u - k, 1.0)
@@ -161,9 +184,9 @@ def paint_drop(scene, rng, imager):
     slope = (np.roll(radii, -1) - np.roll(radii, 1)) / (2 * 2 * np.pi / N_ANGLES) / radii
     slants = (1 / np.sqrt(1 + slope**2)).astype(np.float32)
     widths, darkness = steep_sides(rng, radii.mean(), imager.under_oil)
-    tint = rng.uniform(0, 1) * imager.colour_swing * np.array([-1.1, -0.25, -0.6])
+    tint = rng.uniform(0, 1.3) * imager.colour_swing * np.array([-1.1, -0.25, -0.6])
     tint -= rng.uniform(0.0, 0.05)
-    streak = rng.uniform(0.006, 0.024) * (0.4 if imager.under_oil else 1)
+    streak = rng.uniform(0.005, 0.020) * (0.4 if imager.under_oil else 1)
     look = (streak, rng.uniform(0.3, 0.8), rng.uniform(0.0, 0.08), *tint)
     outline = (radii, slants, widths, darkness)
     centre = (shape.x, shape.y)

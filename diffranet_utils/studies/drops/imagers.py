@@ -59,14 +59,14 @@ class Imager:
     height: int = 960
     well_radius: float = 0.49
     well_corner: float = 1.0
-    wall_width: float = 0.2
+    wall_width: float = 0.165
     flat_bottom: float = 0.5
     letters: float = 0.8
     under_oil: bool = False
     drop_radius: tuple = (0.5, 0.8)
     colour: bool = True
-    lamp: tuple = (0.80, 0.78, 0.82)
-    colour_swing: float = 0.05
+    lamp: tuple = (0.78, 0.78, 0.83)
+    colour_swing: float = 0.065
     gradient: float = 0.06
     vignette: float = 0.08
     blur_px: tuple = (0.7, 1.1)

@@ -111,7 +111,7 @@ def take_picture(scene, rng, exposure):
     layers = (scene.light, scene.shade, scene.brown, scene.crystal)
     _compose(layers, np.float32(exposure.gain), BROWN, linear)
     taps = 2 * int(np.ceil(2.5 * exposure.blur_px)) + 1
-    linear = cv2.GaussianBlur(linear, (taps, taps), exposure.blur_px)
+    linear = cv2.GaussianBlur(linear, (taps, taps), exposure.blur_px, dst=linear)
     picture = np.empty(linear.shape, np.uint8)
     _expose(linear, grain_tile(rng, 0.6, 256), np.float32(exposure.noise), picture)
     return compressed(picture, exposure.quality, exposure.colour)

@@ -77,7 +77,7 @@ def paint_skin(scene, rng):
     mean = scene.shape.radii.mean()
     for centre in scatter(rng, scene, rng.integers(2, 6)):
         total += _fold(scene, rng, centre, mean * rng.uniform(0.3, 0.75))
-    mottle = 1 + 0.25 * tiled(grain_tile(rng, 1.0), total.shape)
+    mottle = 1 + 0.13 * tiled(grain_tile(rng, 1.5, 256), total.shape)
     density = cv2.resize(total * mottle, (width, height)) * scene.drop
     _darken(scene, density * rng.uniform(0.9, 1.5), rng.uniform(0.6, 0.85))
 

@@ -16,7 +16,7 @@ from .well import paint_light, paint_well
 
 FAILURES = {
     "out_of_focus": ("blur_px", (9.0, 22.0)),
-    "dark": ("gain", (0.05, 0.28)),
+    "dark": ("gain", (0.08, 0.3)),
     "overexposed": ("gain", (1.45, 3.0)),
 }
 """Which setting of the exposure goes wrong, and to what (pixels, or a factor on the light)."""
@@ -78,7 +78,7 @@ def _dried(scene, rng):
     low = smooth_noise(rng, (height // 4, width // 4), cells)
     low += 0.5 * smooth_noise(rng, low.shape, 2.5 * cells)
     veins = cv2.resize(np.exp(-np.abs(low) / 0.07), (width, height))
-    relief = cv2.resize(cv2.Sobel(low, cv2.CV_32F, 1, 1, ksize=3), (width, height))
+    relief = cv2.resize(cv2.Sobel(low, cv2.CV_32F, 1, 0, ksize=5) / 3, (width, height))
     crust = 1 - 0.75 * veins + 0.5 * np.clip(relief, -1, 1)
     scene.shade *= 1 + scene.drop * (np.clip(crust, 0.1, 1.3) - 1)
     scene.grains[:] = 0

@@ -46,12 +46,12 @@ class Scene:
 
 
 def empty_scene(imager):
-    """Return a scene of the imager's size with white light and nothing in it."""
+    """Return a scene of the imager's size with nothing in it; its light is not filled yet."""
     size = (imager.height, imager.width)
     blank = {name: np.zeros(size, np.uint8) for name in ("crystals", "grains")}
     clear = {name: np.zeros(size, np.float32) for name in ("brown", "floor", "drop")}
     full = {name: np.ones(size, np.float32) for name in ("shade", "crystal")}
-    light = np.ones((*size, 3), np.float32)
+    light = np.empty((*size, 3), np.float32)
     return Scene(light=light, scale=imager.height / 960, **blank, **clear, **full)
 
 

@@ -39,7 +39,7 @@ def paint_light(scene, rng, imager):
     """Fill the scene with the lamp's light: drifting colour, uneven brightness, dark corners."""
     height, width = scene.shade.shape
     small = (height // 16, width // 16)
-    drift = smooth_noise(rng, small, rng.uniform(1.2, 2.6)) + 0.3 * smooth_noise(rng, small, 6)
+    drift = smooth_noise(rng, small, rng.uniform(0.9, 2.0)) + 0.25 * smooth_noise(rng, small, 5)
     level = 1 + imager.gradient * smooth_noise(rng, small, 1.5)
     y, x = np.mgrid[-1 : 1 : small[0] * 1j, -1 : 1 : small[1] * 1j].astype(np.float32)
     tilt = rng.uniform(0, 2 * np.pi)
@@ -48,16 +48,18 @@ def paint_light(scene, rng, imager):
     mean = rng.normal(0, 0.5) * imager.colour_swing
     hue = imager.colour_swing * drift + mean
     colour = np.asarray(imager.lamp, np.float32) + hue[..., None] * PINK
-    light = (colour * level[..., None] * rng.uniform(0.96, 1.07)).astype(np.float32)
-    scene.light[:] = cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR)
+    light = (colour * level[..., None] * rng.uniform(0.88, 1.08)).astype(np.float32)
+    cv2.resize(light, (width, height), scene.light, interpolation=cv2.INTER_LINEAR)
 
 
 @njit(cache=True, fastmath=True)
 def _distance(dx, dy, half, corner, flat):
-    """Signed distance to a square with round corners whose lower part is cut off; < 0 inside."""
+    """Signed distance to a square with round corners cut off below, the joints rounded; < 0 inside."""
     qx, qy = abs(dx) - (half - corner), abs(dy) - (half - corner)
     outside = np.sqrt(max(qx, 0.0) ** 2 + max(qy, 0.0) ** 2)
-    return max(outside + min(max(qx, qy), 0.0) - corner, dy - flat)
+    a, b = outside + min(max(qx, qy), 0.0) - corner, dy - flat
+    blend = max(1 - abs(a - b) / (0.12 * half), 0.0)
+    return max(a, b) + blend * blend * 0.03 * half
 
 
 @njit(cache=True, fastmath=True)
@@ -75,9 +77,13 @@ def _paint(layers, tile, inner, outer, rim, look):
     x1, y1, half1, corner1, flat1 = outer
     rim_width, rim_x, rim_y, shift_x, shift_y, crescent = rim
     black, rough, speckle, soft, haze = look
+    middle = 0.42 * half  # a square that lies deeper than any shading reaches
     for y in range(height):
         for x in range(width):
             dx, dy = x - x0, y - y0
+            if abs(dx) < middle and abs(dy) < middle:
+                floor[y, x] = 1.0
+                continue
             d = _distance(dx, dy, half, corner, flat)
             noise = tile[y & 255, x & 255]
             floor[y, x] = min(max(0.5 - d, 0.0), 1.0)
@@ -137,11 +143,11 @@ def paint_well(scene, rng, imager):
     outer_corner = outer_half * rng.uniform(0.8, 1.0) * min(1.0, imager.well_corner + 0.25)
     outer = (*(rng.normal([x, y], 4 * scale)), outer_half, outer_corner, 4.0 * outer_half)
     look = (
-        rng.uniform(0.02, 0.05) * (3 if imager.under_oil else 1),
+        rng.uniform(0.03, 0.06) * (3 if imager.under_oil else 1),
         rough,
-        0.012 + 0.05 * (rough > 5 * scale),
-        (4 + 22 * (rough > 5 * scale)) * scale,
-        rng.uniform(0.004, 0.012),
+        0.02 + 0.07 * (rough > 5 * scale),
+        (4 + 34 * (rough > 5 * scale)) * scale,
+        rng.uniform(0.006, 0.018),
     )
     tile = grain_tile(rng, 1.6 * scale, 256)
     inner = (x, y, radius, scene.well.corner, flat)
