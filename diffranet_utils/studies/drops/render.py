@@ -78,8 +78,9 @@ def _dried(scene, rng):
     low = smooth_noise(rng, (height // 4, width // 4), cells)
     low += 0.5 * smooth_noise(rng, low.shape, 2.5 * cells)
     veins = cv2.resize(np.exp(-np.abs(low) / 0.07), (width, height))
-    relief = cv2.resize(cv2.Sobel(low, cv2.CV_32F, 1, 0, ksize=5) / 3, (width, height))
-    crust = 1 - 0.75 * veins + 0.5 * np.clip(relief, -1, 1)
+    slope = cv2.GaussianBlur(cv2.Sobel(low, cv2.CV_32F, 1, 0, ksize=3), (0, 0), 1.5)
+    relief = cv2.resize(slope / (3 * slope.std()), (width, height))
+    crust = 1 - 0.75 * veins + 0.35 * np.clip(relief, -1, 1)
     scene.shade *= 1 + scene.drop * (np.clip(crust, 0.1, 1.3) - 1)
     scene.grains[:] = 0
 
