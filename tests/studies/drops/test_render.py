@@ -63,6 +63,12 @@ def test_precipitate_is_visible_and_in_the_drop(imager, variety):
     assert full.drop[full.grains].mean() > 0.98
 
 
+def test_a_faint_skin_is_made_visible():
+    """A drop whose film was drawn too thin to be seen."""
+    old = next(imager for imager in IMAGERS if imager.name == "rock_old")
+    assert rendered(1059, old, "precipitate", "skin").grains.sum() >= 200
+
+
 @pytest.mark.parametrize("label,variety", CASES)
 def test_truth_is_of_its_class(label, variety):
     drop = rendered(11, IMAGERS[0], label, variety)
