@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from diffranet_utils.errors import InputError
-from diffranet_utils.ownership import _candidate, owned, owner_of
+from diffranet_utils.core.errors import InputError
+from diffranet_utils.core.ownership import _candidate, owned, owner_of
 
 HOLD = """
 import sys, time
-from diffranet_utils.ownership import owned
+from diffranet_utils.core.ownership import owned
 with owned(sys.argv[1]):
     print("mine", flush=True)
     time.sleep(60)
@@ -22,8 +22,8 @@ with owned(sys.argv[1]):
 
 RACE = """
 import sys, time
-from diffranet_utils.errors import InputError
-from diffranet_utils.ownership import owned
+from diffranet_utils.core.errors import InputError
+from diffranet_utils.core.ownership import owned
 for line in sys.stdin:  # each line names a folder: start together
     try:
         with owned(line.strip()):
@@ -38,7 +38,7 @@ for line in sys.stdin:  # each line names a folder: start together
 COUNT = """
 import sys, time
 from pathlib import Path
-from diffranet_utils.ownership import owned
+from diffranet_utils.core.ownership import owned
 path = Path(sys.argv[1]) / "count"
 for _ in range(20):
     with owned(sys.argv[1], wait=True):

@@ -5,8 +5,8 @@ import stat
 import tempfile
 from pathlib import Path
 
-from diffranet_utils.errors import InputError, MissingDataError
-from diffranet_utils.files import atomic_path, sha256_of
+from diffranet_utils.core.errors import InputError, MissingDataError
+from diffranet_utils.core.files import atomic_path, sha256_of
 
 VARIABLE = "DIFFRANET_CACHE"
 

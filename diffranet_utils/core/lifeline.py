@@ -59,7 +59,7 @@ def tie_to_parent(parent_pid=None):
 def dask_setup(worker):
     """Tie a Dask worker to its nanny; Dask calls this.
 
-    Start workers by ``dask worker --preload diffranet_utils.lifeline``.
+    Start workers by ``dask worker --preload diffranet_utils.core.lifeline``.
 
     A worker without a nanny is left alone: it belongs to the shell or the batch system that started
     it.

@@ -14,7 +14,7 @@ POOL = """
 import os, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from diffranet_utils.lifeline import tie_to_parent
+from diffranet_utils.core.lifeline import tie_to_parent
 
 def nap(_):
     os.write(1, b"%d\\n" % os.getpid())  # at once: two workers share the pipe
@@ -31,7 +31,7 @@ if __name__ == "__main__":
 GRANDCHILD = """
 import os, sys, time
 from multiprocessing import get_context
-from diffranet_utils.lifeline import popen, tie_to_parent
+from diffranet_utils.core.lifeline import popen, tie_to_parent
 
 def child():
     tie_to_parent()
@@ -46,14 +46,14 @@ if __name__ == "__main__":
 
 THREAD = """
 import os, sys, threading, time
-import diffranet_utils.lifeline as lifeline
+import diffranet_utils.core.lifeline as lifeline
 
 def start():
     print(lifeline.popen([sys.executable, "-c", PLAIN]).pid, flush=True)
 
 PLAIN = '''
 import time
-from diffranet_utils.lifeline import tie_to_parent
+from diffranet_utils.core.lifeline import tie_to_parent
 tie_to_parent()
 time.sleep(60)
 '''
@@ -67,7 +67,7 @@ POLLED = """
 import subprocess, sys, threading, time
 child = '''
 import os, time
-from diffranet_utils.lifeline import tie_to_parent
+from diffranet_utils.core.lifeline import tie_to_parent
 tie_to_parent()
 print(os.getpid(), flush=True)
 time.sleep(60)
@@ -79,7 +79,7 @@ subprocess.run([sys.executable, "-c", child])
 HOLDING_THE_LOCK = """
 import ctypes, os, sys, time
 from multiprocessing import get_context
-from diffranet_utils.lifeline import tie_to_parent
+from diffranet_utils.core.lifeline import tie_to_parent
 
 def child():
     tie_to_parent()
@@ -188,7 +188,7 @@ def test_a_child_outlives_the_thread_that_started_it(family):
 
 
 def test_a_program_keeps_its_exit_status_and_streams():
-    from diffranet_utils.lifeline import popen
+    from diffranet_utils.core.lifeline import popen
 
     process = popen(["sh", "-c", "echo out; exit 7"], stdout=subprocess.PIPE, text=True)
     assert process.communicate()[0] == "out\n"
@@ -197,7 +197,7 @@ def test_a_program_keeps_its_exit_status_and_streams():
 
 
 def test_a_supervised_program_ends_with_the_pipe(tmp_path):
-    script = "import sys; from diffranet_utils.lifeline import _supervise as run; "
+    script = "import sys; from diffranet_utils.core.lifeline import _supervise as run; "
     script += "sys.exit(run(0, sys.argv[1:]))"
     process = subprocess.Popen(
         [sys.executable, "-c", script, "sh", "-c", "echo $$; exec sleep 60"],

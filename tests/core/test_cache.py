@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from diffranet_utils.cache import cache_folder, cached
-from diffranet_utils.errors import InputError, MissingDataError
+from diffranet_utils.core.cache import cache_folder, cached
+from diffranet_utils.core.errors import InputError, MissingDataError
 
 
 @pytest.fixture(autouse=True)

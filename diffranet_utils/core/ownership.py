@@ -20,7 +20,7 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-from diffranet_utils.errors import InputError
+from diffranet_utils.core.errors import InputError
 
 try:
     import fcntl

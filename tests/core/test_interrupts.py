@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from diffranet_utils.interrupts import interruptible
+from diffranet_utils.core.interrupts import interruptible
 
 COMMAND = """
 import sys, time
 from pathlib import Path
-from diffranet_utils.interrupts import interruptible
+from diffranet_utils.core.interrupts import interruptible
 
 @interruptible(lambda: "12 images are kept in build:\\nrun the command again to go on.")
 def work():
