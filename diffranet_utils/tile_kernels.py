@@ -10,6 +10,7 @@ from numba import njit
 TILE = 16
 CLIP_SIGMA, CLIP_ROUNDS = 4.0, 4
 FEW_PHOTONS = 2.0  # so many counts above the limit change no mean and come by chance where the mean is small
+QUIET = 1.3  # variance over mean of counts that hold nothing but background, with room for chance
 CROWDED = 0.99  # a tile that keeps less than this share of its pixels may hold a spot or the edge of a shadow
 REACH = 8  # pixels around a peak in which masked pixels are looked for
 SUMS = {
@@ -92,29 +93,53 @@ def _noise(variance, mean, photons):
 
 
 @njit(nogil=True, cache=True)
-def _clipped(values, photons):
-    """Mean and variance without what stands out upwards, and the share of the values that is kept."""
-    ordered = np.sort(values)
-    n = ordered.size
-    middle = ordered[n // 2]
-    # the half width of the lower half, as bright pixels lie above; a count has at least a unit of noise
-    spread = 1.4826 * (middle - ordered[n // 4])
-    if spread == 0 and not photons:
-        spread = np.std(ordered)
-    limit = middle + CLIP_SIGMA * max(1.5 * spread, np.sqrt(max(middle, 1.0)) if photons else 0.0)
+def _clip(values, limit, photons):
+    """Mean and variance of what is not above `limit`, and the share of the values that is kept.
+
+    The limit follows the mean and noise of what it keeps.
+    """
     mean = variance = share = 0.0
     for _ in range(CLIP_ROUNDS):
-        kept = max(1, np.searchsorted(ordered, limit, side="right"))
-        mean = ordered[:kept].mean()
-        variance = max((ordered[:kept] ** 2).mean() - mean * mean, 0.0)
-        share = kept / n
-        last, limit = (
-            limit,
-            mean + CLIP_SIGMA * _noise(variance, mean, photons) + (FEW_PHOTONS if photons else 0.0),
-        )
+        n, total, squares = 0, 0.0, 0.0
+        for value in values:
+            if value <= limit:
+                n += 1
+                total += value
+                squares += value * value
+        if n == 0:
+            break
+        mean, share = total / n, n / values.size
+        variance = max(squares / n - mean * mean, 0.0)
+        last, few = limit, FEW_PHOTONS if photons else 0.0
+        limit = mean + CLIP_SIGMA * _noise(variance, mean, photons) + few
         if limit == last:
             break
     return mean, variance, share
+
+
+@njit(nogil=True, cache=True)
+def _robust_limit(values, photons):
+    """Value above which something stands out, though up to half of the values may.
+
+    It stands on the median and the half width of the lower half; a count has at least a unit of noise.
+    """
+    ordered = np.sort(values)
+    middle = ordered[ordered.size // 2]
+    spread = 1.5 * 1.4826 * (middle - ordered[ordered.size // 4])
+    if spread == 0 and not photons:
+        spread = np.std(ordered)
+    return middle + CLIP_SIGMA * max(spread, np.sqrt(max(middle, 1.0)) if photons else 0.0)
+
+
+@njit(nogil=True, cache=True)
+def _clipped(values, mean, variance, photons):
+    """Mean, variance and kept share without what stands out upwards."""
+    if photons:  # sorting is slow, and needless where the rest is as quiet as counts are
+        limit = mean + CLIP_SIGMA * _noise(variance, mean, photons)
+        quick = _clip(values, limit, photons)
+        if quick[1] <= QUIET * quick[0]:
+            return quick
+    return _clip(values, _robust_limit(values, photons), photons)
 
 
 @njit(nogil=True, cache=True)
@@ -146,7 +171,7 @@ def robust_levels(frame, usable, limits, sums, photons):
                 not photons and top > mean[j, i] + 0.85 * CLIP_SIGMA * noise
             ):
                 kept = _gather(frame, usable, limits, (j, i), values)
-                mean[j, i], variance[j, i], share[j, i] = _clipped(values[:kept], photons)
+                mean[j, i], variance[j, i], share[j, i] = _clipped(values[:kept], mean[j, i], variance[j, i], photons)
     return mean, variance, share
 
 
