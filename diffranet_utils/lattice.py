@@ -19,6 +19,8 @@ GOLDEN_TURN = np.pi * (1 + 5**0.5)
 LEAST_HEADROOM = 2.8  # samples of a histogram per wave of the shortest period
 CHUNK = 512  # directions whose histograms fit the cache
 REFINE_ROUNDS = 6
+LEAST_GAIN = 1e-4  # of a score, for another round
+STIFFNESS = 0.01  # in units of the square of the smallest spacing of planes
 SEPARATION_DEG = 8.0  # between candidates
 LATTICE_RATIO = 1.5  # score over that of turned spots; spots anywhere stay below 1.35
 COPLANAR = 0.15  # volume of three unit vectors below which they are as good as coplanar
@@ -279,26 +281,40 @@ def plane_offsets(q, vector):
 
 
 @njit(nogil=True, cache=True)
-def _refined(q, vector, spread_A2):
-    """Move a vector to the nearest maximum of its score: least squares on the offsets of the spots near planes."""
+def _step(q, offsets, stiffness):
+    """Change of a vector that brings the spots to their planes, by least squares weighted with their nearness.
+
+    `stiffness` keeps directions still along which the spots do not spread. A common shift of all planes is free.
+    """
+    normal, side, mean, slope = stiffness * np.eye(3), np.zeros(3), np.zeros(3), np.zeros(3)
+    total = offset_sum = 0.0
+    for k in range(q.shape[0]):
+        weight = max(np.cos(2 * np.pi * offsets[k]), 0.0)
+        total += weight
+        offset_sum += weight * offsets[k]
+        for i in range(3):
+            mean[i] += weight * q[k, i]
+            slope[i] += weight * q[k, i] * offsets[k]
+            for j in range(3):
+                normal[i, j] += weight * q[k, i] * q[k, j]
+    total = max(total, 1e-9)
+    for i in range(3):
+        side[i] = slope[i] - mean[i] * offset_sum / total
+        for j in range(3):
+            normal[i, j] -= mean[i] * mean[j] / total
+    return -np.linalg.solve(normal, side)
+
+
+@njit(nogil=True, cache=True)
+def _refined(q, vector, stiffness):
+    """Move a vector to the nearest maximum of its score; the vector and its score."""
     best = vector.copy()
     real, imaginary = _wave(q, best)
     top = real**2 + imaginary**2
     for _ in range(REFINE_ROUNDS):
-        offsets = plane_offsets(q, best)
-        normal, side = np.eye(3) / spread_A2 * 0.01, np.zeros(3)
-        weights = np.maximum(np.cos(2 * np.pi * offsets), 0.0)
-        centre = np.zeros(3)
-        for k in range(q.shape[0]):
-            centre += weights[k] * q[k]
-        centre /= max(weights.sum(), 1e-9)
-        for k in range(q.shape[0]):
-            d = q[k] - centre
-            normal += weights[k] * np.outer(d, d)
-            side += weights[k] * offsets[k] * d
-        trial = best - np.linalg.solve(normal, side)
+        trial = best + _step(q, plane_offsets(q, best), stiffness)
         real, imaginary = _wave(q, trial)
-        if real**2 + imaginary**2 <= top:
+        if real**2 + imaginary**2 <= top * (1 + LEAST_GAIN):
             break
         best, top = trial, real**2 + imaginary**2
     return best, top / q.shape[0]
@@ -342,7 +358,7 @@ def lattice_vectors(q, directions, settings, n_candidates=24):
     score, length = scan(q, directions, settings.shortest_A, settings.longest_A)
     cosine = np.cos(np.radians(SEPARATION_DEG))
     candidates = _separate(directions, np.argsort(-score), cosine, n_candidates)
-    found = [_refined(q, directions[i] * length[i], settings.longest_A**2) for i in candidates]
+    found = [_refined(q, directions[i] * length[i], STIFFNESS / settings.longest_A**2) for i in candidates]
     order = np.argsort([-s for _, s in found], kind="stable")
     return np.array([found[i][0] for i in order]), np.array([found[i][1] for i in order])
 

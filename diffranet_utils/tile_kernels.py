@@ -121,9 +121,10 @@ def _clip(values, limit, photons):
 def _robust_limit(values, photons):
     """Value above which something stands out, though up to half of the values may.
 
-    It stands on the median and the half width of the lower half; a count has at least a unit of noise.
+    It stands on the median and the half width of the lower half, of a third of the values for speed; a count has at
+    least a unit of noise.
     """
-    ordered = np.sort(values)
+    ordered = np.sort(values[:: 3 if values.size > 64 else 1])
     middle = ordered[ordered.size // 2]
     spread = 1.5 * 1.4826 * (middle - ordered[ordered.size // 4])
     if spread == 0 and not photons:
