@@ -1,0 +1,1 @@
+"""The studies of the book: one folder each, and none imports another."""
