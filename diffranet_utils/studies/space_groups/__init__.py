@@ -1,0 +1,1 @@
+"""Space groups from pair distribution functions, after Liu, Tao, Hsu, Du and Billinge (2019)."""

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+from sklearn.metrics import top_k_accuracy_score
+from statsmodels.stats.proportion import proportion_confint
+
+from diffranet_utils.errors import InputError
+from diffranet_utils.studies.space_groups.splits import family_split, random_split, top_k_accuracy
+
+
+def test_random_split_takes_a_fifth_of_each_class():
+    labels = np.repeat([2, 14, 225], [50, 100, 10])
+    train, test = random_split(labels, np.random.default_rng(0))
+    assert sorted([*train, *test]) == list(range(160))
+    assert np.unique(labels[test], return_counts=True)[1].tolist() == [10, 20, 2]
+
+
+def test_families_are_never_on_both_sides():
+    families = np.random.default_rng(1).integers(0, 60, 1000).astype(str)
+    train, test = family_split(families, np.random.default_rng(2))
+    assert sorted([*train, *test]) == list(range(1000))
+    assert not set(families[train]) & set(families[test])
+    assert 180 <= len(test) <= 240
+
+
+def test_one_family_is_refused():
+    with pytest.raises(InputError):
+        family_split(["a", "a"], np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("k", [1, 3, 6])
+def test_top_k_agrees_with_other_libraries(k):
+    rng = np.random.default_rng(3)
+    scores, truth = rng.random((400, 9)), np.arange(400) % 9
+    share, interval = top_k_accuracy(scores, truth, k)
+    assert share == pytest.approx(top_k_accuracy_score(truth, scores, k=k))
+    assert interval == pytest.approx(proportion_confint(round(share * 400), 400, method="wilson"))
+    with pytest.raises(InputError):
+        top_k_accuracy(scores, truth, 10)
