@@ -3,9 +3,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 from sklearn.metrics import roc_auc_score
 
-from diffranet_utils import lattice
-from diffranet_utils.errors import InputError
-from diffranet_utils.lattice import FlatGeometry, LatticeSettings, lattice_evidence, planar_evidence
+from diffranet_utils.core.errors import InputError
+from diffranet_utils.frames import lattice
+from diffranet_utils.frames.lattice import FlatGeometry, LatticeSettings, lattice_evidence, planar_evidence
 
 WAVELENGTH_A, LOW_Q, HIGH_Q = 1.0, 0.03, 0.4
 QUICK = LatticeSettings(n_directions=1500, n_turns=3)

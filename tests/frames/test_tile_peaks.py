@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
-from diffranet_utils import tile_kernels, tile_peaks
-from diffranet_utils.errors import InputError
-from diffranet_utils.tile_peaks import (
+from diffranet_utils.core.errors import InputError
+from diffranet_utils.frames import tile_kernels, tile_peaks
+from diffranet_utils.frames.tile_peaks import (
     PeakSettings,
     find_tile_peaks,
     strong_threshold,

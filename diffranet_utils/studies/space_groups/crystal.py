@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffranet_utils.errors import require
+from diffranet_utils.core.errors import require
 
 
 @dataclass(frozen=True)

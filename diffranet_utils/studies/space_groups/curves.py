@@ -12,7 +12,7 @@ from functools import lru_cache
 import numba
 import numpy as np
 
-from diffranet_utils.errors import require
+from diffranet_utils.core.errors import require
 
 STEP_A = 0.01
 MARGIN_A = 4.0

@@ -7,7 +7,7 @@ The paper names 101,802 structures as the total of that table, but its rows sum 
 
 import numpy as np
 
-from diffranet_utils.errors import require
+from diffranet_utils.core.errors import require
 
 #: Number of the space group: (Hermann-Mauguin symbol, entries in the paper's collection).
 GROUPS = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from diffranet_utils.errors import InputError, MissingDataError, require
+from diffranet_utils.core.errors import InputError, MissingDataError, require
 
 from .curves import PairSettings
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from diffranet_utils.errors import require
-from diffranet_utils.metrics import wilson_interval
+from diffranet_utils.core.errors import require
+from diffranet_utils.records.metrics import wilson_interval
 
 
 def random_split(labels, rng, test_share=0.2):

@@ -16,7 +16,7 @@ from pathlib import Path
 import gemmi
 import numpy as np
 
-from diffranet_utils.errors import InputError, MissingDataError, require
+from diffranet_utils.core.errors import InputError, MissingDataError, require
 
 from .crystal import Crystal
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffranet_utils.errors import InputError
+from diffranet_utils.core.errors import InputError
 from diffranet_utils.studies.space_groups.crystal import Crystal
 from diffranet_utils.studies.space_groups.curves import (
     STEP_A,

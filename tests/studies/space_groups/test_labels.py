@@ -1,7 +1,7 @@
 import gemmi
 import pytest
 
-from diffranet_utils.errors import InputError
+from diffranet_utils.core.errors import InputError
 from diffranet_utils.studies.space_groups.labels import (
     GROUPS,
     NUMBERS,

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffranet_utils.errors import InputError, MissingDataError
+from diffranet_utils.core.errors import InputError, MissingDataError
 from diffranet_utils.studies.space_groups import measured
 from diffranet_utils.studies.space_groups.crystal import Crystal
 from diffranet_utils.studies.space_groups.curves import PairSettings, pair_curve

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import top_k_accuracy_score
 from statsmodels.stats.proportion import proportion_confint
 
-from diffranet_utils.errors import InputError
+from diffranet_utils.core.errors import InputError
 from diffranet_utils.studies.space_groups.splits import family_split, random_split, top_k_accuracy
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffranet_utils.errors import InputError, MissingDataError
+from diffranet_utils.core.errors import InputError, MissingDataError
 from diffranet_utils.studies.space_groups import structures
 from diffranet_utils.studies.space_groups.crystal import Crystal
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from diffranet_utils import tile_kernels
-from diffranet_utils.errors import require
+from diffranet_utils.core.errors import require
+from diffranet_utils.frames import tile_kernels
 
 TILE = tile_kernels.TILE
 TYPES = (

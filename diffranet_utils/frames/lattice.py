@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from scipy import fft
 
-from diffranet_utils.errors import require
+from diffranet_utils.core.errors import require
 
 GOLDEN_TURN = np.pi * (1 + 5**0.5)
 LEAST_HEADROOM = 2.8  # samples of a histogram per wave of the shortest period
