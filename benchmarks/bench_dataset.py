@@ -31,7 +31,7 @@ from diffranet_utils.studies.diffranet.stations import DIFFRANET, Stream
 station = replace(DIFFRANET, name="empty", detector=Detector(32, 32, 2.75, 80.0), stream=Stream(p_crystal=0.0))
 preset = replace(presets.get("smoke"), station=station, n_train=int(sys.argv[1]), n_validation=1, n_test=1)
 with tempfile.TemporaryDirectory() as root:
-    dataset_build.build_dataset(root, preset, 1, workers=1)
+    dataset_build.build_dataset(root, dataset.recipe(preset), 1, workers=1)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
@@ -40,7 +40,7 @@ def rate(workers):
     """Images per second of a whole build, files and manifest included."""
     with tempfile.TemporaryDirectory() as root:
         start = perf_counter()
-        build_dataset(root, RATE, 5, workers=workers)
+        build_dataset(root, dataset.recipe(RATE), 5, workers=workers)
         seconds = perf_counter() - start
         images = [p.stat().st_size for p in Path(root).rglob("*.pgm")]
         start = perf_counter()
@@ -55,7 +55,7 @@ def memory(n):
 
 
 def main():
-    dataset.make_image(RATE, 5, "train", 0)  # compile
+    dataset.make_image(RATE.station, 5, "train", 0)  # compile
     (one, size, first), (two, _, _) = rate(1), rate(2)
     found = {
         "images_per_second": {1: one, 2: two},

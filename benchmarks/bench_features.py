@@ -76,7 +76,7 @@ def frames_per_second(folder, images):
 def main(folder="build/results/paper/models"):
     preset = presets.get("paper")
     numbers = progress(range(N_SPEED), title="images")
-    images = np.stack([make_image(preset, 5, "test", number).image for number in numbers])
+    images = np.stack([make_image(preset.station, 5, "test", number).image for number in numbers])
     found = {"n_images": N_IMAGES, "repeats": REPEATS, "n_speed": N_SPEED, "preset": Path(folder).parent.name}
     found |= {"features": beside_skimage(images[:N_IMAGES]), "models": frames_per_second(Path(folder), images)}
     print(json.dumps(found, indent=1))

@@ -25,15 +25,18 @@ from diffranet_utils.studies.diffranet.stations import DIFFRANET, unit_crystal
 
 PRESET, SEED = presets.get("smoke"), 11
 N_IMAGES, REPEATS = 80, 9
-MEMORY = "import resource, diffranet_utils.data.build as d, diffranet_utils.studies.diffranet.presets as p\n" + (
-    "for k in range(20): d.make_image(p.get('smoke'), 11, 'train', k)\n"
-    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+MEMORY = (
+    "import resource, diffranet_utils.studies.diffranet.dataset as d, diffranet_utils.studies.diffranet.stations as s\n"
+    + (
+        "for k in range(20): d.make_image(s.DIFFRANET, 11, 'train', k)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
 )
 
 
 def make_one(k):
     """Simulate one image of the class mix."""
-    make_image(PRESET, SEED, "train", k)
+    make_image(DIFFRANET, SEED, "train", k)
 
 
 def seconds():

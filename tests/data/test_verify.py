@@ -35,7 +35,7 @@ def copy(original, tmp_path):
 
 
 def test_a_sound_set_is_sound(original):
-    report = verify(original)
+    report = verify(original, recipe_of_tiny)
     assert report.sound and report.n == 25 and report.lines() == ["25 images, 0 damaged or missing, 0 foreign files"]
 
 

@@ -12,6 +12,7 @@ from diffranet_utils.records.provenance import Run
 from diffranet_utils.screening import output as screening_output
 from diffranet_utils.screening import screener as screening
 from diffranet_utils.studies.diffranet import labelled_frames, real_models, real_set
+from diffranet_utils.studies.diffranet.chapters import ch50_real_frames
 from diffranet_utils.studies.diffranet.labels import RealLabel
 from diffranet_utils.studies.diffranet.presets import get
 from tests.frames.test_read import KINDS, counts, damaged, write_cbf, write_eiger, write_smv
@@ -229,11 +230,11 @@ def test_step_scores_each_model_on_raw_and_preprocessed(tmp_path, monkeypatch):
             return np.where(images.mean(axis=(1, 2)) > 10, 4, 2)
 
     split = type("Split", (), {"images": np.full((3, 8, 8), 20, np.uint8)})
-    monkeypatch.setattr(real_models, "ensure_models", lambda run: ({"rf": Threshold()}, []))
+    monkeypatch.setattr(ch50_real_frames, "ensure_models", lambda run: ({"rf": Threshold()}, []))
     monkeypatch.setattr(real_set, "load", lambda run: made_set())
-    monkeypatch.setattr(real_models, "ensure_dataset", lambda run: tmp_path)
-    monkeypatch.setattr(real_models, "load_split", lambda root, name: split)
-    values, details = real_models.real_frames_step(Run(get("smoke"), 1, tmp_path, tmp_path))
+    monkeypatch.setattr(ch50_real_frames, "ensure_dataset", lambda run: tmp_path)
+    monkeypatch.setattr(ch50_real_frames, "load_split", lambda root, name: split)
+    values, details = ch50_real_frames.step(Run(get("smoke"), 1, tmp_path, tmp_path))
     assert details["gain"] == pytest.approx(5.0)  # grey value 4 to the synthetic mean of 20
     assert details["crop_labels"] == {"rf raw": [2] * 4, "rf preprocessed": [4] * 4}
     assert values["rf_real_raw_accuracy"]["value"] == 0.5 and details["source"] == "made"

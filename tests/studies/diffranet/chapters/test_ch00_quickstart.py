@@ -15,7 +15,7 @@ RUN = provenance.Run(test_dataset.TINY, 7, Path("data"), Path("results"))
 
 def test_images_come_in_the_order_of_the_data_set():
     images, labels = quickstart.simulate(RUN, "train", 5)
-    made = [dataset.make_image(RUN.preset, 7, "train", k) for k in range(5)]
+    made = [dataset.make_image(RUN.preset.station, 7, "train", k) for k in range(5)]
     assert all(np.array_equal(image, shot.image) for image, shot in zip(images, made, strict=True))
     assert labels.tolist() == [int(shot.label) for shot in made]
 
