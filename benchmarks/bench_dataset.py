@@ -25,13 +25,14 @@ SIZES = (1_000, 5_000, 20_000)
 MEMORY = """
 import resource, sys, tempfile
 from dataclasses import replace
-from diffranet_utils import dataset_build, presets
+from diffranet_utils.data.build import build_dataset
 from diffranet_utils.instrument.geometry import Detector
+from diffranet_utils.studies.diffranet import dataset, presets
 from diffranet_utils.studies.diffranet.stations import DIFFRANET, Stream
 station = replace(DIFFRANET, name="empty", detector=Detector(32, 32, 2.75, 80.0), stream=Stream(p_crystal=0.0))
 preset = replace(presets.get("smoke"), station=station, n_train=int(sys.argv[1]), n_validation=1, n_test=1)
 with tempfile.TemporaryDirectory() as root:
-    dataset_build.build_dataset(root, dataset.recipe(preset), 1, workers=1)
+    build_dataset(root, dataset.recipe(preset), 1, workers=1)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
