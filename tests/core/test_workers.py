@@ -58,7 +58,7 @@ def build(tmp_path):
     command = [
         sys.executable,
         "-m",
-        "diffranet_utils.cli",
+        "diffranet_utils.cli.main",
         "dataset",
         "--root",
         str(tmp_path / "set"),
