@@ -223,7 +223,7 @@ def scan(q, directions, shortest_A, longest_A):
     Returns
     -------
     score : ndarray, shape (m,), float64
-        |sum exp(2 pi i L q.t)|^2 / n at the best length, from the histogram.
+        ``|sum exp(2 pi i L q.t)|^2 / n`` at the best length, from the histogram.
     length_A : ndarray, shape (m,), float64
     """
     step = 1.0  # angstrom between lengths: a spread of 1/angstrom in q.t makes peaks 1 angstrom wide

@@ -8,7 +8,7 @@ from diffranet_utils.core.errors import require
 
 
 @dataclass(frozen=True)
-class Crystal:
+class CrystalStructure:
     """All atoms of one cell.
 
     Parameters

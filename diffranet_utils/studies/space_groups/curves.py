@@ -73,7 +73,7 @@ def pair_curve(crystal, settings=None, r_A=None):
 
     Parameters
     ----------
-    crystal : Crystal
+    crystal : CrystalStructure
         Its atoms; only one atom of each orbit is used as a centre.
     settings : PairSettings, optional
         The study's own if left out.
@@ -128,7 +128,7 @@ def distance_histogram(crystal, reach_A):
 
     Parameters
     ----------
-    crystal : Crystal
+    crystal : CrystalStructure
         The structure.
     reach_A : float
         Largest distance, angstrom.

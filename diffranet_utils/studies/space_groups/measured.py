@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from diffranet_utils.core.errors import InputError, MissingDataError, require
-
-from .curves import PairSettings
+from diffranet_utils.studies.space_groups.curves import PairSettings
 
 SHORTEST_RANGE_A = 15.0
 FEWEST_ROWS = 10

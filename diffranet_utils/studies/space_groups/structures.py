@@ -17,8 +17,7 @@ import gemmi
 import numpy as np
 
 from diffranet_utils.core.errors import InputError, MissingDataError, require
-
-from .crystal import Crystal
+from diffranet_utils.studies.space_groups.crystal import CrystalStructure
 
 SYMMETRY_TOLERANCE_A = 0.01
 COORDINATE_UNIT = 4e6  # the data base stores coordinates as integers of 1 / 4,000,000
@@ -37,7 +36,7 @@ class Entry:
     ----------
     name : str
         Mineral, formula or file.
-    crystal : Crystal
+    crystal : CrystalStructure
         The atoms, with their orbits.
     group : int
         Number of the space group that spglib finds.
@@ -46,7 +45,7 @@ class Entry:
     """
 
     name: str
-    crystal: Crystal
+    crystal: CrystalStructure
     group: int
     wyckoff: str
 
@@ -63,7 +62,7 @@ def with_symmetry(name, crystal, tolerance_A=SYMMETRY_TOLERANCE_A):
     ----------
     name : str
         What the structure is called.
-    crystal : Crystal
+    crystal : CrystalStructure
         Its atoms.
     tolerance_A : float
         How far atoms may lie from their ideal places (spglib's symprec), angstrom.
@@ -91,7 +90,7 @@ def with_symmetry(name, crystal, tolerance_A=SYMMETRY_TOLERANCE_A):
     first = np.unique(orbit, return_index=True)[1]
     letters = "".join(sorted(found.wyckoffs[i] for i in first))
     fields = (crystal.lattice_A, crystal.fractional, crystal.atomic_numbers, crystal.occupancy)
-    return Entry(name, Crystal(*fields, orbit), int(found.number), letters)
+    return Entry(name, CrystalStructure(*fields, orbit), int(found.number), letters)
 
 
 def without_duplicates(entries):
@@ -231,7 +230,7 @@ def _mineral_crystal(row, symmetry):
         return None
     fractional, charges, shares = zip(*atoms, strict=True)
     try:
-        return Crystal(lattice_A, np.array(fractional), np.array(charges), np.array(shares))
+        return CrystalStructure(lattice_A, np.array(fractional), np.array(charges), np.array(shares))
     except InputError:
         return None
 
@@ -282,7 +281,7 @@ def read_json_structures(path):
 
     Returns
     -------
-    list of (str, Crystal)
+    list of (str, CrystalStructure)
         Formula (or id) and structure.
 
     Raises
@@ -304,7 +303,7 @@ def read_json_structures(path):
 
 
 def _json_crystal(row):
-    return Crystal(np.array(row["lattice"], float), np.array(row["frac"], float), np.array(row["z"]))
+    return CrystalStructure(np.array(row["lattice"], float), np.array(row["frac"], float), np.array(row["z"]))
 
 
 def read_cif(path):
@@ -317,7 +316,7 @@ def read_cif(path):
 
     Returns
     -------
-    Crystal
+    CrystalStructure
         All atoms of the cell.
 
     Raises
@@ -336,7 +335,7 @@ def read_cif(path):
         raise InputError(f"{path} is no readable CIF: {error}. Check the file.".replace("\n", " ")) from error
     sites = [site for site in small.get_all_unit_cell_sites() if site.element.atomic_number]
     require(bool(sites), f"{path} holds no atoms with coordinates. Leave it out.")
-    return Crystal(
+    return CrystalStructure(
         np.array(small.cell.orth.mat.tolist()).T,
         np.array([site.fract.tolist() for site in sites]),
         np.array([site.element.atomic_number for site in sites]),
@@ -354,7 +353,7 @@ def read_cif_folder(folder):
 
     Returns
     -------
-    list of (str, Crystal)
+    list of (str, CrystalStructure)
         Name and structure in the order of the names.
 
     Raises

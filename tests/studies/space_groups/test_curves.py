@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from diffranet_utils.core.errors import InputError
-from diffranet_utils.studies.space_groups.crystal import Crystal
+from diffranet_utils.studies.space_groups.crystal import CrystalStructure
 from diffranet_utils.studies.space_groups.curves import (
     STEP_A,
     PairSettings,
@@ -20,7 +20,7 @@ CELLS = {cell["name"]: cell for cell in json.loads((GOLDEN / "cells.json").read_
 
 def crystal(name, **changes):
     cell = {**CELLS[name], **changes}
-    return Crystal(cell["lattice"], np.array(cell["frac"]), cell["z"], orbit=cell.get("orbit"))
+    return CrystalStructure(cell["lattice"], np.array(cell["frac"]), cell["z"], orbit=cell.get("orbit"))
 
 
 @pytest.mark.parametrize("column, name", list(enumerate(CELLS, start=1)))

@@ -6,7 +6,7 @@ import pytest
 
 from diffranet_utils.core.errors import InputError, MissingDataError
 from diffranet_utils.studies.space_groups import measured
-from diffranet_utils.studies.space_groups.crystal import Crystal
+from diffranet_utils.studies.space_groups.crystal import CrystalStructure
 from diffranet_utils.studies.space_groups.curves import PairSettings, pair_curve
 
 FCC = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
@@ -14,7 +14,7 @@ R = np.arange(0, 40.001, 0.01)
 
 
 def nickel(settings, r_A=None):
-    return pair_curve(Crystal(np.eye(3) * 3.524, FCC, [28] * 4), settings, r_A)
+    return pair_curve(CrystalStructure(np.eye(3) * 3.524, FCC, [28] * 4), settings, r_A)
 
 
 def write(path, r, g, header=""):
@@ -99,6 +99,6 @@ def test_real_curves_resemble_their_structures(name, edge_A, places):
     if not folder:
         pytest.skip("set DIFFRANET_PDF to the folder that holds Ni.gr and Si.gr")
     places = np.vstack([FCC, FCC + 0.25]) if places is None else places
-    crystal = Crystal(np.eye(3) * edge_A, places, [14] * len(places))
+    crystal = CrystalStructure(np.eye(3) * edge_A, places, [14] * len(places))
     curve = measured.on_study_grid(measured.read_curve(Path(folder) / name))
     assert np.corrcoef(curve, pair_curve(crystal))[0, 1] > 0.9

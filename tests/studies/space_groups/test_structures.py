@@ -10,7 +10,7 @@ import pytest
 
 from diffranet_utils.core.errors import InputError, MissingDataError
 from diffranet_utils.studies.space_groups import structures
-from diffranet_utils.studies.space_groups.crystal import Crystal
+from diffranet_utils.studies.space_groups.crystal import CrystalStructure
 
 ROCK_SALT = """data_x
 _cell_length_a 5.64
@@ -45,7 +45,7 @@ def test_duplicates_by_composition_group_and_cell():
     pytest.importorskip("spglib")
 
     def cubic(edge_A, number):
-        return structures.with_symmetry("", Crystal(np.eye(3) * edge_A, np.zeros((1, 3)), [number]))
+        return structures.with_symmetry("", CrystalStructure(np.eye(3) * edge_A, np.zeros((1, 3)), [number]))
 
     entries = [cubic(3.0, 84), cubic(3.0005, 84), cubic(3.3, 84), cubic(3.0, 29)]
     assert structures.without_duplicates(entries) == [entries[0], entries[2], entries[3]]
