@@ -15,6 +15,7 @@ from diffranet_utils.records import metrics
 from diffranet_utils.records.provenance import versions
 from diffranet_utils.search.space import CLASSIFIERS, EXTRACTORS, describe
 from diffranet_utils.search.trials import best_trial, run_search, trial_table
+from diffranet_utils.studies.diffranet.labels import CLASS_NAMES, Label, is_hit
 
 __all__ = [
     "Evaluator", "FittedModel", "best_trial", "load_model", "run_search", "save_model", "search_step", "trial_table",
@@ -51,7 +52,7 @@ class Evaluator:
         x, y, x_validation = self.tables(config)
         found = fit_predict(make_classifier(config, self.seed, self.n_workers), x, y, x_validation, self.timeout_s)
         truth = self.validation.labels
-        accuracy, hits = metrics.accuracy(truth, found), metrics.hit_accuracy(truth, found)
+        accuracy, hits = metrics.accuracy(truth, found), metrics.hit_accuracy(truth, found, is_hit)
         return {"accuracy": accuracy["value"], "hit_accuracy": hits["value"], "n": accuracy["n"]}
 
     def tables(self, config):
@@ -146,13 +147,13 @@ def _identity(evaluator):
 
 def _score(kind, trial, truth, found):
     """Record entries and tables of one classifier on the test images."""
-    matrix = metrics.confusion(truth, found)
+    matrix = metrics.confusion(truth, found, Label)
     entries = {
         f"{kind}_validation_accuracy": _validation_entry(trial),
         f"{kind}_test_accuracy": metrics.accuracy(truth, found),
-        f"{kind}_hit_accuracy": metrics.hit_accuracy(truth, found),
+        f"{kind}_hit_accuracy": metrics.hit_accuracy(truth, found, is_hit),
     }
-    classes = metrics.per_class(matrix).reset_index().astype(object)
+    classes = metrics.per_class(matrix, CLASS_NAMES).reset_index().astype(object)
     classes = classes.where(classes.notna(), None).to_dict("records")
     return entries, {"config": trial["config"], "confusion": matrix, "per_class": classes}
 

@@ -13,6 +13,7 @@ from diffranet_utils.learning.training import evaluate, first_images, train
 from diffranet_utils.learning.training_settings import preset_settings
 from diffranet_utils.records import metrics
 from diffranet_utils.records.provenance import origin, plain_value
+from diffranet_utils.studies.diffranet.labels import Label, is_hit
 from diffranet_utils.studies.diffranet.network_study import forget, run_study, study_values
 
 
@@ -55,7 +56,7 @@ def _train_once(run, checkpoint, training, validation, test):
         "n_train": len(training.labels),
         "n_processes": distributed.n_processes(),
         "history": history,
-        "confusion": metrics.confusion(test.labels, on_test.predicted),
+        "confusion": metrics.confusion(test.labels, on_test.predicted, Label),
         "topologies": topology_table().reset_index().to_dict("records"),
     }
     return network, _values(history, len(training.labels), validation, test, on_test), details
@@ -66,7 +67,7 @@ def _values(history, n_train, validation, test, on_test):
     n_right = round(history[-1]["validation_accuracy"] * len(validation.labels))
     return {
         "deepfreak_test_accuracy": metrics.accuracy(test.labels, on_test.predicted),
-        "deepfreak_hit_accuracy": metrics.hit_accuracy(test.labels, on_test.predicted),
+        "deepfreak_hit_accuracy": metrics.hit_accuracy(test.labels, on_test.predicted, is_hit),
         "deepfreak_validation_accuracy": metrics.proportion(n_right, len(validation.labels)),
         "training_images_per_second": plain_value(len(history) * n_train / seconds, "image/s"),
         "inference_images_per_second": plain_value(len(test.labels) / on_test.seconds, "image/s"),

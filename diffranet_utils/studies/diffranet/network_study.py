@@ -13,6 +13,7 @@ from diffranet_utils.learning.training import evaluate, first_images, train
 from diffranet_utils.learning.training_settings import PAPER_CONFIGURATIONS, preset_settings
 from diffranet_utils.records import metrics
 from diffranet_utils.records.tables import grouped
+from diffranet_utils.studies.diffranet.labels import is_hit
 
 SMALL_PX = 224  # what ResNet-50 was made for
 
@@ -136,7 +137,7 @@ def train_variant(run, variant, seed, training, test, checkpoint=None):
     return {
         "seed": seed,
         "accuracy": metrics.accuracy(test.labels, found.predicted),
-        "hit_accuracy": metrics.hit_accuracy(test.labels, found.predicted),
+        "hit_accuracy": metrics.hit_accuracy(test.labels, found.predicted, is_hit),
         "history": history,
     }
 

@@ -8,6 +8,7 @@ from diffranet_utils.core.progress import progress
 from diffranet_utils.data.split import make_image
 from diffranet_utils.features.texture import glcm_features
 from diffranet_utils.records import metrics
+from diffranet_utils.studies.diffranet.labels import is_hit
 from diffranet_utils.studies.diffranet.stations import unit_crystal
 
 N_TRAIN, N_TEST = 80, 60
@@ -54,6 +55,6 @@ def quickstart_step(run):
     predicted = forest.predict(glcm_features(test, DISTANCES, ANGLES))
     values = {
         "quickstart_accuracy": metrics.accuracy(truth, predicted),
-        "quickstart_hit_accuracy": metrics.hit_accuracy(truth, predicted),
+        "quickstart_hit_accuracy": metrics.hit_accuracy(truth, predicted, is_hit),
     }
     return values, {"truth": truth.tolist(), "predicted": predicted.tolist()}

@@ -14,7 +14,7 @@ from diffranet_utils.records import metrics
 from diffranet_utils.search.space import describe
 from diffranet_utils.search.tpe import TIMED_FROM, Evaluator, search_step
 from diffranet_utils.search.trials import best_trial
-from diffranet_utils.studies.diffranet.labels import Label
+from diffranet_utils.studies.diffranet.labels import Label, is_hit
 from diffranet_utils.studies.diffranet.texture_step import property_drops
 
 N_SEEDS = 5  # of a search on at least `search.TIMED_FROM` images; two of a smaller one, which shows the code only
@@ -159,12 +159,12 @@ def spot_count(validation, test, n_workers=1):
     found = rule.predict(x_test)
     values = {
         "spot_count_test_accuracy": metrics.accuracy(test.labels, found),
-        "spot_count_hit_accuracy": metrics.hit_accuracy(test.labels, found),
+        "spot_count_hit_accuracy": metrics.hit_accuracy(test.labels, found, is_hit),
     }
     inner = rule.tree_.feature >= 0
     names = np.array(["spots", "mean grey"])[rule.tree_.feature[inner]]
     borders = [{"what": str(n), "border": float(b)} for n, b in zip(names, rule.tree_.threshold[inner], strict=True)]
-    return values, {"borders": borders, "confusion": metrics.confusion(test.labels, found)}
+    return values, {"borders": borders, "confusion": metrics.confusion(test.labels, found, Label)}
 
 
 def _spots_and_grey(images, n_workers):
