@@ -10,7 +10,6 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
-from diffranet_utils.records.tables import result_table as result_table
 from diffranet_utils.studies.diffranet.labels import CLASS_NAMES, Label
 
 # Okabe and Ito's palette, which readers with a colour-vision deficiency can tell apart
