@@ -195,7 +195,7 @@ def run(  # noqa: PLR0913 - options of a command
         not (worker and listen is not None),
         "Choose one of --worker and --listen: a search, or a worker of one elsewhere.",
     )
-    started = provenance.start_run(preset, seed, data_dir, out, scheduler, listen)
+    started = provenance.start_run(chapters.study_of(chapter), preset, seed, data_dir, out, scheduler, listen)
     if worker:
         from diffranet_utils.studies.diffranet.chapters.ch41_bohb_search import work
 

@@ -37,7 +37,7 @@ def compare(claim, ours, committed):
 
     Parameters
     ----------
-    claim : claims.Claim
+    claim : study.Claim
     ours, committed : dict of dict
         Records by chapter.
 

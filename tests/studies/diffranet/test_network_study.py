@@ -9,6 +9,7 @@ from scipy import stats
 from diffranet_utils.data.split import Split
 from diffranet_utils.records import provenance
 from diffranet_utils.studies.diffranet import network_study, presets
+from diffranet_utils.studies.diffranet.study import STUDY
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_scaling_keeps_the_mean_brightness_and_the_labels(split):
 
 
 def test_study_trains_every_variant_with_every_seed(split, tmp_path):
-    run = provenance.start_run("smoke", 5, tmp_path, tmp_path)
+    run = provenance.start_run(STUDY, "smoke", 5, tmp_path, tmp_path)
     run = replace(run, preset=replace(run.preset, n_study=4, study_epochs=1, study_seeds=2))
     rows = network_study.run_study(run, tmp_path / "work", split, split)
     assert [(row["variant"], row["seed"]) for row in rows] == [
