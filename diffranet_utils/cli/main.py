@@ -180,10 +180,10 @@ def run(  # noqa: PLR0913 - options of a command
     ] = None,
 ):
     """Run the heavy step of a chapter and write its record."""
+    from diffranet_utils.cli.registry import study_of
     from diffranet_utils.core import distributed
-    from diffranet_utils.records import provenance
+    from diffranet_utils.records import chapters, provenance
     from diffranet_utils.records.tables import format_entry
-    from diffranet_utils.studies import chapters
 
     searches = chapter == "41_bohb_search"
     require(
@@ -195,7 +195,7 @@ def run(  # noqa: PLR0913 - options of a command
         not (worker and listen is not None),
         "Choose one of --worker and --listen: a search, or a worker of one elsewhere.",
     )
-    started = provenance.start_run(chapters.study_of(chapter), preset, seed, data_dir, out, scheduler, listen)
+    started = provenance.start_run(study_of(chapter), preset, seed, data_dir, out, scheduler, listen)
     if worker:
         from diffranet_utils.studies.diffranet.chapters.ch41_bohb_search import work
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from diffranet_utils.core.errors import InputError, MissingDataError
-from diffranet_utils.records import metrics, provenance
-from diffranet_utils.studies import chapters
+from diffranet_utils.records import chapters, metrics, provenance
 from diffranet_utils.studies.diffranet import presets
 from diffranet_utils.studies.diffranet.study import STUDY
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from diffranet_utils.records.chapters import run_chapter
 from diffranet_utils.records.metrics import accuracy, balanced_accuracy
 from diffranet_utils.screening.screener import HIT_SPOTS, MODELS, load_model, load_screener
-from diffranet_utils.studies.chapters import run_chapter
 from diffranet_utils.studies.diffranet.labels import is_hit
 from diffranet_utils.studies.diffranet.study import STUDY
 
