@@ -14,7 +14,7 @@ unexport JUPYTER_PATH
 
 help:
 	@echo "make install make the environment in .venv, and nothing else"
-	@echo "make book   run every chapter and build the HTML book (PRESET=smoke|workshop|paper)"
+	@echo "make book   run every chapter and build the HTML book (PRESET=smoke|workshop|overnight|full)"
 	@echo "make test   run the tests and every notebook"
 	@echo "make lint   check style, format and layers"
 	@echo "make lab    open JupyterLab on the notebooks (FOLDER=student: on the copies for a class)"

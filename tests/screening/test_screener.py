@@ -254,13 +254,13 @@ def test_a_network_of_the_papers_size_is_not_trained_on_the_way(tmp_path, monkey
     monkeypatch.setattr(real_models, "load_model", lambda path: path.name)
     trained = []
     monkeypatch.setattr(real_models, "run_chapter", lambda name, run: trained.append(name))
-    for preset, expected in (("paper", ["32_hyperopt_search"]), ("smoke", ["32_hyperopt_search", "40_deepfreak"])):
+    for preset, expected in (("full", ["32_hyperopt_search"]), ("smoke", ["32_hyperopt_search", "40_deepfreak"])):
         trained.clear()
         assert real_models.ensure_models(Run(get(preset), 1, tmp_path, tmp_path)) == ({}, expected)
     for name in ("rf.skops", "svm.skops"):
         (tmp_path / "models").mkdir(exist_ok=True)
         (tmp_path / "models" / name).touch()
-    models, trained = real_models.ensure_models(Run(get("paper"), 1, tmp_path, tmp_path))
+    models, trained = real_models.ensure_models(Run(get("full"), 1, tmp_path, tmp_path))
     assert models == {"rf": "rf.skops", "svm": "svm.skops"} and trained == []
 
 

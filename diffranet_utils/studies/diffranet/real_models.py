@@ -9,7 +9,7 @@ from diffranet_utils.studies.diffranet.labels import is_hit
 from diffranet_utils.studies.diffranet.study import STUDY
 
 TRAINED_BY = {"rf": "32_hyperopt_search", "svm": "32_hyperopt_search", "deepfreak": "40_deepfreak"}
-LEFT_OUT = {("deepfreak", "paper")}
+LEFT_OUT = {("deepfreak", "full")}
 
 
 def ensure_models(run):
