@@ -1,11 +1,17 @@
 """Parameters of chapters: what is changed is checked, and marks the files of the run."""
 
+import ast
+from pathlib import Path
+
+import nbformat
 import pytest
 
+from diffranet_utils.cli.registry import study_of
 from diffranet_utils.core.errors import InputError
 from diffranet_utils.records import parameters, provenance
 from diffranet_utils.studies.diffranet.study import STUDY
 
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 WRONG = {
     "40_deepfreak": {"topology": 99, "epochs": 0, "learning_rate": float("nan"), "width": 2.5},
     "10_bragg_scattering": {"station": "moon", "crystal": "nowhere.pdb", "wavelength_A": -1},
@@ -57,3 +63,21 @@ def test_marks_are_short_safe_and_different():
     paths = [{"frames": f"/data/{'x' * 80}/{k}"} for k in range(3)]
     marks = {parameters.mark(changes) for changes in paths}
     assert len(marks) == 3 and all(len(m) <= parameters.MAX_MARK and "/" not in m for m in marks)
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("[0-9]*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_hands_its_parameters_on(path, tmp_path):
+    """The cell of parameters and the call that starts the run, executed as they stand: names must fit the chapter's."""
+    cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    literals = next(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", []))
+    space = {"STUDY": study_of(path.stem), "provenance": provenance}
+    exec(literals, space)
+    space |= {"DATA_DIR": str(tmp_path), "RESULTS_DIR": str(tmp_path)}
+    source = next(cell.source for cell in cells if "run = provenance.start_run(" in cell.source)
+    starts = [node for node in ast.parse(source).body if ast.unparse(node).startswith("run = provenance.start_run(")]
+    exec(compile(ast.Module(starts, []), path.name, "exec"), space)
+    assert space["run"].changes == {} and space["run"].preset is space["STUDY"].preset("smoke")
+    call = next(node for node in ast.walk(starts[0]) if isinstance(node, ast.Call))
+    handed = {keyword.arg: keyword.value.id for keyword in call.keywords}
+    unset = {name for name, value in space.items() if value is None and name.isupper()}
+    assert set(handed.values()) == unset and all(name.upper() == value.upper() for name, value in handed.items())
