@@ -215,14 +215,18 @@ def _mineral_crystal(row, symmetry):
     *cell, sites, x, y, z, occupancy = row
     places = [_decoded(values) for values in (x, y, z)]
     numbers = [_atomic_number(site) for site in np.atleast_1d(json.loads(sites))]
-    if None in numbers or any(values is None for values in places):
+    if None in numbers or any(values is None or len(values) != len(numbers) for values in places):
         return None
     places = _snapped(np.array(places).T)
     if np.abs(places).max() >= 1.9:  # the mark of an unknown coordinate
         return None
     filled = _decoded(occupancy)
     filled = np.ones(len(numbers)) if filled is None else np.where((filled <= 0) | (filled > 1), 1, filled)
-    lattice_A = np.array(gemmi.UnitCell(*map(float, cell)).orth.mat.tolist()).T
+    if len(filled) != len(numbers):
+        return None
+    lattice_A = _lattice(cell)
+    if lattice_A is None:
+        return None
     atoms = []
     for place, number, share in _merged_sites(places, numbers, filled):
         atoms += [(image, number, share) for image in symmetry.orbit(place, lattice_A)]
@@ -233,6 +237,15 @@ def _mineral_crystal(row, symmetry):
         return CrystalStructure(lattice_A, np.array(fractional), np.array(charges), np.array(shares))
     except InputError:
         return None
+
+
+def _lattice(cell):
+    """Cell vectors as rows, or None; some entries print a decimal comma."""
+    try:
+        lengths_and_angles = [float(text.replace(",", ".")) for text in cell]
+    except ValueError:
+        return None
+    return np.array(gemmi.UnitCell(*lengths_and_angles).orth.mat.tolist()).T
 
 
 def _decoded(text):
