@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from diffranet_utils.errors import require
-
-from .curves import PairSettings, pair_curve
+from diffranet_utils.core.errors import require
+from diffranet_utils.studies.space_groups.curves import PairSettings, pair_curve
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def varied_curve(crystal, variety, rng, settings=None):
 
     Parameters
     ----------
-    crystal : Crystal
+    crystal : CrystalStructure
         The structure.
     variety : Variety
         Ranges.

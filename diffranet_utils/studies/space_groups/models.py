@@ -10,7 +10,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import SGDClassifier
 from torch import nn
 
-from diffranet_utils.errors import require
+from diffranet_utils.core.errors import require
 
 N_POINTS = 209
 N_CLASSES = 45

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from diffranet_utils.errors import InputError
+from diffranet_utils.core.errors import InputError
 from diffranet_utils.studies.space_groups.augment import Variety, varied_curve
-from diffranet_utils.studies.space_groups.crystal import Crystal
+from diffranet_utils.studies.space_groups.crystal import CrystalStructure
 from diffranet_utils.studies.space_groups.curves import PairSettings, pair_curve
 
-POLONIUM = Crystal(np.eye(3) * 3.35, np.zeros((1, 3)), [84])
+POLONIUM = CrystalStructure(np.eye(3) * 3.35, np.zeros((1, 3)), [84])
 NONE = {"u_iso_A2": (0.008,) * 2, "q_max": (23.0,) * 2, "q_damp": (0.04,) * 2, "shift_A": 0, "strain": 0, "noise": 0}
 
 
