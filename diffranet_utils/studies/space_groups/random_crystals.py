@@ -19,7 +19,7 @@ SITE_DRAWS = 300
 MOST_ATOMS = 160
 EXACT = 1e-6
 #: Atoms by how often they are drawn: anions, main-group and other metals.
-ANIONS = ("O", "O", "O", "O", "S", "F", "Cl", "Se", "N", "H", "Br", "Te", "I", "P", "C")
+ANIONS = ("O", "O", "O", "O", "S", "F", "Cl", "Se", "N", "Br", "Te", "I", "P", "C")
 CATIONS = tuple(gemmi.Element(z).name for z in range(3, 93) if gemmi.Element(z).is_metal) + ("Si", "P", "B", "Ge", "As")
 
 
@@ -205,6 +205,6 @@ def _packed(lattice, places, numbers, rng):
     np.fill_diagonal(distances, np.linalg.norm(lattice, axis=1).min())
     scale = rng.uniform(0.9, 1.15) * ((radii_A[:, None] + radii_A) / distances).max()
     filled = (4 / 3 * np.pi * radii_A**3).sum() / scale**3
-    if filled < rng.uniform(0.15, 0.3):
+    if filled < rng.uniform(0.1, 0.3):
         return None
     return with_symmetry("random", CrystalStructure(lattice * scale, places, numbers))

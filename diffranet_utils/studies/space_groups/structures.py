@@ -122,7 +122,7 @@ def _identity(entry):
     return entry.prototype, tuple(numbers), tuple(shares), size
 
 
-def read_minerals(path=None, check_group=True):
+def read_minerals(path=None, check_group=True, stride=1):
     """Read the crystals of the mineral data base whose group spglib confirms.
 
     Parameters
@@ -131,6 +131,8 @@ def read_minerals(path=None, check_group=True):
         SQLite file; that of the installed package larixite if left out.
     check_group : bool
         Leave out entries whose group differs from the one that is written with them.
+    stride : int
+        Read every so many entries, for a quick look.
 
     Yields
     ------
@@ -145,7 +147,7 @@ def read_minerals(path=None, check_group=True):
         If the file is not that data base.
     """
     rows, operations, names = _database(_mineral_path(path))
-    for mineral, group_id, *row in rows:
+    for mineral, group_id, *row in rows[::stride]:
         symbol, symmetry = operations[group_id]
         crystal = _mineral_crystal(row, symmetry)
         entry = crystal and with_symmetry(names.get(mineral, ""), crystal)
