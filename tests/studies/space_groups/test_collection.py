@@ -3,13 +3,14 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-pytest.importorskip("spglib")
-pytestmark = pytest.mark.skipif(find_spec("larixite") is None, reason="larixite is not installed")
-
 from diffranet_utils.core.errors import InputError, MissingDataError
 from diffranet_utils.studies.space_groups import collection
 from diffranet_utils.studies.space_groups.curves import normalised, pair_curve
 from diffranet_utils.studies.space_groups.structures import without_duplicates
+
+pytestmark = pytest.mark.skipif(
+    find_spec("larixite") is None or find_spec("spglib") is None, reason="larixite or spglib is not installed"
+)
 
 
 @pytest.fixture(scope="module")
