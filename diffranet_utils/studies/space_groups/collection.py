@@ -26,6 +26,7 @@ from diffranet_utils.studies.space_groups.structures import (
 from diffranet_utils.studies.space_groups.substitution import substituted
 
 CHUNK = 500  # curves that one task of a worker makes
+TRAINING_VARIETY = Variety(strain=0.08)  # a curve keeps its group when all lengths grow alike
 VARIED = 0.5  # fraction of made curves that differ in temperature, resolution and noise
 NO_PARENT = -1
 KINDS = ("varied", "substituted", "random")
@@ -201,7 +202,7 @@ def make_curves(recipe):
             entry = _made(recipe.kind, entries[parent] if entries else None, rng)
             if entry is not None and entry.group in NUMBERS:
                 plain = recipe.kind != "varied" and rng.random() >= VARIED
-                curve = pair_curve(entry.crystal) if plain else varied_curve(entry.crystal, Variety(), rng)
+                curve = pair_curve(entry.crystal) if plain else varied_curve(entry.crystal, TRAINING_VARIETY, rng)
                 rows.append((entry, curve, parent))
     return _collection(rows)
 

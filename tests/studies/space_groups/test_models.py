@@ -60,3 +60,22 @@ def test_network_learns_a_wavelength():
         torch.nn.functional.cross_entropy(network(x), labels).backward()
         optimiser.step()
     assert (network.eval()(x).argmax(1) == labels).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("kernel", [5, 24, 32])
+def test_a_long_convolution_is_the_direct_sum(kernel):
+    torch.manual_seed(0)
+    layer = models.LongConvolution(9, 4, kernel, padding="same", bias=False)
+    x = torch.rand(3, 9, 209)
+    direct = torch.nn.functional.conv1d(x, layer.weight, padding="same")
+    assert torch.allclose(layer(x), direct, atol=1e-5)
+
+
+def test_our_network_scores_45_groups_and_its_blocks_add_to_their_input():
+    network = models.ResidualPairNetwork().eval()
+    assert network(torch.rand(2, 209)).shape == (2, 45)
+    block = models._ResidualBlock(4, 4, 5, 1).eval()
+    for parameter in block.parameters():
+        torch.nn.init.zeros_(parameter)
+    x = torch.rand(2, 4, 20)
+    assert torch.equal(block(x), x)
