@@ -17,6 +17,10 @@ from diffranet_utils.learning.checkpoints import read_tensors, write_tensors
 from diffranet_utils.learning.predict import pick_device
 from diffranet_utils.studies.space_groups.models import N_CLASSES, class_weights, learning_rate
 
+FIRST_POINT = 1.5 * 23.0 / np.pi  # r of the study's first point in steps of its grid
+LARGEST_STRAIN = 0.1
+LOBES = 4  # of the interpolating kernel on either side
+
 
 @dataclass(frozen=True)
 class FitSettings:
@@ -34,6 +38,9 @@ class FitSettings:
         Weight each class in the loss by the inverse of its frequency.
     noise : float
         Standard deviation of white noise that is added to each normalised curve in each epoch.
+    strain : float
+        Each batch is stretched or shrunk along r by up to this fraction: a crystal whose lengths
+        all grow alike keeps its group.
     weight_decay : float
         Decoupled decay of the weights (AdamW); the paper has none.
     seed : int
@@ -46,6 +53,7 @@ class FitSettings:
     drops: tuple = (81 / 164, 122 / 164)
     weighted: bool = True
     noise: float = 0.0
+    strain: float = 0.0
     weight_decay: float = 0.0
     seed: int = 0
 
@@ -55,6 +63,10 @@ class FitSettings:
             self.epochs >= 1 and self.batch_size >= 2 and self.rate > 0 and self.noise >= 0,
             f"{self.epochs} epochs in batches of {self.batch_size} at rate {self.rate}, noise {self.noise}: "
             "give at least 1 epoch, 2 curves, a positive rate and no negative noise.",
+        )
+        require(
+            0 <= self.strain <= LARGEST_STRAIN,
+            f"A strain of {self.strain}: give 0 to {LARGEST_STRAIN}, so that few points leave the curve.",
         )
 
     def rate_of(self, epoch):
@@ -122,6 +134,9 @@ def _epoch(network, optimiser, criterion, data, settings, epoch):
         if len(index) < 2:  # a batch normalisation needs two
             continue
         batch, target = curves[index], truth[index].to(device)
+        if settings.strain:
+            drawn = settings.strain * (2 * float(torch.rand(1, generator=generator)) - 1)
+            batch = batch @ torch.as_tensor(stretching(batch.shape[1], drawn))
         if settings.noise:
             batch = batch + settings.noise * torch.randn(batch.shape, generator=generator)
         scores = network(batch.to(device))
@@ -137,6 +152,29 @@ def _epoch(network, optimiser, criterion, data, settings, epoch):
         "loss": total / len(truth),
         "accuracy": right / len(truth),
     }
+
+
+def stretching(n_points, strain, first=FIRST_POINT):
+    """Matrix that stretches curves along r, by the Lanczos kernel: points lie as the band limit asks.
+
+    Parameters
+    ----------
+    n_points : int
+        Points of a curve.
+    strain : float
+        Relative growth of all lengths.
+    first : float
+        r of the first point, in steps of the grid.
+
+    Returns
+    -------
+    ndarray, shape (n_points, n_points), float32
+        For ``curves @ matrix``; where r leaves the curve its end is repeated.
+    """
+    wanted = (first + np.arange(n_points)) / (1 + strain) - first
+    away = np.clip(wanted, 0, n_points - 1) - np.arange(n_points)[:, None]
+    kernel = np.sinc(away) * np.sinc(away / LOBES) * (np.abs(away) < LOBES)
+    return (kernel / kernel.sum(axis=0)).astype(np.float32)
 
 
 def _followed(network, test):
