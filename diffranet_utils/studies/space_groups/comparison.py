@@ -84,14 +84,12 @@ class Bench:
 
     @cached_property
     def own(self):
-        """Our network by split, and the one that learnt from everything, under ``all``."""
+        """Our network by split; that of the random split also answers for everything else."""
         settings = own_best.own_settings(self.asked.own_epochs, self.run.seed)
         networks = {}
         for kind, rows in self.splits.items():
             train = training_curves(self.plain, self.made, *rows, kind)
             networks[kind], _ = kept_network(own_best.OWN_SIZES, train, settings, self.folder / "networks")
-        everything = own_best.one_of_each(self.plain, self.made)
-        networks["all"], _ = kept_network(own_best.OWN_SIZES, everything, settings, self.folder / "networks")
         return networks
 
     @cached_property
@@ -316,7 +314,7 @@ def elsewhere(bench, folder):
     values, details = _other_database(bench, folder)
     names, groups, x = measured_curves(folder)
     details["measured"] = []
-    for title, networks in (("cnn_measured", bench.cnn[0]), ("measured", bench.own["all"])):
+    for title, networks in (("cnn_measured", bench.cnn[0]), ("measured", bench.own["random"])):
         if names:
             rows = table_3(names, groups, predict(networks, x))
             values |= {f"{title}_top{k}": _counted(rows, k) for k in (1, scores.MOST_RANKS)}
@@ -358,7 +356,7 @@ def _other_database(bench, folder):
     answers = {
         "trees": _forest(train, curves.x, bench),
         "cnn": predict(bench.cnn[0], curves.x),
-        "best": predict(bench.own["all"], curves.x),
+        "best": predict(bench.own["random"], curves.x),
     }
     values = {}
     for name, probabilities in answers.items():

@@ -84,20 +84,6 @@ def load_data(folder, amounts, seed, stride=1, cif_dir=None, workers=1):
     return entries, plain, joined([plain.take(slice(0)), *made])
 
 
-def one_of_each(plain, made):
-    """Everything there is, for the model that is shipped.
-
-    Parameters
-    ----------
-    plain, made : Collection
-
-    Returns
-    -------
-    Collection
-    """
-    return joined([plain, made])
-
-
 def split_generator(seed, kind):
     """Generator of one split, the same for every model."""
     return np.random.default_rng([seed, sum(kind.encode())])

@@ -137,7 +137,7 @@ PRESETS = {
             "overnight",
             curves=Curves(stride=1, n_timed=4000),
             groups=Groups(
-                stride=1, n_varied=8000, n_substituted=12_000, n_random=8000, own_epochs=12, cnn_epochs=30,
+                stride=1, n_varied=8000, n_substituted=12_000, n_random=8000, own_epochs=12, cnn_epochs=15,
                 cnn_members=1, n_trees=300, alphas=ALPHAS, l1_shares=L1_SHARES, n_search=1600,
                 sweep_rows=(), sweep_epochs=1, n_other=None,
             ),
