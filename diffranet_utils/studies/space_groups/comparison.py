@@ -396,7 +396,9 @@ def table_s1(bench):
 
     Returns
     -------
-    list of dict
+    values : dict
+        Empty: these networks are too briefly trained to be results.
+    details : list of dict
         The row's sizes, ``paper_top1``, ``paper_top6`` and our entries ``top1``, ``top6``.
     """
     train, test = bench.parts("random")
@@ -413,4 +415,4 @@ def table_s1(bench):
             {"filters": filters, "kernel": kernel, "hidden": hidden, "members": members, "paper_top1": top1}
             | {"paper_top6": top6, "top1": entries["own_top1"], "top6": entries["own_top6"]}
         )
-    return rows
+    return {}, rows

@@ -138,7 +138,7 @@ PRESETS = {
             curves=Curves(stride=1, n_timed=4000),
             groups=Groups(
                 stride=1, n_varied=8000, n_substituted=12_000, n_random=8000, own_epochs=12, cnn_epochs=15,
-                cnn_members=1, n_trees=300, alphas=ALPHAS, l1_shares=L1_SHARES, n_search=1600,
+                cnn_members=1, n_trees=100, alphas=ALPHAS, l1_shares=(0.75, 1.0), n_search=800,
                 sweep_rows=(), sweep_epochs=1, n_other=None,
             ),
         ),
