@@ -125,7 +125,7 @@ def load_result(folder, chapter):
     Parameters
     ----------
     folder : path-like
-        For example ``run.results_dir`` or ``results/paper``.
+        For example ``run.results_dir`` or ``results/full``.
     chapter : str
 
     Raises
@@ -139,7 +139,7 @@ def load_result(folder, chapter):
     return read_json(path)
 
 
-def committed_result(chapter, preset="paper"):
+def committed_result(chapter, preset="full"):
     """The record that the repository ships for a preset, or None if there is none yet."""
     path = COMMITTED / preset / f"{chapter}.json"
     return read_json(path) if path.exists() else None

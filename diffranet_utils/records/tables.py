@@ -74,7 +74,7 @@ def result_table(record, study):
     Returns
     -------
     DataFrame
-        One row per number; columns: this run, the committed record of the preset ``paper``, the paper.
+        One row per number; columns: this run, the committed record of the preset ``full``, the paper.
     """
     chapter = record["chapter"]
     committed = (committed_result(chapter) or {"values": {}})["values"]

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from diffranet_utils.core.errors import InputError, MissingDataError
-from diffranet_utils.records import metrics, provenance
-from diffranet_utils.studies import chapters
+from diffranet_utils.records import chapters, metrics, provenance
 from diffranet_utils.studies.diffranet import presets
 from diffranet_utils.studies.diffranet.study import STUDY
 
@@ -32,7 +31,7 @@ def test_bad_seeds_are_named(seed):
 
 
 def test_an_unknown_preset_lists_the_known():
-    with pytest.raises(InputError, match="'huge': choose one of smoke, workshop, paper"):
+    with pytest.raises(InputError, match="'huge': choose one of smoke, workshop, full"):
         provenance.start_run(STUDY, "huge", 1, "a", "b")
 
 
@@ -55,9 +54,9 @@ def test_a_missing_record_says_how_to_make_it(run):
 def test_committed_records_are_read_from_the_repository(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "COMMITTED", tmp_path)
     assert provenance.committed_result("20_dataset") is None
-    larger = provenance.start_run(STUDY, "paper", 1, tmp_path, tmp_path)
+    larger = provenance.start_run(STUDY, "full", 1, tmp_path, tmp_path)
     provenance.save_result("20_dataset", larger, {})
-    assert provenance.committed_result("20_dataset")["preset"] == "paper"
+    assert provenance.committed_result("20_dataset")["preset"] == "full"
 
 
 def test_every_committed_record_is_complete():

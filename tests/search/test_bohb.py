@@ -298,7 +298,7 @@ def test_checkpoints_of_finished_brackets_are_deleted(tmp_path):
 
 
 def test_small_presets_search_what_they_can_afford():
-    small, full = (network_search.preset_space(presets.get(name), seed=0) for name in ("smoke", "paper"))
+    small, full = (network_search.preset_space(presets.get(name), seed=0) for name in ("smoke", "full"))
     assert list(small["topology"].choices) == [9, 10]  # the two with eight filters
     assert list(small["batch_size"].choices) == [4, 8]
     assert list(full["topology"].choices) == list(range(1, 14))

@@ -3,7 +3,7 @@
 from diffranet_utils.records.study import Study
 from diffranet_utils.studies.diffranet import presets
 from diffranet_utils.studies.diffranet.claims import CLAIMS
-from diffranet_utils.studies.diffranet.labels import Label
+from diffranet_utils.studies.diffranet.labels import Label, is_hit
 
 CHAPTERS = (
     "00_quickstart",
@@ -21,4 +21,4 @@ CHAPTERS = (
     "60_scorecard",
 )
 
-STUDY = Study("diffranet", Label, presets.PRESETS, CLAIMS, CHAPTERS)
+STUDY = Study("diffranet", Label, presets.PRESETS, CLAIMS, CHAPTERS, tuple(filter(is_hit, Label)))

@@ -41,7 +41,7 @@ def test_study_trains_every_variant_with_every_seed(split, tmp_path):
 
 def test_the_paper_preset_adds_the_papers_other_configurations():
     assert list(network_study.preset_variants(presets.get("smoke"))) == list(network_study.VARIANTS)
-    added = network_study.preset_variants(presets.get("paper"))
+    added = network_study.preset_variants(presets.get("full"))
     assert added["configuration_A"].topology == 6 and added["configuration_C"].changes["batch_size"] == 2
 
 

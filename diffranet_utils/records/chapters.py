@@ -3,27 +3,9 @@
 import time
 
 from diffranet_utils.core import distributed
-from diffranet_utils.core.errors import InputError, require
+from diffranet_utils.core.errors import require
 from diffranet_utils.core.workers import joblib_on
 from diffranet_utils.records.provenance import save_result
-from diffranet_utils.studies.diffranet.study import STUDY as DIFFRANET
-
-STUDIES = (DIFFRANET,)
-
-
-def study_of(chapter):
-    """The study that a chapter belongs to.
-
-    Raises
-    ------
-    InputError
-        If there is no such chapter.
-    """
-    for study in STUDIES:
-        if chapter in study.chapters:
-            return study
-    names = ", ".join(name for study in STUDIES for name in study.chapters)
-    raise InputError(f"Unknown chapter {chapter!r}: choose one of {names}.")
 
 
 def run_chapter(name, run):
