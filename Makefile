@@ -14,9 +14,9 @@ unexport JUPYTER_PATH
 
 help:
 	@echo "make install make the environment in .venv, and nothing else"
-	@echo "make book   run every chapter and build the HTML book (PRESET=smoke|workshop|paper)"
+	@echo "make book   run every chapter and build the HTML book (PRESET=smoke|workshop|overnight|full)"
 	@echo "make test   run the tests and every notebook"
-	@echo "make lint   check style and format"
+	@echo "make lint   check style, format and layers"
 	@echo "make lab    open JupyterLab on the notebooks (FOLDER=student: on the copies for a class)"
 	@echo "make student write the notebooks without solutions into student/"
 	@echo "make bench  time our code beside its peers"
@@ -34,6 +34,7 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
+	@$(VENV)/bin/lint-imports
 
 lab: $(INSTALLED)
 	@$(PY) -m jupyterlab --ServerApp.root_dir . --LabApp.default_url /lab/tree/$(FOLDER)

@@ -1,7 +1,7 @@
 """Time texture features beside scikit-image, and frames/s from an 8-bit image to its class.
 
 Writes results/bench/features.json, which chapters 30 and 32 show. Run it on an idle machine: `make bench`. The models
-are those of a run of chapter 32, by default build/results/paper/models; give another folder as argument.
+are those of a run of chapter 32, by default build/results/full/models; give another folder as argument.
 """
 
 import json
@@ -73,8 +73,8 @@ def frames_per_second(folder, images):
     return found
 
 
-def main(folder="build/results/paper/models"):
-    preset = presets.get("paper")
+def main(folder="build/results/full/models"):
+    preset = presets.get("full")
     numbers = progress(range(N_SPEED), title="images")
     images = np.stack([make_image(preset.station, 5, "test", number).image for number in numbers])
     found = {"n_images": N_IMAGES, "repeats": REPEATS, "n_speed": N_SPEED, "preset": Path(folder).parent.name}

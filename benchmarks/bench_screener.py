@@ -20,6 +20,7 @@ from diffranet_utils.records import provenance
 from diffranet_utils.screening import model as screener_model
 from diffranet_utils.screening import screener as screening
 from diffranet_utils.studies.diffranet import crop_tables
+from diffranet_utils.studies.diffranet.study import STUDY
 
 N_IMAGES, REPEATS = 200, 5
 SHAPE_6M = (2527, 2463)
@@ -50,7 +51,7 @@ def count_spots(images, masks):
 def whole_way():
     """Seconds to read, mask, count, prepare and judge one frame of six megapixels."""
     data = np.random.default_rng(1).poisson(20, SHAPE_6M).astype(np.int32)
-    screener = screening.load_screener(n_workers=2)
+    screener = screening.load_screener(STUDY, n_workers=2)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "six.cbf"
         CbfImage(data=data).write(str(path))

@@ -8,7 +8,7 @@ import numpy as np
 from diffranet_utils.core.files import write_bytes
 from diffranet_utils.figures import plots
 from diffranet_utils.studies.diffranet import shots
-from diffranet_utils.studies.diffranet.labels import Label
+from diffranet_utils.studies.diffranet.labels import CLASS_COLORS, Label
 from diffranet_utils.studies.diffranet.stations import DIFFRANET
 
 TARGET = Path(__file__).resolve().parent.parent / "book" / "figures" / "classes.png"
@@ -50,7 +50,7 @@ def main():
         whole.add_patch(
             plt.Rectangle((ZOOM[1].start, ZOOM[0].start), 128, 128, fill=False, color="black", linewidth=0.8)
         )
-        whole.spines[:].set(visible=True, color=plots.CLASS_COLORS[label], linewidth=3)
+        whole.spines[:].set(visible=True, color=CLASS_COLORS[label.title], linewidth=3)
         plots.show_image(part, enlarged(shot.image), vmax=255)
     write_bytes(TARGET, plots.figure_png(fig))
 

@@ -8,6 +8,7 @@ import argparse
 from diffranet_utils.core.files import write_json
 from diffranet_utils.records import provenance
 from diffranet_utils.studies.diffranet.faults import measure_faults
+from diffranet_utils.studies.diffranet.study import STUDY
 
 
 def main():
@@ -16,7 +17,7 @@ def main():
     parser.add_argument("--preset", default="workshop")
     parser.add_argument("--data-dir", default="build/data")
     arguments = parser.parse_args()
-    run = provenance.start_run(arguments.preset, 2019, arguments.data_dir, "build/results")
+    run = provenance.start_run(STUDY, arguments.preset, 2019, arguments.data_dir, "build/results")
     found = {"preset": run.preset.name, "values": measure_faults(run)}
     write_json("results/bench/faults.json", found | provenance.origin())
 

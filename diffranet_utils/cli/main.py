@@ -180,10 +180,10 @@ def run(  # noqa: PLR0913 - options of a command
     ] = None,
 ):
     """Run the heavy step of a chapter and write its record."""
+    from diffranet_utils.cli.registry import study_of
     from diffranet_utils.core import distributed
-    from diffranet_utils.records import provenance
+    from diffranet_utils.records import chapters, provenance
     from diffranet_utils.records.tables import format_entry
-    from diffranet_utils.studies import chapters
 
     searches = chapter == "41_bohb_search"
     require(
@@ -195,7 +195,7 @@ def run(  # noqa: PLR0913 - options of a command
         not (worker and listen is not None),
         "Choose one of --worker and --listen: a search, or a worker of one elsewhere.",
     )
-    started = provenance.start_run(preset, seed, data_dir, out, scheduler, listen)
+    started = provenance.start_run(study_of(chapter), preset, seed, data_dir, out, scheduler, listen)
     if worker:
         from diffranet_utils.studies.diffranet.chapters.ch41_bohb_search import work
 
@@ -238,9 +238,10 @@ def screen(  # noqa: PLR0913 - options of a command
     require(not (as_json and as_csv), "Choose one of --json and --csv.")
     require(not watch or len(paths) == 1, "--watch follows one folder: give just that.")
     from diffranet_utils.screening.command import make_screener, run
+    from diffranet_utils.studies.diffranet.study import STUDY
 
     kind = "json" if as_json else "csv" if as_csv else None
-    run(paths, make_screener(model, mask), kind, out, report, watch, idle)
+    run(paths, make_screener(STUDY, model, mask), kind, out, report, watch, idle)
 
 
 @app.command("train-screener")
@@ -253,10 +254,11 @@ def train_screener(
     """Train the model that `screen` uses, on simulated stations alone, and score it on stations it has not met."""
     from diffranet_utils.records.tables import format_entry
     from diffranet_utils.screening import model as screener_model
+    from diffranet_utils.studies.diffranet import screener_training
 
-    model = screener_model.train(n, seed, workers)
+    model = screener_training.train(n, seed, workers)
     screener_model.save(model, out, n=n, seed=seed)
-    for name, score in screener_model.write_scores(out, seed, n_workers=workers).items():
+    for name, score in screener_training.write_scores(out, seed, n_workers=workers).items():
         typer.echo(f"{name}: {format_entry(score['balanced_accuracy'])} balanced, {score['unsure']:.1%} unsure")
     typer.echo(f"The model is {out} ({out.stat().st_size / 1e6:.1f} MB)")
 

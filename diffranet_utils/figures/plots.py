@@ -10,18 +10,6 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
-from diffranet_utils.records.tables import result_table as result_table
-from diffranet_utils.studies.diffranet.labels import CLASS_NAMES, Label
-
-# Okabe and Ito's palette, which readers with a colour-vision deficiency can tell apart
-# (https://jfly.uni-koeln.de/color/); the two misses are the cool colours, the three hits the warm and green ones.
-CLASS_COLORS = {
-    Label.BLANK: "#707070",
-    Label.NO_CRYSTAL: "#56B4E9",
-    Label.WEAK: "#E69F00",
-    Label.GOOD: "#009E73",
-    Label.STRONG: "#D55E00",
-}
 BLUE = "#0072B2"
 PHOTON_MAP = "viridis"
 PHOTON_RANGE = (1.0, 1e4)
@@ -110,7 +98,7 @@ def photon_bar(drawn, ax=None, label="photons per pixel"):
     return drawn.figure.colorbar(drawn, ax=drawn.axes if ax is None else ax, label=label, shrink=0.8, extend="both")
 
 
-def confusion(ax, matrix, names=CLASS_NAMES):
+def confusion(ax, matrix, names):
     """Draw a confusion matrix: counts as text, the share of each true class as shade.
 
     Parameters
@@ -137,14 +125,16 @@ def confusion(ax, matrix, names=CLASS_NAMES):
     return drawn
 
 
-def class_bars(ax, heights, lows=None, highs=None, ylabel="share of images"):
+def class_bars(ax, heights, palette, lows=None, highs=None, ylabel="share of images"):
     """Draw one bar per class in its colour, with intervals where they are given.
 
     Parameters
     ----------
     ax : Axes
-    heights : sequence of float, length 5
-        In the order of the classes.
+    heights : sequence of float
+        One for each class.
+    palette : dict of str
+        Colour of each class by its title, in the order of the classes.
     lows, highs : sequence of float, optional
         Ends of the intervals.
     ylabel : str
@@ -155,13 +145,13 @@ def class_bars(ax, heights, lows=None, highs=None, ylabel="share of images"):
     """
     heights = np.asarray(heights, dtype=float)
     errors = None if lows is None else np.abs([heights - lows, np.asarray(highs) - heights])
-    bars = ax.bar(CLASS_NAMES, heights, yerr=errors, capsize=4, color=list(CLASS_COLORS.values()))
+    bars = ax.bar(list(palette), heights, yerr=errors, capsize=4, color=list(palette.values()))
     ax.set_ylabel(ylabel)
     ax.tick_params(axis="x", labelrotation=20)
     return bars
 
 
-def class_values(ax, values, labels, ylabel):
+def class_values(ax, values, labels, palette, ylabel):
     """Draw how a number is distributed in each class: box and single images, in the class colours.
 
     Parameters
@@ -170,15 +160,17 @@ def class_values(ax, values, labels, ylabel):
     values : array_like, shape (n,)
         One number per image, such as its mean grey value.
     labels : array_like, shape (n,), int
-        Classes 1 to 5.
+        Classes, counted from 1.
+    palette : dict of str
+        Colour of each class by its title, in the order of the classes.
     ylabel : str
         The number and its unit.
     """
     import seaborn
 
-    names = [CLASS_NAMES[label - 1] for label in labels]
-    palette = dict(zip(CLASS_NAMES, CLASS_COLORS.values(), strict=True))
-    drawn = {"x": names, "y": np.asarray(values), "hue": names, "order": CLASS_NAMES, "palette": palette, "ax": ax}
+    titles = list(palette)
+    names = [titles[label - 1] for label in labels]
+    drawn = {"x": names, "y": np.asarray(values), "hue": names, "order": titles, "palette": palette, "ax": ax}
     seaborn.boxplot(**drawn, width=0.6, fliersize=0, boxprops={"alpha": 0.35})
     seaborn.stripplot(**drawn, size=2.5, jitter=0.25)
     ax.set(xlabel="", ylabel=ylabel)

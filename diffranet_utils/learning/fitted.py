@@ -13,7 +13,6 @@ from diffranet_utils.core.files import atomic_path, read_json, write_json
 from diffranet_utils.features.sift import SiftBag
 from diffranet_utils.features.texture import GlcmFeatures, LbpFeatures
 from diffranet_utils.records.provenance import origin
-from diffranet_utils.search.space import EXTRACTORS
 
 # skops names this type because a forged tree could point outside its own arrays: `_check_trees` looks.
 TRUSTED = ["sklearn.tree._tree.Tree"]
@@ -107,7 +106,7 @@ def make_extractor(config, n_workers=1, words=None):
         return GlcmFeatures(config["distances"], config["angles_deg"], n_workers)
     if kind == "lbp":
         return LbpFeatures(config["points"], config["radius"], n_workers)
-    require(kind == "sift", f"Unknown extractor {kind!r}: choose one of {', '.join(EXTRACTORS)}.")
+    require(kind == "sift", f"Unknown extractor {kind!r}: choose one of glcm, lbp, sift.")
     bag = SiftBag(config["n_words"], n_workers)
     bag.words_ = words
     return bag

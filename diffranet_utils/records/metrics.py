@@ -1,12 +1,11 @@
-"""Accuracy with its interval, confusion matrices and paired comparisons."""
+"""Accuracy with its interval, confusion matrices and paired comparisons.
 
-from statistics import NormalDist
+pandas, SciPy, scikit-learn and statsmodels are imported where they are used: simulation workers need none of them.
+"""
 
 import numpy as np
-import pandas as pd
 
 from diffranet_utils.core.errors import require
-from diffranet_utils.studies.diffranet.labels import CLASS_NAMES
 
 
 def wilson_interval(n_right, n, confidence=0.95):
@@ -29,10 +28,10 @@ def wilson_interval(n_right, n, confidence=0.95):
         If there are no trials or more successes than trials.
     """
     require(0 <= n_right <= n and n > 0, f"{n_right} of {n} is no proportion: check the counts.")
-    z, p = NormalDist().inv_cdf(0.5 + confidence / 2), n_right / n
-    centre, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    low, high = (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
-    return max(float(low), 0.0), min(float(high), 1.0)
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(n_right, n, alpha=1 - confidence, method="wilson")
+    return float(low), float(high)
 
 
 def proportion(n_right, n):
@@ -60,7 +59,15 @@ def accuracy(truth, predicted):
 
 
 def hit_accuracy(truth, predicted, is_hit):
-    """Share of images put on the right side of hit and miss; ``is_hit(labels)`` tells which labels are hits."""
+    """Share of images put on the right side of hit and miss, as a record entry; see `proportion`.
+
+    Parameters
+    ----------
+    truth, predicted : array_like, shape (n,), int
+        Labels.
+    is_hit : callable
+        Takes an array of labels, returns a boolean for each.
+    """
     return accuracy(is_hit(truth), is_hit(predicted))
 
 
@@ -88,38 +95,49 @@ def balanced_accuracy(truth, predicted):
     return {"value": float(value), "n": int(truth.size), "low": low, "high": high, "interval": "combined Wilson 95 %"}
 
 
-def confusion(truth, predicted, labels=range(1, 6)):
+def confusion(truth, predicted, labels):
     """Confusion matrix of counts.
 
     Parameters
     ----------
     truth, predicted : array_like, shape (n,), int
-    labels : sequence of int
-        Row and column order.
+    labels : iterable of int
+        Row and column order, such as the study's classes.
 
     Returns
     -------
     ndarray, shape (n_labels, n_labels), int64
         Rows are the true class, columns the predicted one.
+
+    Raises
+    ------
+    InputError
+        If no image has one of the labels.
     """
+    from sklearn.metrics import confusion_matrix
+
     truth, predicted = _pair(truth, predicted)
-    labels = list(labels)
-    return np.array([[int(((truth == t) & (predicted == p)).sum()) for p in labels] for t in labels])
+    labels = [int(label) for label in labels]
+    require(np.isin(truth, labels).any(), f"No image has a label of {labels}: check the labels.")
+    return confusion_matrix(truth, predicted, labels=labels)
 
 
-def per_class(matrix, names=CLASS_NAMES):
+def per_class(matrix, names):
     """Recall and precision of each class of a confusion matrix, with Wilson intervals.
 
     Parameters
     ----------
     matrix : array_like, shape (n, n), int
     names : sequence of str
+        Of the classes, in the order of the rows.
 
     Returns
     -------
     DataFrame
         Index class; columns n, recall, recall low, recall high, precision (NaN where undefined).
     """
+    import pandas as pd
+
     rows = []
     for k, row in enumerate(np.asarray(matrix)):
         n, column = int(row.sum()), int(np.asarray(matrix)[:, k].sum())
@@ -137,14 +155,15 @@ def mcnemar(truth, first, second):
     dict
         ``first_only`` and ``second_only``, the images that only one gets right, and the two-sided ``p``.
     """
-    from scipy.stats import binomtest  # a slow import that simulation workers do not need
+    from statsmodels.stats.contingency_tables import mcnemar as exact_test
 
     truth, first = _pair(truth, first)
     truth, second = _pair(truth, second)
     a = int(((first == truth) & (second != truth)).sum())
     b = int(((first != truth) & (second == truth)).sum())
-    p = float(binomtest(a, a + b).pvalue) if a + b else 1.0
-    return {"first_only": a, "second_only": b, "p": p}
+    # The diagonal, images on which both are right or both wrong, does not enter.
+    p = exact_test([[0, a], [b, 0]], exact=True).pvalue
+    return {"first_only": a, "second_only": b, "p": float(p)}
 
 
 def mean_interval(values, confidence=0.95):

@@ -11,7 +11,7 @@ from pathlib import Path
 from diffranet_utils.core.errors import MissingDataError, require
 from diffranet_utils.core.files import read_json, write_json
 from diffranet_utils.core.fingerprint import code_fingerprint
-from diffranet_utils.studies.diffranet import presets
+from diffranet_utils.records.study import Study
 
 PACKAGES = (
     "numpy", "scipy", "numba", "scikit-learn", "scikit-image", "opencv-python-headless",
@@ -27,8 +27,8 @@ class Run:
 
     Parameters
     ----------
-    preset : Preset
-        Sizes of this run.
+    preset : object
+        Sizes of this run; has at least a ``name``.
     seed : int
         The only source of randomness.
     data_dir, results_dir : Path
@@ -37,14 +37,17 @@ class Run:
         Address of a Dask scheduler on which images are simulated and classifiers trained.
     listen : str, optional
         Address, ``HOST`` or ``HOST:PORT``, at which a search of networks takes workers from other machines.
+    study : Study, optional
+        The study whose chapters run; one step alone needs none.
     """
 
-    preset: presets.Preset
+    preset: object
     seed: int
     data_dir: Path
     results_dir: Path
     scheduler: str | None = None
     listen: str | None = None
+    study: Study | None = None
 
     @property
     def models_dir(self):
@@ -52,13 +55,14 @@ class Run:
         return self.results_dir / "models"
 
 
-def start_run(preset, seed, data_dir, results_dir, scheduler=None, listen=None):
+def start_run(study, preset, seed, data_dir, results_dir, scheduler=None, listen=None):
     """Make a `Run` from a notebook's parameters.
 
     Parameters
     ----------
+    study : Study
     preset : str
-        Name of a preset: smoke, workshop or paper.
+        Name of one of its presets.
     seed : int
         Zero or more.
     data_dir, results_dir : path-like
@@ -72,8 +76,8 @@ def start_run(preset, seed, data_dir, results_dir, scheduler=None, listen=None):
         If the preset is unknown or the seed is negative.
     """
     require(isinstance(seed, int) and seed >= 0, f"SEED is {seed!r}: give an integer of zero or more.")
-    chosen = presets.get(preset)
-    return Run(chosen, seed, Path(data_dir) / chosen.name, Path(results_dir) / chosen.name, scheduler, listen)
+    sizes = study.preset(preset)
+    return Run(sizes, seed, Path(data_dir) / preset, Path(results_dir) / preset, scheduler, listen, study)
 
 
 def save_result(chapter, run, values, details=None, seconds=None):
@@ -121,7 +125,7 @@ def load_result(folder, chapter):
     Parameters
     ----------
     folder : path-like
-        For example ``run.results_dir`` or ``results/paper``.
+        For example ``run.results_dir`` or ``results/full``.
     chapter : str
 
     Raises
@@ -135,7 +139,7 @@ def load_result(folder, chapter):
     return read_json(path)
 
 
-def committed_result(chapter, preset="paper"):
+def committed_result(chapter, preset="full"):
     """The record that the repository ships for a preset, or None if there is none yet."""
     path = COMMITTED / preset / f"{chapter}.json"
     return read_json(path) if path.exists() else None

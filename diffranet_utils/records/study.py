@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from importlib import import_module
 
+import numpy as np
+
 from diffranet_utils.core.errors import InputError
 from diffranet_utils.records.metrics import wilson_interval
 
@@ -64,6 +66,8 @@ class Study:
         Numbers of the paper, in the order of the scorecard.
     chapters : tuple of str
         Names of its notebooks, in the order of the book.
+    hits : tuple of int
+        Classes that count as a hit; empty where the study has no such question.
     package : str
         Where the chapters' steps are found: ``<package>.chapters.ch<chapter>``.
     """
@@ -73,12 +77,17 @@ class Study:
     presets: Mapping = field(hash=False)
     claims: tuple[Claim, ...] = ()
     chapters: tuple[str, ...] = ()
+    hits: tuple[int, ...] = ()
     package: str = ""
 
     @property
     def class_names(self):
         """Titles of the classes, in their order."""
         return tuple(label.title for label in self.classes)
+
+    def is_hit(self, labels):
+        """Whether each label is a hit, an array of bool like `labels`."""
+        return np.isin(labels, self.hits)
 
     def preset(self, name):
         """Look a preset up by name.

@@ -3,7 +3,6 @@
 import pandas as pd
 
 from diffranet_utils.records.provenance import committed_result
-from diffranet_utils.studies.diffranet import claims
 
 MISSING = "not yet measured"
 NO_CLAIM = "–"
@@ -50,7 +49,7 @@ def claim_entry(claim):
 
     Parameters
     ----------
-    claim : claims.Claim
+    claim : study.Claim
 
     Returns
     -------
@@ -62,22 +61,24 @@ def claim_entry(claim):
     return {"value": claim.value, "n": claim.n, "low": low, "high": high, "interval": "Wilson 95 %"}
 
 
-def result_table(record):
+def result_table(record, study):
     """Set the numbers of a chapter beside the record of the full-size run and the paper's claim.
 
     Parameters
     ----------
     record : dict
-        As `chapters.run_chapter` returns it.
+        As `provenance.save_result` returns it.
+    study : Study
+        Whose chapter it is; its claims are the paper's numbers.
 
     Returns
     -------
     DataFrame
-        One row per number; columns: this run, the committed record of the preset ``paper``, the paper.
+        One row per number; columns: this run, the committed record of the preset ``full``, the paper.
     """
     chapter = record["chapter"]
     committed = (committed_result(chapter) or {"values": {}})["values"]
-    answered = {claim.key: claim for claim in claims.for_chapter(chapter)}
+    answered = {claim.key: claim for claim in study.claims_of(chapter)}
     keys = list(dict.fromkeys([*answered, *record["values"], *committed]))
     rows = [
         (

@@ -19,9 +19,9 @@ from diffranet_utils.screening import screener as screening
 SAVE_S = 10  # while a folder is watched, the table on disk is at most so old
 
 
-def make_screener(model=None, mask=None):
+def make_screener(study, model=None, mask=None):
     """A `screening.Screener` on all cores: see `screening.load_screener` and, for its mask, `frame_masks.read_mask`."""
-    screener = screening.load_screener(model, os.cpu_count() or 1)
+    screener = screening.load_screener(study, model, os.cpu_count() or 1)
     return screener if mask is None else replace(screener, bad=frame_masks.read_mask(mask))
 
 

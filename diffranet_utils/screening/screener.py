@@ -14,9 +14,9 @@ from diffranet_utils.frames import formats as frame_formats
 from diffranet_utils.frames import peaks
 from diffranet_utils.frames import read as frames
 from diffranet_utils.frames.masks import fill_crops
+from diffranet_utils.records.study import Study
 from diffranet_utils.screening import model as screener_model
 from diffranet_utils.screening.model import ScreenerModel
-from diffranet_utils.studies.diffranet.labels import Label, is_hit
 
 # Counting noise alone gives at most a spot per megapixel (tests/test_peaks.py), so five on a frame of six megapixels.
 MISS_SPOTS, HIT_SPOTS = 5, 20
@@ -48,11 +48,14 @@ class Screener:
         Of the model, for the record.
     bad : ndarray, shape (n_slow, n_fast), bool, optional
         True for pixels to leave out; see `frame_masks.read_mask`.
+    study : Study, optional
+        Names the classes of the model and says which are hits; a count needs none.
     """
 
     model: object = None
     name: str = "spot count"
     bad: np.ndarray | None = None
+    study: Study | None = None
 
     def screen(self, frame, index=0):
         """Judge one frame.
@@ -91,23 +94,25 @@ class Screener:
             return judged
         crops = frames.prepare_frame(frame)
         if isinstance(self.model, ScreenerModel):
-            name, chance, verdict = judge(self.model, crops)
+            name, chance, verdict = judge(self.model, crops, self.study)
             opposite = {HIT: n < MISS_SPOTS, MISS: n >= HIT_SPOTS}
             verdict = UNSURE if opposite.get(verdict) else verdict
         else:
-            name, chance = classify(self.model, fill_crops(crops.raw, crops.mask))
+            name, chance = classify(self.model, fill_crops(crops.raw, crops.mask), self.study)
             by_model = HIT if chance >= CERTAIN else MISS if chance <= 1 - CERTAIN else UNSURE
             verdict = by_count if by_count == by_model else UNSURE
         return judged | {"verdict": verdict, "class": name, "probability": round(chance, 3)}
 
 
-def judge(model, crops):
+def judge(model, crops, study):
     """Class, probability of a hit, and answer of the default model for one frame.
 
     Parameters
     ----------
     model : screener_model.ScreenerModel
     crops : frames.Crops
+    study : Study
+        Of the model's classes.
 
     Returns
     -------
@@ -120,12 +125,12 @@ def judge(model, crops):
     """
     x = model.features(crops.raw, crops.mask)
     mean = model.proba_features(x).mean(axis=0)
-    chance = float(mean[is_hit(model.classes_)].sum())
-    label = Label(int(model.classes_[mean.argmax()]))
+    chance = float(mean[study.is_hit(model.classes_)].sum())
+    label = study.classes(int(model.classes_[mean.argmax()]))
     return label.title, chance, model.answer(chance, float(np.median(model.distance(x))))
 
 
-def classify(model, crops):
+def classify(model, crops, study):
     """Class and probability of a hit of one frame, from its crops.
 
     Parameters
@@ -133,31 +138,32 @@ def classify(model, crops):
     model : object
         See `Screener`.
     crops : ndarray, shape (n, 512, 512), uint8
+    study : Study
+        Of the model's classes.
 
     Returns
     -------
     name : str
         The class that most crops get.
     chance : float
-        Mean probability of weak, good or strong; the share of crops called so if the model gives no probability.
+        Mean probability of the classes that are hits; the share of crops called so if the model gives no probability.
     """
     labels = np.asarray(model.predict(crops))
-    chance = float(is_hit(labels).mean())
+    chance = float(study.is_hit(labels).mean())
     if hasattr(model, "predict_proba"):
-        classes = np.asarray(getattr(model, "classes_", range(1, 6)))
-        chance = float(np.asarray(model.predict_proba(crops))[:, is_hit(classes)].sum(axis=1).mean())
-    return Label(Counter(labels.tolist()).most_common(1)[0][0]).title, chance
+        classes = np.asarray(getattr(model, "classes_", range(1, len(study.classes) + 1)))
+        chance = float(np.asarray(model.predict_proba(crops))[:, study.is_hit(classes)].sum(axis=1).mean())
+    return study.classes(Counter(labels.tolist()).most_common(1)[0][0]).title, chance
 
 
-def screen_paths(paths, model=None):
+def screen_paths(paths, screener):
     """Judge files, folders and globs of frames, one record per image.
 
     Parameters
     ----------
     paths : iterable of path-like
         A folder stands for the images directly in it, a pattern for the files that it matches.
-    model : Screener or path-like, optional
-        See `load_screener`.
+    screener : Screener
 
     Returns
     -------
@@ -170,7 +176,6 @@ def screen_paths(paths, model=None):
         At once, if a name or pattern matches nothing.
     """
     files = without_data_files([file for path in paths for file in expand(path)])
-    screener = model if isinstance(model, Screener) else load_screener(model)
     return (record for file in files for record in screen_file(screener, file))
 
 
@@ -237,11 +242,13 @@ def _name_of(frame, index):
     return frame.name if isinstance(frame, frames.Frame) else str(frame) + (f"#{index}" if index else "")
 
 
-def load_screener(path=None, n_workers=1):
+def load_screener(study, path=None, n_workers=1):
     """Make a `Screener`.
 
     Parameters
     ----------
+    study : Study
+        Of the model's classes.
     path : path-like, optional
         A model file, a folder of trained models, or ``count`` for the spot count alone; by default the model in the
         package.
@@ -256,11 +263,11 @@ def load_screener(path=None, n_workers=1):
         If its file is damaged.
     """
     if path is None:
-        return Screener(screener_model.load(n_workers=n_workers), "screener")
+        return Screener(screener_model.load(n_workers=n_workers), "screener", study=study)
     if str(path) == COUNT:
         return Screener()
     path = _model_file(Path(path))
-    return Screener(load_model(path), path.name)
+    return Screener(load_model(path), path.name, study=study)
 
 
 def _model_file(path):

@@ -52,7 +52,7 @@ def test_at_a_glance_names_time_input_and_output(path):
     box = read(path).cells[1].source
     assert box.startswith(":::{admonition} At a glance")
     assert re.findall(r"\*\*(\w+):\*\*", box) == ["Read", "Run", "Reads", "Writes"]
-    assert all(preset in box for preset in ("smoke", "workshop", "paper")) or "every preset" in box
+    assert all(preset in box for preset in ("smoke", "workshop", "full")) or "every preset" in box
 
 
 def test_sections_stand_in_order(path):

@@ -22,13 +22,13 @@ from tests.studies.diffranet.test_claims import CONFUSIONS
 ROOT = Path(__file__).parents[2]
 
 
-def record(chapter, preset="paper"):
+def record(chapter, preset="full"):
     """A committed record; the sentence is out of reach of a test where there is none."""
     found = provenance.committed_result(chapter, preset)
     return found or pytest.skip(f"no committed record of {chapter} at the size of {preset}")
 
 
-def value(chapter, key, preset="paper"):
+def value(chapter, key, preset="full"):
     return record(chapter, preset)["values"][key]["value"]
 
 
@@ -137,7 +137,7 @@ def polarised_loss():
 def lowest_beside_a_border():
     rows = record("32_hyperopt_search")["details"]["by_visible"]
     worst = min(rows, key=lambda row: row["svm"]["value"])
-    borders = vars(presets.get("paper").station.borders).values()
+    borders = vars(presets.get("full").station.borders).values()
     return any(worst["low"] <= border <= worst["high"] for border in borders)
 
 
@@ -330,7 +330,7 @@ SENTENCES = [
     ("notebooks/60_scorecard.ipynb", "of two samples of one size whose intervals just touch, $p$ is already below 0.01",
      lambda: 2 * norm.sf(norm.isf(0.025) * 2**0.5) < 0.01),
     ("book/paper_vs_ours.md", "50 visible spots in the data set, 15 for all crops of",
-     lambda: presets.get("paper").station.borders.weak == 50
+     lambda: presets.get("full").station.borders.weak == 50
      and {station.borders.weak for station in crop_tables.HELD_OUT.values()} == {variety.FEW_SPOTS.weak} == {15}),
     ("book/paper_vs_ours.md", "the first 30 % of the trials of our searches", lambda: real_tuning.SHARE_TRIED == 0.3),
     ("book/intro.md", "there a count of spots that has learned nothing does as well as any model",

@@ -69,9 +69,9 @@ def test_a_data_set_goes_to_the_folder_of_its_preset(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("diffranet_utils.data.build.build_dataset", build_dataset)
-    for arguments in ((), ("--preset", "workshop"), ("--preset", "paper", "--root", "elsewhere")):
+    for arguments in ((), ("--preset", "workshop"), ("--preset", "full", "--root", "elsewhere")):
         assert call("dataset", *arguments).exit_code == 0
-    assert built == [("build/data/smoke", "smoke"), ("build/data/workshop", "workshop"), ("elsewhere", "paper")]
+    assert built == [("build/data/smoke", "smoke"), ("build/data/workshop", "workshop"), ("elsewhere", "full")]
 
 
 def test_a_folder_of_another_preset_is_refused(tmp_path, monkeypatch, capsys):
@@ -91,7 +91,7 @@ def test_run_prints_values_and_writes_the_record(tmp_path):
 
 def test_info_names_commit_and_presets():
     shown = call("info").stdout
-    assert code_fingerprint() in shown and "preset paper: 10000 train" in shown
+    assert code_fingerprint() in shown and "preset full: 10000 train" in shown
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ import pytest
 from diffranet_utils.core.interrupts import interruptible
 
 COMMAND = """
-import sys, time
-from pathlib import Path
+import signal, sys, time
 from diffranet_utils.core.interrupts import interruptible
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
 
 @interruptible(lambda: "12 images are kept in build:\\nrun the command again to go on.")
 def work():

@@ -16,7 +16,7 @@ from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from diffranet_utils.figures import plots
-from diffranet_utils.studies.diffranet.labels import CLASS_NAMES, Label
+from diffranet_utils.studies.diffranet.labels import CLASS_COLORS, CLASS_NAMES
 
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB; doi:10.1109/TVCG.2009.113
 DEFICIENCIES = {
@@ -44,14 +44,14 @@ def seen(color, matrix):
 
 @pytest.mark.parametrize("deficiency", DEFICIENCIES)
 def test_class_colours_differ_for_every_eye(deficiency):
-    colours = [seen(color, DEFICIENCIES[deficiency]) for color in plots.CLASS_COLORS.values()]
+    colours = [seen(color, DEFICIENCIES[deficiency]) for color in CLASS_COLORS.values()]
     distances = [deltaE_ciede2000(first, second) for first, second in combinations(colours, 2)]
     assert min(distances) > 10  # 2 is the least that an eye notices
 
 
 def test_every_class_has_its_colour():
-    assert list(plots.CLASS_COLORS) == list(Label)
-    assert len(set(plots.CLASS_COLORS.values())) == 5
+    assert list(CLASS_COLORS) == list(CLASS_NAMES)
+    assert len(set(CLASS_COLORS.values())) == 5
 
 
 def test_zero_photons_are_drawn_and_the_scale_is_shared(ax):
@@ -79,8 +79,8 @@ def test_confusion_prints_counts_and_shades_row_shares(ax):
 
 
 def test_bars_have_class_colours_and_intervals(ax):
-    bars = plots.class_bars(ax, [0.1, 0.2, 0.3, 0.2, 0.2], [0.0] * 5, [0.4] * 5)
-    expected = [to_rgb(color) for color in plots.CLASS_COLORS.values()]
+    bars = plots.class_bars(ax, [0.1, 0.2, 0.3, 0.2, 0.2], CLASS_COLORS, [0.0] * 5, [0.4] * 5)
+    expected = [to_rgb(color) for color in CLASS_COLORS.values()]
     assert [bar.get_facecolor()[:3] for bar in bars] == expected
     assert [tick.get_text() for tick in ax.get_xticklabels()] == list(CLASS_NAMES)
     (segments,) = bars.errorbar.lines[2]
@@ -88,7 +88,7 @@ def test_bars_have_class_colours_and_intervals(ax):
 
 
 def test_class_values_draw_every_image_at_its_class(ax):
-    plots.class_values(ax, [1.0, 2.0, 3.0], [1, 1, 5], "mean grey value")
+    plots.class_values(ax, [1.0, 2.0, 3.0], [1, 1, 5], CLASS_COLORS, "mean grey value")
     dots = [np.asarray(c.get_offsets()) for c in ax.collections]
     assert [len(d) for d in dots] == [2, 0, 0, 0, 1]
     assert sorted(dots[0][:, 1]) == [1.0, 2.0] and dots[4][0, 0] == pytest.approx(4, abs=0.3)

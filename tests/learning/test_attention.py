@@ -10,6 +10,7 @@ from diffranet_utils.learning import attention as explain
 from diffranet_utils.records import provenance
 from diffranet_utils.studies.diffranet import presets, spot_attention
 from diffranet_utils.studies.diffranet.dataset import make_image
+from diffranet_utils.studies.diffranet.study import STUDY
 
 
 class Corner(nn.Module):
@@ -92,7 +93,7 @@ class Threshold(nn.Module):
 
 def test_attention_of_a_peak_finder_lies_on_the_spots(crystal_shot):
     number, shot = crystal_shot
-    run = provenance.start_run("smoke", 3, "d", "r")
+    run = provenance.start_run(STUDY, "smoke", 3, "d", "r")
     split = Split(np.stack([shot.image]), np.array([int(shot.label)]), [f"test_{number:06d}"])
     network = Threshold()
     rows = spot_attention.attention_on_spots(

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from diffranet_utils.core.errors import InputError, MissingDataError
-from diffranet_utils.records import metrics, provenance
-from diffranet_utils.studies import chapters
+from diffranet_utils.records import chapters, metrics, provenance
 from diffranet_utils.studies.diffranet import presets
+from diffranet_utils.studies.diffranet.study import STUDY
 
 
 @pytest.fixture
 def run(tmp_path):
-    return provenance.start_run("smoke", 11, tmp_path / "data", str(tmp_path / "results"))
+    return provenance.start_run(STUDY, "smoke", 11, tmp_path / "data", str(tmp_path / "results"))
 
 
 def test_folders_carry_the_preset(run, tmp_path):
@@ -27,12 +27,12 @@ def test_folders_carry_the_preset(run, tmp_path):
 @pytest.mark.parametrize("seed", [-1, 1.5, "7"])
 def test_bad_seeds_are_named(seed):
     with pytest.raises(InputError, match=f"SEED is {seed!r}"):
-        provenance.start_run("smoke", seed, "a", "b")
+        provenance.start_run(STUDY, "smoke", seed, "a", "b")
 
 
 def test_an_unknown_preset_lists_the_known():
-    with pytest.raises(InputError, match="'huge': choose one of smoke, workshop, paper"):
-        provenance.start_run("huge", 1, "a", "b")
+    with pytest.raises(InputError, match="'huge': choose one of smoke, workshop, full"):
+        provenance.start_run(STUDY, "huge", 1, "a", "b")
 
 
 def test_record_holds_values_and_origin(run):
@@ -54,9 +54,9 @@ def test_a_missing_record_says_how_to_make_it(run):
 def test_committed_records_are_read_from_the_repository(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "COMMITTED", tmp_path)
     assert provenance.committed_result("20_dataset") is None
-    larger = provenance.start_run("paper", 1, tmp_path, tmp_path)
+    larger = provenance.start_run(STUDY, "full", 1, tmp_path, tmp_path)
     provenance.save_result("20_dataset", larger, {})
-    assert provenance.committed_result("20_dataset")["preset"] == "paper"
+    assert provenance.committed_result("20_dataset")["preset"] == "full"
 
 
 def test_every_committed_record_is_complete():

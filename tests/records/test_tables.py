@@ -1,10 +1,12 @@
 """Numbers in words, and the table that sets them beside the paper's."""
 
+from enum import IntEnum
+
 import pytest
 
 from diffranet_utils.records import metrics, tables
 from diffranet_utils.records.provenance import plain_value
-from diffranet_utils.studies.diffranet import claims
+from diffranet_utils.records.study import Claim, Study
 
 
 def plain(words):
@@ -27,19 +29,24 @@ def test_entries_in_words(entry, words):
 
 
 def test_claim_shows_its_count_and_interval():
-    claim = claims.Claim("k", "title", 0.5, 100, "Table 0", "20_dataset")
+    claim = Claim("k", "title", 0.5, 100, "Table 0", "20_dataset")
     assert plain(tables.format_claim(claim)) == "50.0 % [40.4, 59.6], n = 100"  # Wilson, worked by hand
     assert tables.format_claim(None) == "–"
+
+
+Kind = IntEnum("Kind", "ONE TWO")
+RATE = Claim("images_per_second", "Images per second", 1.0, None, "Section 3", "20_dataset")
+OTHER = Claim("accuracy", "Accuracy", 0.5, 100, "Table 0", "30_texture")
 
 
 def test_result_table_aligns_ours_with_the_paper(monkeypatch):
     ours = {"chapter": "20_dataset", "preset": "smoke", "seed": 7, "values": {"n_images": plain_value(600)}}
     committed = {"values": {"images_per_second": plain_value(40.0, "image/s")}}
     monkeypatch.setattr(tables, "committed_result", lambda chapter: committed)
-    table = tables.result_table(ours).map(plain)
-    assert table.loc["Simulated images per second"].tolist() == ["not yet measured", "40 image/s", "1 image/s"]
+    table = tables.result_table(ours, Study("other", Kind, {}, (RATE, OTHER))).map(plain)
+    assert table.loc["Images per second"].tolist() == ["not yet measured", "40 image/s", "1 image/s"]
     assert table.loc["n images"].tolist() == ["600", "not yet measured", "–"]
-    assert table.columns[0] == "this run (smoke, seed 7)"
+    assert len(table) == 2 and table.columns[0] == "this run (smoke, seed 7)"
 
 
 def test_accuracy_round_trip():

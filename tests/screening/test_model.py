@@ -13,7 +13,8 @@ from diffranet_utils.learning.fitted import FittedModel, save_model
 from diffranet_utils.screening import model as screener_model
 from diffranet_utils.screening import screener as screening
 from diffranet_utils.screening.model import ScreenerModel
-from diffranet_utils.studies.diffranet import crop_tables
+from diffranet_utils.studies.diffranet import crop_tables, screener_training
+from diffranet_utils.studies.diffranet.study import STUDY
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_round_trip(tiny, tmp_path, rng):
     np.testing.assert_array_equal(again.proba_features(x), tiny.proba_features(x))
     np.testing.assert_array_equal(again.distance(x), tiny.distance(x))
     assert again.limits == tiny.limits
-    assert screening.load_screener(tmp_path / "screener.skops").name == "screener.skops"
+    assert screening.load_screener(STUDY, tmp_path / "screener.skops").name == "screener.skops"
 
 
 def test_a_damaged_or_foreign_file_is_refused(tiny, tmp_path, monkeypatch):
@@ -93,12 +94,12 @@ def test_a_damaged_or_foreign_file_is_refused(tiny, tmp_path, monkeypatch):
 
 def test_a_model_works_under_any_name(tiny, tmp_path):
     screener_model.save(tiny, tmp_path / "my.skops", n=90)
-    assert isinstance(screening.load_screener(tmp_path / "my.skops").model, ScreenerModel)
+    assert isinstance(screening.load_screener(STUDY, tmp_path / "my.skops").model, ScreenerModel)
     screener_model.save(tiny, tmp_path / "screener.skops", n=90)
-    assert screening.load_screener(tmp_path).name == "screener.skops"
+    assert screening.load_screener(STUDY, tmp_path).name == "screener.skops"
     forest = FittedModel({"extractor": "glcm", "distances": [1], "angles_deg": [0]}, tiny.forest)
     save_model(forest, tmp_path / "forest.skops")
-    assert isinstance(screening.load_screener(tmp_path / "forest.skops").model, FittedModel)
+    assert isinstance(screening.load_screener(STUDY, tmp_path / "forest.skops").model, FittedModel)
 
 
 @pytest.mark.parametrize(
@@ -112,14 +113,14 @@ def test_half_a_model_gives_one_right_line(tmp_path, beside, said):
     if beside is not None:
         (tmp_path / "my.json").write_text(beside)
     with pytest.raises(DiffranetError, match=said) as caught:
-        screening.load_screener(tmp_path / "my.skops")
+        screening.load_screener(STUDY, tmp_path / "my.skops")
     message = str(caught.value)
     assert "elete" not in message and "32_hyperopt" not in message and "\n" not in message
 
 
 def test_too_few_crops_are_refused():
     with pytest.raises(InputError, match="at least 40"):
-        screener_model.train(10, 1)
+        screener_training.train(10, 1)
 
 
 def test_tables_do_not_depend_on_workers():
@@ -137,7 +138,7 @@ def test_the_shipped_model_is_small_and_knows_where_it_comes_from(shipped):
     assert set(facts["scores"]) == {"random stations", *crop_tables.HELD_OUT} and len(facts["commit"]) >= 7
     for score in facts["scores"].values():
         of_kind = {kind: sum(answers.values()) for kind, answers in score["answers"].items()}
-        assert sum(of_kind.values()) == screener_model.N_HELD_OUT
+        assert sum(of_kind.values()) == screener_training.N_HELD_OUT
         assert of_kind["hit"] + of_kind["miss"] == score["accuracy"]["n"]
     assert 0 < shipped.limits["hit"] < 1 and 0 < shipped.limits["miss"] < 1
 

@@ -21,6 +21,7 @@ from diffranet_utils.frames import read as frames
 from diffranet_utils.screening import command as screening_command
 from diffranet_utils.screening import output as screening_output
 from diffranet_utils.screening import screener as screening
+from diffranet_utils.studies.diffranet.study import STUDY
 from tests.frames.test_imgcif import LAYOUT, binary, pack
 from tests.frames.test_read import counts, tiff_bytes, write_cbf, write_eiger, write_marccd, write_smv
 
@@ -64,7 +65,11 @@ def test_json_and_csv_files(tmp_path, capsys):
     good, bad = write_cbf(tmp_path / "good.cbf", spotted()), tmp_path / "bad.cbf"
     bad.write_bytes(b"")
     screening_command.run(
-        [good, bad], screening_command.make_screener(), kind="json", out=tmp_path / "o.csv", report=tmp_path / "r.html"
+        [good, bad],
+        screening_command.make_screener(STUDY),
+        kind="json",
+        out=tmp_path / "o.csv",
+        report=tmp_path / "r.html",
     )
     printed = capsys.readouterr()
     first, second = json.loads(printed.out)
@@ -324,8 +329,8 @@ def test_a_thousand_mangled_files(tmp_path):
     for k in range(N_MANGLED):
         suffix = list(whole)[k % len(whole)]
         (folder / f"{k:04d}{suffix}").write_bytes(mangle(whole[suffix], rng))
-    files, with_model = screening.expand(folder), screening.load_screener()
-    records = list(screening.screen_paths(files[MODEL_SHARE:], screening.COUNT))
+    files, with_model = screening.expand(folder), screening.load_screener(STUDY)
+    records = list(screening.screen_paths(files[MODEL_SHARE:], screening.Screener()))
     records += screening.screen_paths(files[:MODEL_SHARE], with_model)
     assert len(records) >= N_MANGLED
     assert {"hit", "miss", "unsure"} & {r["verdict"] for r in records if r["model"] == "screener"}
@@ -343,7 +348,7 @@ def test_memory_does_not_grow_with_the_folder(tmp_path):
     path = write_cbf(tmp_path / "a.cbf", counts())
     for k in range(200):
         (tmp_path / f"b{k:03d}.cbf").hardlink_to(path)
-    stream = screening.screen_paths([tmp_path], screening.COUNT)
+    stream = screening.screen_paths([tmp_path], screening.Screener())
     for _ in range(50):
         next(stream)
     tracemalloc.start()

@@ -15,6 +15,7 @@ from diffranet_utils.studies.diffranet import labelled_frames, real_models, real
 from diffranet_utils.studies.diffranet.chapters import ch50_real_frames
 from diffranet_utils.studies.diffranet.labels import RealLabel
 from diffranet_utils.studies.diffranet.presets import get
+from diffranet_utils.studies.diffranet.study import STUDY
 from tests.frames.test_read import KINDS, counts, damaged, write_cbf, write_eiger, write_smv
 
 VERDICTS = {"hit", "miss", "unsure", "unreadable"}
@@ -62,7 +63,7 @@ def test_the_count_alone(n, verdict):
      (30, 4, None, "hit"), (10, 4, 0.9, "unsure")],
 )  # fmt: skip
 def test_a_model_must_agree_and_be_certain(n, label, chance, verdict):
-    record = screening.Screener(FixedModel(label, chance), "fixed").screen(frame_with(n))
+    record = screening.Screener(FixedModel(label, chance), "fixed", study=STUDY).screen(frame_with(n))
     assert (record["verdict"], record["model"]) == (verdict, "fixed")
     assert record["class"] == {2: "no-crystal", 4: "good"}[label]
     assert record["probability"] == pytest.approx(1.0 if chance is None else chance)
@@ -73,7 +74,7 @@ def test_a_failing_model_makes_one_record():
         def predict(self, images):
             raise RuntimeError("no\nmemory")
 
-    record = screening.Screener(Broken(), "broken").screen(frame_with(30))
+    record = screening.Screener(Broken(), "broken", study=STUDY).screen(frame_with(30))
     assert (record["verdict"], record["reason"]) == ("unreadable", "RuntimeError: no memory")
 
 
@@ -84,7 +85,7 @@ def test_bad_files_do_not_stop_the_good_ones(tmp_path):
         bad.append(damaged(tmp_path / kind, kind))
     bad = [path for path in bad if path.exists() and not path.is_dir()]
     good = write_cbf(tmp_path / "last.cbf", counts())
-    records = list(screening.screen_paths([*bad, good], screening.COUNT))
+    records = list(screening.screen_paths([*bad, good], screening.Screener()))
     assert len(records) == len(bad) + 1
     assert {r["verdict"] for r in records[:-1]} == {"unreadable"}
     assert all(r["reason"] and "\n" not in r["reason"] for r in records[:-1])
@@ -101,11 +102,13 @@ def test_paths_folders_and_patterns(tmp_path):
     names = [path.name for path in screening.expand(tmp_path)]
     assert names == ["a.img", "b.cbf", "run_master.h5"]
     assert [p.name for p in screening.expand(tmp_path / "*.cbf")] == ["b.cbf"]
-    records = list(screening.screen_paths([tmp_path], screening.COUNT))
+    records = list(screening.screen_paths([tmp_path], screening.Screener()))
     assert [r["file"][-4:] for r in records] == [".img", ".cbf", "r.h5", "h5#1", "h5#2"]
     assert {r["verdict"] for r in records} == {"miss"}
     with pytest.raises(MissingDataError, match="nothing"):
-        screening.screen_paths([tmp_path / "nothing*.cbf"])  # at once, not when the first record is asked for
+        screening.screen_paths(
+            [tmp_path / "nothing*.cbf"], screening.Screener()
+        )  # at once, not when the first record is asked for
 
 
 def test_hit_rate():
@@ -146,12 +149,12 @@ def test_a_mask_of_another_shape_makes_one_line(tmp_path):
 
 
 def test_a_model_that_is_none_is_refused(tmp_path):
-    assert screening.load_screener("count").model is None
+    assert screening.load_screener(STUDY, "count").model is None
     (tmp_path / "notes.txt").write_text("no model")
     (tmp_path / "empty").mkdir()
     for name in ("nonsense", "no.skops", "notes.txt", "empty"):
         with pytest.raises(InputError if (tmp_path / name).exists() else MissingDataError) as caught:
-            screening.load_screener(tmp_path / name)
+            screening.load_screener(STUDY, tmp_path / name)
         message = str(caught.value)
         assert name in message and all(word in message for word in ("`count`", ".skops", ".safetensors", "folder"))
 
@@ -163,7 +166,7 @@ def test_a_frame_without_a_usable_pixel_is_unreadable(tmp_path, model):
     data = np.full((70, 90), np.nan, np.float32)
     data[0, 0] = 5
     Image.fromarray(data).save(tmp_path / "nan.tif")
-    records = list(screening.screen_paths([tmp_path], model))
+    records = list(screening.screen_paths([tmp_path], screening.load_screener(STUDY, model)))
     assert [r["verdict"] for r in records] == ["unreadable"] and "usable" in records[0]["reason"]
     assert screening_output.hit_rate(records) is None
 
@@ -176,7 +179,7 @@ def test_a_master_and_its_data_files_are_judged_once(tmp_path):
         write_eiger(tmp_path / name, counts(), 1)
     wanted = ["a_master.h5", "a_master.h5#1", "b_data_000001.h5"]  # the last has no master
     for paths in ([tmp_path], sorted(tmp_path.iterdir())):  # also as a shell spells it out
-        assert [Path(r["file"]).name for r in screening.screen_paths(paths, "count")] == wanted
+        assert [Path(r["file"]).name for r in screening.screen_paths(paths, screening.Screener())] == wanted
 
 
 def test_every_file_has_its_line(tmp_path):
@@ -186,7 +189,7 @@ def test_every_file_has_its_line(tmp_path):
     (tmp_path / "folder").mkdir()
     with h5py.File(tmp_path / "self_master.h5", "w") as file:
         file["entry/data/data_000001"] = h5py.ExternalLink("self_master.h5", "entry/data/data_000001")
-    records = list(screening.screen_paths(sorted(tmp_path.iterdir()), screening.COUNT))
+    records = list(screening.screen_paths(sorted(tmp_path.iterdir()), screening.Screener()))
     reasons = [r["reason"] for r in records]
     assert len(records) == 4 and not any("\n" in reason for reason in reasons)
     words = ("folder", "no image", "self_", "two lines")
@@ -251,20 +254,20 @@ def test_a_network_of_the_papers_size_is_not_trained_on_the_way(tmp_path, monkey
     monkeypatch.setattr(real_models, "load_model", lambda path: path.name)
     trained = []
     monkeypatch.setattr(real_models, "run_chapter", lambda name, run: trained.append(name))
-    for preset, expected in (("paper", ["32_hyperopt_search"]), ("smoke", ["32_hyperopt_search", "40_deepfreak"])):
+    for preset, expected in (("full", ["32_hyperopt_search"]), ("smoke", ["32_hyperopt_search", "40_deepfreak"])):
         trained.clear()
         assert real_models.ensure_models(Run(get(preset), 1, tmp_path, tmp_path)) == ({}, expected)
     for name in ("rf.skops", "svm.skops"):
         (tmp_path / "models").mkdir(exist_ok=True)
         (tmp_path / "models" / name).touch()
-    models, trained = real_models.ensure_models(Run(get("paper"), 1, tmp_path, tmp_path))
+    models, trained = real_models.ensure_models(Run(get("full"), 1, tmp_path, tmp_path))
     assert models == {"rf": "rf.skops", "svm": "svm.skops"} and trained == []
 
 
 @pytest.mark.parametrize("model", [None, screening.COUNT])
 def test_real_frames_are_judged_right(real_dir, model):
     labelled = labelled_frames.find_real(real_dir)
-    records = list(screening.screen_paths([item.path for item in labelled[6:8]], model))
+    records = list(screening.screen_paths([item.path for item in labelled[6:8]], screening.load_screener(STUDY, model)))
     wanted = ["hit" if item.label.title == "diffraction" else "miss" for item in labelled[6:8]]
     assert [record["verdict"] for record in records] == wanted
     assert all(1.5 < record["resolution_A"] < 3.5 for record in records if record["verdict"] == "hit")

@@ -17,6 +17,7 @@ from diffranet_utils.records import provenance
 from diffranet_utils.search import bohb, bohb_remote
 from diffranet_utils.studies.diffranet import presets
 from diffranet_utils.studies.diffranet.chapters import ch41_bohb_search as network_search
+from diffranet_utils.studies.diffranet.study import STUDY
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 SETTINGS = bohb.SearchSettings(min_budget=1, max_budget=9, n_iterations=2, seed=3, timeout_s=20)
@@ -156,7 +157,7 @@ def test_unfinished_work_is_found_again_only_where_nothing_changed(tmp_path):
     manifest = tmp_path / "manifest.csv"
     manifest.write_text("id\n1\n")
     runs = [
-        provenance.start_run(name, seed, tmp_path, tmp_path)
+        provenance.start_run(STUDY, name, seed, tmp_path, tmp_path)
         for name, seed in (("smoke", 1), ("workshop", 1), ("smoke", 2))
     ]
     bohb, other = "diffranet_utils.search.bohb", "diffranet_utils.core.errors"
@@ -297,7 +298,7 @@ def test_checkpoints_of_finished_brackets_are_deleted(tmp_path):
 
 
 def test_small_presets_search_what_they_can_afford():
-    small, full = (network_search.preset_space(presets.get(name), seed=0) for name in ("smoke", "paper"))
+    small, full = (network_search.preset_space(presets.get(name), seed=0) for name in ("smoke", "full"))
     assert list(small["topology"].choices) == [9, 10]  # the two with eight filters
     assert list(small["batch_size"].choices) == [4, 8]
     assert list(full["topology"].choices) == list(range(1, 14))

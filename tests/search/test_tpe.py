@@ -20,6 +20,7 @@ from diffranet_utils.search import tpe as search
 from diffranet_utils.search import trials
 from diffranet_utils.studies.diffranet import joint_search
 from diffranet_utils.studies.diffranet.labels import is_hit
+from diffranet_utils.studies.diffranet.study import STUDY
 
 FOREST = search_space.PAPER_BEST[0] | {"n_trees": 20}
 MACHINE = search_space.PAPER_BEST[1] | {"gamma": 0.0}
@@ -50,7 +51,7 @@ def splits():
 
 @pytest.fixture
 def run(tmp_path):
-    made = start_run("smoke", 4, tmp_path / "data", tmp_path / "results")
+    made = start_run(STUDY, "smoke", 4, tmp_path / "data", tmp_path / "results")
     return replace(made, preset=replace(made.preset, n_evaluations=6, n_sift=None))
 
 

@@ -1,48 +1,6 @@
 """The numbers that the DiffraNet paper reports: the one place where they are written down."""
 
-from dataclasses import dataclass
-
-from diffranet_utils.records.metrics import wilson_interval
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One number of the paper.
-
-    Parameters
-    ----------
-    key : str
-        Name of the value in our records that answers it.
-    title : str
-        As printed in the scorecard.
-    value : float
-    n : int or None
-        Images it was measured on; None for a rate.
-    source : str
-        Where in the paper it stands.
-    chapter : str
-        The chapter that measures ours.
-    note : str
-        What else a reader must know of the number; empty where there is nothing.
-    """
-
-    key: str
-    title: str
-    value: float
-    n: int | None
-    source: str
-    chapter: str
-    note: str = ""
-
-    @property
-    def heading(self):
-        """Title with the note, for a table of all numbers."""
-        return f"{self.title} ({self.note})" if self.note else self.title
-
-    def interval(self):
-        """95 % Wilson interval of the claim from its count, or None for a rate."""
-        return None if self.n is None else wilson_interval(round(self.value * self.n), self.n)
-
+from diffranet_utils.records.study import Claim
 
 VALIDATION, TEST, REAL_ALL, REAL_TEST = 2_400, 12_599, 457, 91  # Tables 6 and 13 sum to 12,599 images
 SELECTED = "selected on these images"
@@ -67,8 +25,3 @@ CLAIMS = (
     Claim("deepfreak_real_preprocessed_accuracy", "DeepFreak, real preprocessed, untuned", 0.7205, REAL_ALL, "Table 7", "50_real_frames"),
     Claim("best_real_accuracy", "Best model on real frames (the paper: tuned on others of them)", 0.9451, REAL_TEST, "Table 7", "51_reality_gap"),
 )  # fmt: skip
-
-
-def for_chapter(chapter):
-    """The claims that one chapter answers, in the paper's order."""
-    return [claim for claim in CLAIMS if claim.chapter == chapter]

@@ -10,7 +10,7 @@ from diffranet_utils.search.space import CLASSIFIERS, EXTRACTORS, describe
 from diffranet_utils.search.tpe import TIMED_FROM, TIMEOUT_S, Evaluator
 from diffranet_utils.search.trials import best_trial, run_search
 from diffranet_utils.studies.diffranet.dataset import ensure_dataset, load_split
-from diffranet_utils.studies.diffranet.labels import Label, is_hit
+from diffranet_utils.studies.diffranet.labels import CLASS_NAMES, Label, is_hit
 
 
 def search_step(run):
@@ -55,13 +55,13 @@ def _identity(evaluator):
 
 def _score(kind, trial, truth, found):
     """Record entries and tables of one classifier on the test images."""
-    matrix = metrics.confusion(truth, found)
+    matrix = metrics.confusion(truth, found, Label)
     entries = {
         f"{kind}_validation_accuracy": _validation_entry(trial),
         f"{kind}_test_accuracy": metrics.accuracy(truth, found),
         f"{kind}_hit_accuracy": metrics.hit_accuracy(truth, found, is_hit),
     }
-    classes = metrics.per_class(matrix).reset_index().astype(object)
+    classes = metrics.per_class(matrix, CLASS_NAMES).reset_index().astype(object)
     classes = classes.where(classes.notna(), None).to_dict("records")
     return entries, {"config": trial["config"], "confusion": matrix, "per_class": classes}
 

@@ -1,4 +1,7 @@
-"""How large a run is: smoke for a look, workshop for an afternoon, paper for the study's own sizes."""
+"""How large a run is: smoke for a look, workshop for an afternoon, overnight and full for the study's own.
+
+`overnight` has the study's data with networks that two cores train in a night; `full` its networks too, on a GPU.
+"""
 
 from dataclasses import dataclass
 
@@ -86,7 +89,12 @@ PRESETS = {
             n_study=400, study_epochs=6, study_seeds=3, n_explained=24, n_ladder=500,
         ),
         Preset(
-            "paper", n_train=10_000, n_validation=2400, n_test=12_600, n_evaluations=150, n_network_train=10_000,
+            "overnight", n_train=10_000, n_validation=2400, n_test=12_600, n_evaluations=150, n_network_train=10_000,
+            topology=10, epochs=30, bohb_iterations=4, bohb_min_epochs=1, bohb_max_epochs=27, n_bohb_train=1000,
+            n_study=1000, study_epochs=9, study_seeds=3, n_explained=24, n_ladder=2500,
+        ),
+        Preset(
+            "full", n_train=10_000, n_validation=2400, n_test=12_600, n_evaluations=150, n_network_train=10_000,
             topology=8, epochs=50, bohb_iterations=16, bohb_min_epochs=2, bohb_max_epochs=50, n_bohb_train=10_000,
             n_study=10_000, study_epochs=20, study_seeds=3, n_explained=24, n_ladder=2500,
         ),

@@ -8,6 +8,7 @@ import numpy as np
 from diffranet_utils.core.progress import progress
 from diffranet_utils.features.texture import FeatureStore
 from diffranet_utils.learning.classifiers import make_classifier
+from diffranet_utils.records.chapters import run_chapter
 from diffranet_utils.records.metrics import accuracy, balanced_accuracy
 from diffranet_utils.records.provenance import load_result
 from diffranet_utils.search.space import CLASSIFIERS, describe, short
@@ -151,8 +152,6 @@ def _network_candidates(run, found):
 
 
 def _trials(run):
-    from diffranet_utils.studies.chapters import run_chapter
-
     there = (run.results_dir / f"{CHAPTER}.json").exists()
     record = load_result(run.results_dir, CHAPTER) if there else run_chapter(CHAPTER, run)
     trials = [t for t in record["details"]["trials"] if t["status"] == "ok"]

@@ -18,7 +18,7 @@ def remark(records, claim):
     ----------
     records : dict of dict
         By chapter.
-    claim : claims.Claim
+    claim : study.Claim
 
     Returns
     -------

@@ -16,8 +16,8 @@ from diffranet_utils.studies.diffranet.remarks import remark, rows_beside
 from diffranet_utils.studies.diffranet.study import CHAPTERS
 
 README_MARKS = ("<!-- results:start -->", "<!-- results:end -->")
-FAULT_RECORDS = (("31_sift_bag_of_words", "paper"), ("40_deepfreak", "workshop"))  # they measure a fault themselves
-FULL_SIZE = ("paper", "workshop")  # presets whose committed records the README may quote, best first
+FAULT_RECORDS = (("31_sift_bag_of_words", "full"), ("40_deepfreak", "workshop"))  # they measure a fault themselves
+FULL_SIZE = ("full", "overnight", "workshop")  # presets whose committed records the README may quote, best first
 
 
 def load_records(folder):
@@ -37,7 +37,7 @@ def compare(claim, ours, committed):
 
     Parameters
     ----------
-    claim : claims.Claim
+    claim : study.Claim
     ours, committed : dict of dict
         Records by chapter.
 

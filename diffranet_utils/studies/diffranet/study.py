@@ -1,9 +1,9 @@
-"""The DiffraNet study as shared code sees it."""
+"""DiffraNet as shared code is handed it: classes, presets, the paper's numbers, chapters."""
 
 from diffranet_utils.records.study import Study
+from diffranet_utils.studies.diffranet import presets
 from diffranet_utils.studies.diffranet.claims import CLAIMS
-from diffranet_utils.studies.diffranet.labels import Label
-from diffranet_utils.studies.diffranet.presets import PRESETS
+from diffranet_utils.studies.diffranet.labels import Label, is_hit
 
 CHAPTERS = (
     "00_quickstart",
@@ -20,4 +20,5 @@ CHAPTERS = (
     "51_reality_gap",
     "60_scorecard",
 )
-STUDY = Study("diffranet", Label, PRESETS, CLAIMS, CHAPTERS)
+
+STUDY = Study("diffranet", Label, presets.PRESETS, CLAIMS, CHAPTERS, tuple(filter(is_hit, Label)))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from diffranet_utils.studies.diffranet import claims
-from diffranet_utils.studies.diffranet.study import CHAPTERS
+from diffranet_utils.studies.diffranet.labels import CLASS_NAMES
+from diffranet_utils.studies.diffranet.study import STUDY
 
 # Tables 6, 12 and 13 of the paper: rows are the true class, columns the predicted one.
 CONFUSIONS = {
@@ -23,8 +24,16 @@ BY_KEY = {claim.key: claim for claim in claims.CLAIMS}
 
 def test_keys_are_unique_and_chapters_exist():
     assert len(BY_KEY) == len(claims.CLAIMS)
-    assert {claim.chapter for claim in claims.CLAIMS} <= set(CHAPTERS)
-    assert sum(len(claims.for_chapter(name)) for name in CHAPTERS) == len(claims.CLAIMS)
+    assert {claim.chapter for claim in claims.CLAIMS} <= set(STUDY.chapters)
+    assert [claim for name in STUDY.chapters for claim in STUDY.claims_of(name)] == sorted(
+        claims.CLAIMS, key=lambda claim: claim.chapter
+    )
+
+
+def test_the_study_has_every_chapter_and_class():
+    assert all(callable(STUDY.step(chapter)) for chapter in STUDY.chapters)
+    assert STUDY.class_names == CLASS_NAMES
+    assert all(STUDY.preset(name).name == name for name in STUDY.presets)
 
 
 @pytest.mark.parametrize("key", CONFUSIONS)

@@ -7,6 +7,7 @@ from diffranet_utils.data.split import Split
 from diffranet_utils.features.texture import PROPERTIES
 from diffranet_utils.records import provenance
 from diffranet_utils.studies.diffranet import faults, scorecard
+from diffranet_utils.studies.diffranet.study import STUDY
 
 
 def test_swapped_arguments_pair_each_pixel_with_itself(rng):
@@ -32,7 +33,7 @@ def stripes(monkeypatch, rng, tmp_path):
     monkeypatch.setattr(faults, "ensure_dataset", lambda run: tmp_path)
     monkeypatch.setattr(faults, "load_split", lambda root, name: splits[name])
     monkeypatch.setattr(faults, "_learning_rates", lambda run, training, test: {})
-    return provenance.start_run("smoke", 1, tmp_path, tmp_path)
+    return provenance.start_run(STUDY, "smoke", 1, tmp_path, tmp_path)
 
 
 def test_each_fault_costs_what_it_must(stripes):

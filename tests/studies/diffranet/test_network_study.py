@@ -9,6 +9,7 @@ from scipy import stats
 from diffranet_utils.data.split import Split
 from diffranet_utils.records import provenance
 from diffranet_utils.studies.diffranet import network_study, presets
+from diffranet_utils.studies.diffranet.study import STUDY
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_scaling_keeps_the_mean_brightness_and_the_labels(split):
 
 
 def test_study_trains_every_variant_with_every_seed(split, tmp_path):
-    run = provenance.start_run("smoke", 5, tmp_path, tmp_path)
+    run = provenance.start_run(STUDY, "smoke", 5, tmp_path, tmp_path)
     run = replace(run, preset=replace(run.preset, n_study=4, study_epochs=1, study_seeds=2))
     rows = network_study.run_study(run, tmp_path / "work", split, split)
     assert [(row["variant"], row["seed"]) for row in rows] == [
@@ -40,7 +41,7 @@ def test_study_trains_every_variant_with_every_seed(split, tmp_path):
 
 def test_the_paper_preset_adds_the_papers_other_configurations():
     assert list(network_study.preset_variants(presets.get("smoke"))) == list(network_study.VARIANTS)
-    added = network_study.preset_variants(presets.get("paper"))
+    added = network_study.preset_variants(presets.get("full"))
     assert added["configuration_A"].topology == 6 and added["configuration_C"].changes["batch_size"] == 2
 
 

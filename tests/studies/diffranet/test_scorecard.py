@@ -6,12 +6,13 @@ from diffranet_utils.core.errors import DiffranetError
 from diffranet_utils.records import metrics, provenance
 from diffranet_utils.studies.diffranet import claims, remarks, scorecard
 from diffranet_utils.studies.diffranet.chapters import ch60_scorecard
+from diffranet_utils.studies.diffranet.study import STUDY
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.setattr(scorecard, "COMMITTED", tmp_path / "committed")
-    return provenance.start_run("smoke", 5, tmp_path / "data", tmp_path / "results")
+    return provenance.start_run(STUDY, "smoke", 5, tmp_path / "data", tmp_path / "results")
 
 
 def save_forest(run, n_right=150, n=200):
@@ -57,8 +58,8 @@ def test_records_of_other_code_are_marked(run):
 
 
 def test_larger_presets_win_in_the_readme(run, tmp_path):
-    for preset, n_right in (("workshop", 700), ("paper", 900)):
-        larger = provenance.start_run(preset, 5, tmp_path, tmp_path / "committed")
+    for preset, n_right in (("workshop", 700), ("full", 900)):
+        larger = provenance.start_run(STUDY, preset, 5, tmp_path, tmp_path / "committed")
         save_forest(larger, n_right, 1000)
     line = next(line for line in scorecard.readme_table().splitlines() if line.startswith("| Random forest, test"))
     assert "90.0" in line and line.endswith("| paper |")

@@ -166,7 +166,7 @@ def spot_count(validation, test, n_workers=1):
     inner = rule.tree_.feature >= 0
     names = np.array(["spots", "mean grey"])[rule.tree_.feature[inner]]
     borders = [{"what": str(n), "border": float(b)} for n, b in zip(names, rule.tree_.threshold[inner], strict=True)]
-    return values, {"borders": borders, "confusion": metrics.confusion(test.labels, found)}
+    return values, {"borders": borders, "confusion": metrics.confusion(test.labels, found, Label)}
 
 
 def _spots_and_grey(images, n_workers):

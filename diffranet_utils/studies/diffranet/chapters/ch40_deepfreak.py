@@ -12,7 +12,7 @@ from diffranet_utils.learning.training_settings import preset_settings
 from diffranet_utils.records import metrics
 from diffranet_utils.records.provenance import origin, plain_value
 from diffranet_utils.studies.diffranet import dataset
-from diffranet_utils.studies.diffranet.labels import is_hit
+from diffranet_utils.studies.diffranet.labels import Label, is_hit
 from diffranet_utils.studies.diffranet.network_study import forget, run_study, study_values
 from diffranet_utils.studies.diffranet.spot_attention import attention_on_spots, attention_values
 
@@ -56,7 +56,7 @@ def _train_once(run, checkpoint, training, validation, test):
         "n_train": len(training.labels),
         "n_processes": distributed.n_processes(),
         "history": history,
-        "confusion": metrics.confusion(test.labels, on_test.predicted),
+        "confusion": metrics.confusion(test.labels, on_test.predicted, Label),
         "topologies": topology_table().reset_index().to_dict("records"),
     }
     return network, _values(history, len(training.labels), validation, test, on_test), details

@@ -20,6 +20,6 @@ def step(run):
         ``rows``, one per number of the paper (see `compare`); ``runs``, one per chapter with its seconds,
         commit and device, and whether other code than this made it.
     """
-    ours, committed = load_records(run.results_dir), load_records(COMMITTED / "paper")
+    ours, committed = load_records(run.results_dir), load_records(COMMITTED / "full")
     rows = [compare(claim, ours, committed) for claim in claims.CLAIMS]
     return {}, {"rows": rows, "runs": [describe(record) for record in ours.values()]}

@@ -3,9 +3,9 @@
 import time
 
 from diffranet_utils.core import distributed
+from diffranet_utils.core.errors import require
 from diffranet_utils.core.workers import joblib_on
 from diffranet_utils.records.provenance import save_result
-from diffranet_utils.studies.diffranet.study import STUDY
 
 
 def run_chapter(name, run):
@@ -16,6 +16,7 @@ def run_chapter(name, run):
     name : str
         Chapter, such as ``41_bohb_search``.
     run : provenance.Run
+        Of the chapter's study.
 
     Returns
     -------
@@ -25,9 +26,10 @@ def run_chapter(name, run):
     Raises
     ------
     InputError
-        If there is no such chapter.
+        If the run's study has no such chapter.
     """
-    step, start = STUDY.step(name), time.perf_counter()
+    require(run.study is not None, f"The run of {name} belongs to no study: make it with `start_run`.")
+    step, start = run.study.step(name), time.perf_counter()
     with joblib_on(run.scheduler):
         values, details = step(run)
     if not distributed.is_leader():  # another process writes the record
