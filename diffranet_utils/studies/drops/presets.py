@@ -147,9 +147,7 @@ PRESETS = {
         ),
         Preset(
             "full",
-            Pictures(
-                n_train=415_990, n_validation=23_531, n_test=47_062, shares="table_1", n_workers=2
-            ),
+            Pictures(n_train=415_990, n_validation=23_531, n_test=47_062, shares="table_1", n_workers=2),
             Inception(
                 framing=FULL_FRAMING,
                 shape=Shape(width=1.0),
