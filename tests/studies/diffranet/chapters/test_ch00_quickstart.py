@@ -10,12 +10,17 @@ from diffranet_utils.studies.diffranet import dataset
 from diffranet_utils.studies.diffranet.chapters import ch00_quickstart as quickstart
 from tests.data import test_split as test_dataset
 
-RUN = provenance.Run(test_dataset.TINY, 7, Path("data"), Path("results"))
+RUN = provenance.Run(
+    test_dataset.resized(test_dataset.TINY, "quickstart", station=test_dataset.STATION),
+    7,
+    Path("data"),
+    Path("results"),
+)
 
 
 def test_images_come_in_the_order_of_the_data_set():
     images, labels = quickstart.simulate(RUN, "train", 5)
-    made = [dataset.make_image(RUN.preset.station, 7, "train", k) for k in range(5)]
+    made = [dataset.make_image(RUN.preset.quickstart.experiment, 7, "train", k) for k in range(5)]
     assert all(np.array_equal(image, shot.image) for image, shot in zip(images, made, strict=True))
     assert labels.tolist() == [int(shot.label) for shot in made]
 
