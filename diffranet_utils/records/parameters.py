@@ -48,8 +48,7 @@ def changed(section, changes, chapter):
     """
     names = [] if section is None else [field.name for field in fields(section)]
     for name in changes:
-        if name not in names:
-            raise InputError(f"{chapter} has no parameter {name!r}: choose one of {', '.join(names) or 'none'}.")
+        require(name in names, f"{chapter} has no parameter {name!r}: choose one of {', '.join(names) or 'none'}.")
     # One value alone stands for a list of one, as it is easily typed.
     wanted = {
         name: (value,) if isinstance(getattr(section, name), tuple) and not isinstance(value, tuple | list) else value
@@ -57,12 +56,11 @@ def changed(section, changes, chapter):
         if value is not None
     }
     try:
-        section = replace(section, **wanted) if wanted else section
+        asked = replace(section, **wanted) if wanted else section
     except ValidationError as error:
         raise InputError(_in_one_line(error, wanted, chapter)) from None
-    except InputError as error:
-        raise InputError(f"{chapter}: {error}") from None
-    return section, {name: getattr(section, name) for name in names if name in wanted}
+    differing = [name for name in wanted if getattr(asked, name) != getattr(section, name)]
+    return asked, {name: getattr(asked, name) for name in names if name in differing}
 
 
 def from_text(settings):

@@ -85,7 +85,7 @@ def test_points_and_settings_convert_both_ways():
     configs = [search_space.PAPER_SPACE.decode({k: v[0] for k, v in values.items() if len(v)}) for values in drawn]
     for config in configs:
         assert json.loads(json.dumps(config)) == config
-        assert search_space.PAPER_SPACE.decode(search_space.encode(config)) == config
+        assert search_space.PAPER_SPACE.decode(search_space.PAPER_SPACE.encode(config)) == config
         assert set(search_space.PAPER_SPACE.encode(config)) <= set(search_space.PAPER_SPACE.labels())
     assert {(c["extractor"], c["classifier"]) for c in configs} == {
         (e, c) for e in search_space.EXTRACTORS for c in search_space.CLASSIFIERS

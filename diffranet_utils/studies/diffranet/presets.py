@@ -242,6 +242,15 @@ SECTIONS = {
     "51_reality_gap": "ladder",
 }
 
+#: The study's own sizes, which need no GPU: data, search and ladder.
+OF_THE_STUDY = {
+    "dataset": DataSet(n_train=10_000, n_validation=2400, n_test=12_600),
+    "shots": Shots(n_orientations=12),
+    "words": Words(n_train=None),
+    "search": Search(n_evaluations=150, n_sift=None),
+    "ladder": Ladder(n_train=2500),
+}
+
 # fmt: off
 PRESETS = {
     preset.name: preset
@@ -270,27 +279,19 @@ PRESETS = {
         ),
         Preset(
             "overnight",
-            dataset=DataSet(n_train=10_000, n_validation=2400, n_test=12_600),
-            shots=Shots(n_orientations=12),
-            words=Words(n_train=None),
-            search=Search(n_evaluations=150, n_sift=None),
+            **OF_THE_STUDY,
             network=Network(
                 topology=10, epochs=30, n_train=10_000, n_study=1000, study_epochs=9, study_seeds=3, n_explained=24,
             ),
             brackets=Brackets(n_brackets=4, min_epochs=1, max_epochs=27, n_train=1000, widest=10),
-            ladder=Ladder(n_train=2500),
         ),
         Preset(
             "full",
-            dataset=DataSet(n_train=10_000, n_validation=2400, n_test=12_600),
-            shots=Shots(n_orientations=12),
-            words=Words(n_train=None),
-            search=Search(n_evaluations=150, n_sift=None),
+            **OF_THE_STUDY,
             network=Network(
                 topology=8, epochs=50, n_train=10_000, n_study=10_000, study_epochs=20, study_seeds=3, n_explained=24,
             ),
             brackets=Brackets(n_brackets=16, min_epochs=2, max_epochs=50, n_train=10_000, widest=8),
-            ladder=Ladder(n_train=2500),
         ),
     )
 }

@@ -25,10 +25,9 @@ def test_images_come_in_the_order_of_the_data_set():
     assert labels.tolist() == [int(shot.label) for shot in made]
 
 
-def test_forest_beats_the_commonest_class(monkeypatch):
-    monkeypatch.setattr(quickstart, "N_TRAIN", 60)
-    monkeypatch.setattr(quickstart, "N_TEST", 40)
-    values, details = quickstart.step(replace(RUN, seed=3))
+def test_forest_beats_the_commonest_class():
+    small = test_dataset.resized(RUN.preset, "quickstart", n_train=60, n_test=40)
+    values, details = quickstart.step(replace(RUN, seed=3, preset=small))
     commonest = np.bincount(details["truth"]).max() / 40
     assert values["quickstart_accuracy"]["value"] > commonest
     assert values["quickstart_accuracy"]["n"] == len(details["predicted"]) == 40
