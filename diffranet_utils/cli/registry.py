@@ -2,8 +2,9 @@
 
 from diffranet_utils.core.errors import InputError
 from diffranet_utils.studies.diffranet.study import STUDY as DIFFRANET
+from diffranet_utils.studies.drops.study import STUDY as DROPS
 
-STUDIES = (DIFFRANET,)
+STUDIES = (DIFFRANET, DROPS)
 
 
 def study_of(chapter):

@@ -67,7 +67,7 @@ def train(source, preset, seed, out):
         If the preset is unknown or there are fewer than ten pictures.
     """
     require(preset in PRESETS, f"Unknown preset {preset!r}: choose one of {', '.join(PRESETS)}.")
-    found, sizes = read_labelled(source), PRESETS[preset].inception
+    found, sizes = read_labelled(source), PRESETS[preset].network
     require(len(found.entries) >= 10, f"{source} has {len(found.entries)} pictures: give 10 or more.")
     order = np.random.default_rng(seed).permutation(len(found.entries))
     kept = [found.entries[k] for k in order]

@@ -1,6 +1,6 @@
 """Crops of labelled pictures for the network: read, brought to one height, cut, changed, batched."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 from . import readers
 from .preprocess import centre_crop, distorted, random_crop
 
-MEMORY = 1 << 30
+MEMORY = 2 << 30
 """Most bytes of pictures that are kept decoded; the others are read again in every epoch."""
 
 
@@ -37,6 +37,20 @@ def brought_to(picture, short_side):
 
 
 @dataclass
+class Kept:
+    """Decoded pictures of one height, by file and place in it, up to a number of bytes."""
+
+    memory: int = MEMORY
+    pictures: dict = field(default_factory=dict, repr=False)
+    n_bytes: int = 0
+
+    def keep(self, key, picture):
+        """Keep a picture while there is room."""
+        if self.n_bytes + picture.nbytes <= self.memory:
+            self.pictures[key], self.n_bytes = picture, self.n_bytes + picture.nbytes
+
+
+@dataclass
 class Shelf:
     """Pictures of a set at the height that the network sees, kept in memory while there is room.
 
@@ -44,38 +58,56 @@ class Shelf:
     ----------
     entries : sequence of readers.Entry
     short_side : int
-    memory : int
-        Most bytes that are kept.
+    kept : Kept
+        Pictures that are decoded already.
     left_out : dict of int to readers.LeftOut
         Pictures that turned out to be of no use, by their place in `entries`.
     """
 
     entries: tuple
     short_side: int
-    memory: int = MEMORY
+    kept: Kept = field(default_factory=Kept, repr=False)
     left_out: dict = field(default_factory=dict)
-    _kept: dict = field(default_factory=dict, repr=False)
-    _bytes: int = 0
 
     @property
     def labels(self):
         """Class indices, ndarray of shape (n,), int64."""
         return np.array([entry.label for entry in self.entries], dtype=np.int64)
 
+    def part(self, places, labels=None):
+        """Some of the pictures, with other labels if they are given; what is decoded is shared.
+
+        Parameters
+        ----------
+        places : sequence of int
+        labels : sequence of int, optional
+            One for each place.
+
+        Returns
+        -------
+        Shelf
+        """
+        entries = [self.entries[k] for k in places]
+        if labels is not None:
+            entries = [replace(entry, label=int(label)) for entry, label in zip(entries, labels, strict=True)]
+        return Shelf(tuple(entries), self.short_side, self.kept)
+
     def picture(self, k):
         """Return picture `k`, shape (h, w, 3), uint8, or None if it is of no use."""
-        if k in self._kept:
-            return self._kept[k]
+        entry = self.entries[k]
+        key = entry.path, entry.record
+        if key in self.kept.pictures:
+            return self.kept.pictures[key]
         if k in self.left_out:
             return None
         found, bad = None, []
         # A picture may be smaller than what it is brought to, but not than half of it.
-        for _, picture in readers.pictures([self.entries[k]], bad, self.short_side // 2):
+        for _, picture in readers.pictures([entry], bad, self.short_side // 2):
             found = brought_to(picture, self.short_side)
         if found is None:
             self.left_out[k] = bad[0]
-        elif self._bytes + found.nbytes <= self.memory:
-            self._kept[k], self._bytes = found, self._bytes + found.nbytes
+        else:
+            self.kept.keep(key, found)
         return found
 
 

@@ -62,7 +62,11 @@ def make_drop(seed, split, number, shares="equal"):
     """
     # One stream per (set, split, number): bytes do not depend on order or on who makes them.
     rng = np.random.default_rng([seed, SPLITS.index(split), number])
-    imager = IMAGERS[rng.choice(len(IMAGERS), p=imager_shares(shares))]
+    return make_for(IMAGERS[rng.choice(len(IMAGERS), p=imager_shares(shares))], rng)
+
+
+def make_for(imager, rng):
+    """Draw a class with the collection's shares and render a picture of it; see `render.render_drop`."""
     return render.render_drop(rng, imager, CLASSES[draw_labels(rng, 1)[0]])
 
 
@@ -77,7 +81,7 @@ def recipe(preset):
     -------
     data.build.Recipe
     """
-    sizes = preset.pictures
+    sizes = preset.dataset
     identity = {"imagers": sizes.shares, "code": code_fingerprint(render.__name__)}
     return Recipe(
         preset.name,
@@ -86,14 +90,15 @@ def recipe(preset):
         partial(_make, sizes.shares),
         identity,
         suffix=".jpg",
-        n_workers=sizes.n_workers,
+        n_workers=preset.n_workers,
     )
 
 
 def ensure_dataset(run):
     """Folder of the run's pictures, rendered if missing or stale; see `data.split.ensure_dataset`."""
-    data_split.ensure_dataset(run.data_dir, recipe(run.preset), run.seed, run.scheduler)
-    return run.data_dir
+    # Another study's set of the same preset lies in the folder above.
+    root = run.data_dir / "drops"
+    return data_split.ensure_dataset(root, recipe(run.preset), run.seed, run.scheduler)
 
 
 def rows_of(root, split):

@@ -10,13 +10,13 @@ from diffranet_utils.core.files import read_json
 from diffranet_utils.data.build import build_dataset
 from diffranet_utils.data.verify import verify
 from diffranet_utils.studies.drops import dataset, imagers, readers
-from diffranet_utils.studies.drops.presets import PRESETS, Pictures
+from diffranet_utils.studies.drops.presets import PRESETS, DataSet
 
 
 @pytest.fixture(scope="module")
 def recipe():
-    sizes = Pictures(n_train=4, n_validation=1, n_test=2, shares="equal", n_workers=1)
-    return dataset.recipe(dataclasses.replace(PRESETS["smoke"], pictures=sizes))
+    sizes = DataSet(n_train=4, n_validation=1, n_test=2, shares="equal")
+    return dataset.recipe(dataclasses.replace(PRESETS["smoke"], dataset=sizes, n_workers=1))
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from diffranet_utils.studies.drops.settings import PAPER_TRAINING, Framing, Shap
 from diffranet_utils.studies.drops.training import Trainer
 
 FRAMING, SHAPE = Framing(84, 75), Shape(0.0625, front=False)
-SETTINGS = replace(PRESETS["smoke"].inception.training, epochs=3, batch_size=8, distortion=None)
+SETTINGS = replace(PRESETS["smoke"].network.training, epochs=3, batch_size=8, distortion=None)
 
 
 @pytest.fixture(scope="module")
