@@ -36,7 +36,7 @@ class Bench:
         """Pictures at the preset's height, or at that of a framing."""
         return Shelf(tuple(entries), (framing or self.asked.framing).short_side)
 
-    def train(self, name, shelf, settings, seed, validation=None, shape=None, framing=None):  # noqa: PLR0913
+    def train(self, name, shelf, settings, seed, validation=None, shape=None, framing=None):
         """Train a network, or finish it, or load it if it is finished.
 
         Parameters

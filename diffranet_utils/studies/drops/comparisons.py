@@ -43,7 +43,7 @@ def label_errors(run, bench, sets):
         trained = bench.train(f"fold_{fold}", shelf.part(training, noisy.given[training]), settings, run.seed)
         seen = bench.judge(trained, shelf.part(held_out))
         require(
-            len(seen.numbers) == len(held_out), "A rendered picture cannot be read: run `diffranet dataset verify`."
+            len(seen.numbers) == len(held_out), "A rendered picture cannot be read: delete the set and build it again."
         )
         return seen.probabilities
 

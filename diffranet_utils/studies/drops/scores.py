@@ -7,7 +7,7 @@ import numpy as np
 from diffranet_utils.core.errors import require
 from diffranet_utils.records import metrics
 
-from .labels import CLASSES, Label
+from .labels import Label
 
 OPERATING_POINTS = {
     "crystals": ((0.19, 0.987), (0.016, 0.94)),
@@ -240,8 +240,3 @@ def price_table(choosing, judging, rates=(0.01, 0.02, 0.05), prices=(10, 100, 10
                 }
             )
     return rows
-
-
-def class_of(name):
-    """Index of a class by its name, as in the columns of probabilities."""
-    return CLASSES.index(name)
