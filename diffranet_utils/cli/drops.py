@@ -35,3 +35,17 @@ def predict(
 
     for line in command.predict_folder(folder, model, out):
         typer.echo(line)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of the pictures that were judged.")],
+    table: Annotated[Path, typer.Option(help="CSV that `predict` wrote.")] = Path("build/drops.csv"),
+    out: Annotated[Path, typer.Option(help="HTML page; it needs no other file.")] = Path("build/drops.html"),
+    n_pictures: Annotated[int, typer.Option(min=1, help="Most pictures on the page.")] = 200,
+):
+    """Write a page of the judged pictures, likely crystals first."""
+    from diffranet_utils.studies.drops import command
+
+    for line in command.report(folder, table, out, n_pictures):
+        typer.echo(line)

@@ -1,6 +1,7 @@
 """The command: from a folder to a model to a table, and what it refuses."""
 
 import csv
+import re
 
 import cv2
 import numpy as np
@@ -35,6 +36,11 @@ def test_predict_writes_crystals_first_and_lists_what_was_left_out(folder):
     crystals = [float(row["crystals"]) for row in rows]
     assert len(rows) == 3 and crystals == sorted(crystals, reverse=True)
     assert sum(float(rows[0][name]) for name in CLASSES) == pytest.approx(1, abs=1e-3)
+    page = folder / "page.html"
+    done = CliRunner().invoke(app, ["drops", "report", str(folder), "--table", str(out), "--out", str(page)])
+    assert done.exit_code == 0
+    shown = re.findall(r'<img alt="([^"]+)"', page.read_text(encoding="utf-8"))
+    assert shown == [row["file"] for row in rows]
 
 
 def test_what_cannot_be_used_is_refused(folder, tmp_path):
@@ -46,3 +52,8 @@ def test_what_cannot_be_used_is_refused(folder, tmp_path):
         command.train(tmp_path / "nowhere", "smoke", 1, tmp_path / "m.safetensors")
     with pytest.raises(MissingDataError):
         command.predict_folder(folder, tmp_path / "none.safetensors", tmp_path / "out.csv")
+    with pytest.raises(MissingDataError):
+        command.report(folder, tmp_path / "none.csv", tmp_path / "page.html", 10)
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError):
+        command.report(folder, tmp_path / "other.csv", tmp_path / "page.html", 10)

@@ -171,7 +171,7 @@ def _forest(run, sets):
 
 
 def ms_per_image(trained, shelf, asked):
-    """Time to judge one picture on one core, from its file to the four probabilities: the median.
+    """Processor time to judge one picture on one core, from its file to the four probabilities: the median.
 
     Parameters
     ----------
@@ -191,12 +191,12 @@ def ms_per_image(trained, shelf, asked):
     try:
         trained.eval()
         for entry in shelf.entries[: N_TIMED + 1]:
-            start = time.perf_counter()
+            start = time.process_time()
             _, square = Crops(Shelf((entry,), asked.short_side), asked.crop)[0]
             if square is not None:
                 with torch.inference_mode():
                     trained(square[None]).softmax(1)
-                took.append(time.perf_counter() - start)
+                took.append(time.process_time() - start)
     finally:
         torch.set_num_threads(threads)
     return plain_value(1000 * float(np.median(took[1:])), "ms")
