@@ -46,15 +46,39 @@ def smooth_grad(network, images, classes, n_samples=8, noise=2.0, seed=0):
     -------
     ndarray, shape (n, size, size), float32
     """
+    maps = smooth_gradients(network, _input(images), _targets(classes), n_samples, noise, seed)
+    return maps.numpy()[:, 0]
+
+
+def smooth_gradients(network, batch, targets, n_samples, noise, seed=0):
+    """SmoothGrad of any network, channel by channel.
+
+    Parameters
+    ----------
+    network : nn.Module
+        In evaluation mode; maps the batch to scores.
+    batch : Tensor, shape (n, n_channels, h, w), float32
+    targets : Tensor, shape (n,), int64
+        Columns of the scores.
+    n_samples : int
+        Noisy copies.
+    noise : float
+        Standard deviation of the noise, in units of the batch.
+    seed : int
+
+    Returns
+    -------
+    Tensor, shape (n, n_channels, h, w), float32
+        Zero or more.
+    """
     from captum.attr import NoiseTunnel, Saliency
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # captum draws from torch's global generator and takes no other
-        maps = NoiseTunnel(Saliency(network)).attribute(
-            _input(images), nt_type="smoothgrad", nt_samples=n_samples, nt_samples_batch_size=1, stdevs=noise,
-            target=_targets(classes),
-        )  # fmt: skip
-    return maps.detach().numpy()[:, 0]
+        return NoiseTunnel(Saliency(network)).attribute(
+            batch.detach().requires_grad_(), nt_type="smoothgrad", nt_samples=n_samples, nt_samples_batch_size=1,
+            stdevs=noise, target=targets,
+        ).detach()  # fmt: skip
 
 
 METHODS = {"Grad-CAM": grad_cam, "SmoothGrad": smooth_grad}

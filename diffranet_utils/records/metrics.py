@@ -166,6 +166,27 @@ def mcnemar(truth, first, second):
     return {"first_only": a, "second_only": b, "p": float(p)}
 
 
+def paired_gain(first, second):
+    """What a second classifier gains in accuracy on the same images, as a record entry.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (n,), bool
+        Whether each got the image right.
+
+    Returns
+    -------
+    dict
+        With Wald's interval of a difference of paired proportions (Newcombe, 1998, method 1,
+        doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C).
+    """
+    first, second = _pair(np.asarray(first, dtype=bool), np.asarray(second, dtype=bool))
+    gaps = second.astype(float) - first
+    half = 1.959964 * gaps.std() / np.sqrt(gaps.size)
+    gain = float(gaps.mean())
+    return {"value": gain, "n": gaps.size, "low": gain - half, "high": gain + half, "interval": "paired Wald 95 %"}
+
+
 def mean_interval(values, confidence=0.95):
     """Mean of repeated runs with Student's t interval, as a record entry.
 
