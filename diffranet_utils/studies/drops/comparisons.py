@@ -91,6 +91,7 @@ def searched(probabilities, noisy):
         values["worst_5_percent_found"] = errors.search_of(worst, noisy.wrong).recall
     places = {
         "flagged": errors.flagged(probabilities, noisy.given),
+        "confident": errors.flagged_by_confidence(probabilities, noisy.given),
         "cleanlab": errors.flagged_by_cleanlab(probabilities, noisy.given),
     }
     for name, flags in places.items():

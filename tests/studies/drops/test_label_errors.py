@@ -33,6 +33,11 @@ def test_flags_of_a_good_classifier_are_right(noisy, seen):
     assert found.precision["value"] > 0.9 and found.recall["value"] > 0.9
 
 
+def test_confident_learning_finds_the_errors_that_a_good_classifier_sees(noisy, seen):
+    found = label_errors.search_of(label_errors.flagged_by_confidence(seen, noisy.given), noisy.wrong)
+    assert found.recall["value"] > 0.5 and found.precision["value"] > 0.5
+
+
 def test_a_blind_classifier_flags_next_to_nothing(noisy):
     blind = np.random.default_rng(6).dirichlet(np.full(4, 50.0), len(noisy.given))
     assert len(label_errors.flagged(blind, noisy.given)) < 0.2 * len(noisy.given)
@@ -62,4 +67,5 @@ def test_every_picture_is_judged_by_a_network_that_has_not_seen_it():
 def test_the_confident_joint_as_cleanlab_has_it(noisy, seen):
     count = pytest.importorskip("cleanlab.count", reason="cleanlab is a peer and not installed")
     joint, _ = label_errors.confident_joint(seen, noisy.given)
+    assert joint.sum() > 1000
     assert (joint == count.compute_confident_joint(noisy.given, seen, calibrate=False)).all()

@@ -54,7 +54,7 @@ def test_target_mask_keeps_a_hair_where_it_was():
     truth[60, 40:120] = True
     mask = explain.target_mask(truth, Framing(60, 50))
     assert mask.shape == (50, 50)
-    assert mask[25].all() and not mask[:20].any() and not mask[32:].any()
+    assert mask[25, 6:44].all() and not mask[25, :3].any() and not mask[:20].any() and not mask[32:].any()
 
 
 def test_attention_is_where_the_score_comes_from():

@@ -112,7 +112,10 @@ def judged(validation, test, rows, rng):
     chosen_on = scores.roc(validation.labels == Label.CRYSTALS, validation.probabilities[:, Label.CRYSTALS])
     return values, {
         "confusion": metrics.confusion(test.labels, test.classes, Label),
-        "spread": scores.spread_over_groups(test.labels, test.classes, imagers),
+        "spread": [
+            [None if np.isnan(entry) else entry for entry in row]  # JSON has no NaN
+            for row in scores.spread_over_groups(test.labels, test.classes, imagers)
+        ],
         "accuracy_by_imager": {
             str(name): metrics.accuracy(test.labels[imagers == name], test.classes[imagers == name])
             for name in np.unique(imagers)
