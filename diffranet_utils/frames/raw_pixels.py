@@ -84,4 +84,3 @@ def _lowest(counts, smallest, usable):
     middle = np.median(values)
     spread = 1.4826 * max(float(np.median(np.abs(values - middle))), 1e-3 * abs(float(middle)), 1e-6)
     return middle - 20 * spread
-

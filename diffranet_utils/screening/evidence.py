@@ -13,7 +13,6 @@ import numpy as np
 
 from diffranet_utils.core.errors import require
 from diffranet_utils.frames.lattice import (
-    FlatGeometry,
     LatticeEvidence,
     LatticeSettings,
     lattice_evidence,

@@ -13,14 +13,19 @@ from diffranet_utils.core.errors import DiffranetError, InputError, MissingDataE
 from diffranet_utils.frames import formats as frame_formats
 from diffranet_utils.frames import peaks
 from diffranet_utils.frames import read as frames
+from diffranet_utils.frames.lattice import FlatGeometry, scattering_vectors
 from diffranet_utils.frames.masks import fill_crops
 from diffranet_utils.records.study import Study
+from diffranet_utils.screening import judge as judging
 from diffranet_utils.screening import model as screener_model
+from diffranet_utils.screening.evidence import gather
+from diffranet_utils.screening.judge import Judge
 from diffranet_utils.screening.model import ScreenerModel
 
 # Counting noise alone gives at most a spot per megapixel (tests/test_peaks.py), so five on a frame of six megapixels.
 MISS_SPOTS, HIT_SPOTS = 5, 20
 CERTAIN = 0.8
+LEAST_FOR_REACH = 10
 SUFFIXES = (".cbf", ".img", ".smv", ".edf", ".mccd", ".tif", ".tiff", ".h5", ".hdf5", ".nxs")
 PACKED = (".gz", ".bz2")
 HDF5 = (".h5", ".hdf5", ".nxs")
@@ -28,7 +33,8 @@ DATA_OF_EIGER = re.compile(r"(.+)_data_\d+(\.\w+)")
 MODELS = {"rf": ".skops", "svm": ".skops", "deepfreak": ".safetensors"}
 COUNT = "count"
 USABLE = 0.01  # share of the pixels of a frame without which nothing can be said of it
-COLUMNS = ["file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds", "model", "reason"]
+COLUMNS = ["file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds", "model", "reason",
+           "evidence"]  # fmt: skip
 HIT, MISS, UNSURE, UNREADABLE = "hit", "miss", "unsure", "unreadable"
 
 
@@ -36,14 +42,15 @@ HIT, MISS, UNSURE, UNREADABLE = "hit", "miss", "unsure", "unreadable"
 class Screener:
     """Judge frames by their number of spots and, if there is one, by a trained model.
 
-    The count decides alone where there is no model. The model in the package gives its own answer, which may be
-    *unsure*, and a count that says the opposite makes it so; any other model must agree with the count.
+    The count decides alone where there is no model. The judge in the package looks at the evidence of the whole frame
+    and gives its own answer, which may be *unsure*; any other model must agree with the count.
 
     Parameters
     ----------
     model : object, optional
         ``predict(images)`` gives classes 1 to 5 for images (n, 512, 512) uint8; ``predict_proba``, if it
-        has one, gives their probabilities. A `screener_model.ScreenerModel` gets masks too.
+        has one, gives their probabilities. A `screener_model.ScreenerModel` gets masks too, and a `judge.Judge`
+        the evidence of the whole frame instead.
     name : str
         Of the model, for the record.
     bad : ndarray, shape (n_slow, n_fast), bool, optional
@@ -57,14 +64,17 @@ class Screener:
     bad: np.ndarray | None = None
     study: Study | None = None
 
-    def screen(self, frame, index=0):
+    def screen(self, frame, index=0, geometry=None):
         """Judge one frame.
 
         Parameters
         ----------
-        frame : path-like or frames.Frame
+        frame : path-like, frames.Frame or ndarray, shape (n_slow, n_fast)
+            An array is judged by a `judge.Judge` only.
         index : int
             Image of a file that holds several.
+        geometry : lattice.FlatGeometry, optional
+            Of an array.
 
         Returns
         -------
@@ -75,13 +85,37 @@ class Screener:
         start = time.perf_counter()
         record = dict.fromkeys(COLUMNS) | {"file": _name_of(frame, index), "verdict": UNREADABLE, "model": self.name}
         try:
-            is_read = isinstance(frame, frames.Frame)
-            record |= self._judge(frame if is_read else frames.read_frame(frame, index, bad=self.bad))
+            if isinstance(self.model, Judge):
+                record |= self._weigh(*self._raw(frame, index, geometry))
+            else:
+                is_read = isinstance(frame, frames.Frame)
+                record |= self._judge(frame if is_read else frames.read_frame(frame, index, bad=self.bad))
         except DiffranetError as error:
             record["reason"] = frame_formats.one_line(error)
         except (MemoryError, Exception) as error:  # one bad frame must not stop the others
             record["reason"] = f"{type(error).__name__}: {frame_formats.one_line(error)[:120]}"
         return record | {"seconds": round(time.perf_counter() - start, 3)}
+
+    def _raw(self, frame, index, geometry):
+        """Counts, bad pixels, geometry and overload of what `screen` is given."""
+        if isinstance(frame, np.ndarray):
+            return frame, self.bad, geometry, None
+        if isinstance(frame, frames.Frame):
+            return frame.data, ~frame.mask, geometry_of(frame), None
+        counts, header, bad = frame_formats.load(frame, index)
+        if self.bad is not None:
+            name = Path(frame).name
+            fits = self.bad.shape == counts.shape
+            require(fits, f"The mask does not fit {name}, whose shape is {counts.shape}.")
+            bad = self.bad if bad is None else bad | self.bad
+        return counts, bad, geometry_of(header), header.overload
+
+    def _weigh(self, counts, bad, geometry, overload):
+        evidence = gather(counts, bad, geometry, overload)
+        chance, verdict = self.model.verdict(evidence)
+        found = {"verdict": verdict, "probability": round(chance, 3), "n_spots": evidence.n_spots}
+        reach = None if geometry is None else _reach(evidence.peaks.select(evidence.spot_like), geometry)
+        return found | {"evidence": evidence.in_words, "resolution_A": reach}
 
     def _judge(self, frame):
         usable = float(frame.mask.mean())
@@ -102,6 +136,31 @@ class Screener:
             by_model = HIT if chance >= CERTAIN else MISS if chance <= 1 - CERTAIN else UNSURE
             verdict = by_count if by_count == by_model else UNSURE
         return judged | {"verdict": verdict, "class": name, "probability": round(chance, 3)}
+
+
+def geometry_of(header):
+    """The geometry of a header or `frames.Frame`; None where a part of it is unknown.
+
+    Parameters
+    ----------
+    header : Header or frames.Frame
+
+    Returns
+    -------
+    FlatGeometry or None
+    """
+    known = [header.wavelength_A, header.distance_mm, header.pixel_mm, header.beam_fast_px, header.beam_slow_px]
+    if any(value is None for value in known):
+        return None
+    return FlatGeometry(known[0], known[1], known[2] * 1e3, *known[3:])
+
+
+def _reach(spots, geometry):
+    """Spacing that all but a twentieth of the spots stay above, angstrom; None for fewer than ten."""
+    if len(spots) < LEAST_FOR_REACH:
+        return None
+    q = np.linalg.norm(scattering_vectors(spots.slow, spots.fast, geometry), axis=1)
+    return round(float(1 / np.quantile(q, 0.95)), 2)
 
 
 def judge(model, crops, study):
@@ -239,6 +298,8 @@ def _looks_like_a_frame(path):
 
 
 def _name_of(frame, index):
+    if isinstance(frame, np.ndarray):
+        return f"array {frame.shape}"
     return frame.name if isinstance(frame, frames.Frame) else str(frame) + (f"#{index}" if index else "")
 
 
@@ -263,7 +324,7 @@ def load_screener(study, path=None, n_workers=1):
         If its file is damaged.
     """
     if path is None:
-        return Screener(screener_model.load(n_workers=n_workers), "screener", study=study)
+        return Screener(judging.load(), "screener", study=study)
     if str(path) == COUNT:
         return Screener()
     path = _model_file(Path(path))

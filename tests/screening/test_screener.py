@@ -19,7 +19,7 @@ from diffranet_utils.studies.diffranet.study import STUDY
 from tests.frames.test_read import KINDS, counts, damaged, write_cbf, write_eiger, write_smv
 
 VERDICTS = {"hit", "miss", "unsure", "unreadable"}
-KEYS = {"file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds", "model", "reason"}
+KEYS = {"file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds", "model", "reason", "evidence"}
 
 
 @dataclasses.dataclass

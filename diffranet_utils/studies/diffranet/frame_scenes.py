@@ -124,7 +124,7 @@ def streaks(image, geometry, rng):
         rows = (geometry.beam_slow_px + along * np.sin(turn)).astype(int)
         columns = (geometry.beam_fast_px + along * np.cos(turn)).astype(int)
         on = (rows >= 0) & (columns >= 0) & (rows < image.shape[0] - 1) & (columns < image.shape[1] - 1)
-        profile = np.exp(-np.linspace(-1.5, 1.5, len(along)) ** 2)[on] * log_uniform(rng, 1, 50) * np.sqrt(level + 1)
+        profile = np.exp(-(np.linspace(-1.5, 1.5, len(along)) ** 2))[on] * log_uniform(rng, 1, 50) * np.sqrt(level + 1)
         for step in range(rng.integers(1, 3)):
             image[rows[on], columns[on] + step] += profile.astype(np.float32)
 

@@ -4,9 +4,9 @@ import numpy as np
 
 from diffranet_utils.records.chapters import run_chapter
 from diffranet_utils.records.metrics import accuracy, balanced_accuracy
-from diffranet_utils.screening.screener import HIT_SPOTS, MODELS, load_model, load_screener
+from diffranet_utils.screening import model as screener_model
+from diffranet_utils.screening.screener import HIT_SPOTS, MODELS, load_model
 from diffranet_utils.studies.diffranet.labels import is_hit
-from diffranet_utils.studies.diffranet.study import STUDY
 
 TRAINED_BY = {"rf": "32_hyperopt_search", "svm": "32_hyperopt_search", "deepfreak": "40_deepfreak"}
 LEFT_OUT = {("deepfreak", "full")}
@@ -71,7 +71,7 @@ def screener_values(found):
     verdicts : list of str
         One per frame.
     """
-    model = load_screener(STUDY).model
+    model = screener_model.load()
     x = model.features(found.raw, found.mask)
     chance, distance = model.proba_features(x)[:, is_hit(model.classes_)].sum(axis=1), model.distance(x)
     numbers = range(len(found.table))
