@@ -103,7 +103,7 @@ def from_boosting(boosting, limits):
 
 def save(judge, path, **facts):
     """Write a judge and `facts` of its training as JSON."""
-    nodes = {name: np.round(values, 9).tolist() for name, values in judge.nodes.items()}
+    nodes = {name: values.tolist() for name, values in judge.nodes.items()}
     parts = {"roots": judge.roots.tolist(), "nodes": nodes, "start": judge.start, "limits": judge.limits}
     write_json(path, {"features": list(NAMES), **facts, **parts})
 
