@@ -71,7 +71,8 @@ def with_shape(section, shape):
     """
     require(shape is not None, "neither its binary section nor its tables say how large the image is")
     cbf_sections.require_shape(shape)
-    return replace(section, shape=shape)
+    # Who wrote no sizes there did not pack by neighbours in other rows either.
+    return replace(section, shape=shape, flags=section.flags + " flat")
 
 
 def dimensions(text, array=None):

@@ -13,9 +13,9 @@ from diffranet_utils.frames.shapes import MAX_PIXELS
 
 SECTION = b"--CIF-BINARY-FORMAT-SECTION--"
 MAGIC = b"\x0c\x1a\x04\xd5"  # ends the text of a section's header; the bytes follow
-PACKED_BITS = np.array([0, 4, 5, 6, 7, 8, 16, 32])
-PACKED_V2_BITS = np.array([0, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 32])
-
+PACKED_BITS = np.array([0, 4, 5, 6, 7, 8, 16, 65])
+PACKED_V2_BITS = np.array([0, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 65])
+SPARE = 9  # bytes after the last
 MAX_HEAD = 10_000  # bytes of a section's header
 PACKED_START = 32  # bytes: number, smallest and largest element, and a reserved word
 TYPES = {"unsigned 8": "u1", "signed 8": "i1", "unsigned 16": "<u2", "signed 16": "<i2", "unsigned 32": "<u4",
@@ -204,20 +204,20 @@ def _wide_offset(stream, place):
 def _unpack(section):
     """Elements of a packed section: runs of differences from the mean of neighbours, few bits each."""
     second = section.compression.endswith("v2")
-    bits = (PACKED_V2_BITS if second else PACKED_BITS).copy()
-    bits[-1] = 8 * section.dtype.itemsize
+    bits = PACKED_V2_BITS if second else PACKED_BITS
     stream = np.frombuffer(section.content, np.uint8)[PACKED_START:]
-    stream = np.concatenate([stream, np.zeros(8, np.uint8)])  # the last bits may be read as part of a word
+    stream = np.concatenate([stream, np.zeros(SPARE, np.uint8)])  # the last bits may be read as part of a word
     values = np.zeros(section.size, np.int64)
     linked, flat = "uncorrelated" not in section.flags, "flat" in section.flags
-    n = _unpack_bits(stream, 7 if second else 6, bits, section.shape, linked, flat, values)
+    require(section.dtype.kind in "iu", "packed real numbers are not supported")
+    n = _unpack_bits(stream, 7 if second else 6, bits, section.shape, linked, flat, 8 * section.dtype.itemsize, values)
     values = values[:n]  # arithmetic is modulo the element's size
     return values.astype(section.dtype.newbyteorder("=").str.replace("<", ""))
 
 
 @njit(cache=True, nogil=True)
-def _unpack_bits(stream, code_bits, bits, shape, linked, flat, values):
-    n_bits, place, done = 8 * (stream.size - 8), 0, 0
+def _unpack_bits(stream, code_bits, bits, shape, linked, flat, word_bits, values):  # noqa: PLR0913 - compiled
+    n_bits, place, done = 8 * (stream.size - SPARE), 0, 0
     while done < values.size and place + code_bits <= n_bits:
         code = _read_bits(stream, place, code_bits)
         place += code_bits
@@ -226,10 +226,11 @@ def _unpack_bits(stream, code_bits, bits, shape, linked, flat, values):
         if place + width * run > n_bits:
             break
         for _ in range(run):
-            difference = _read_bits(stream, place, width)
+            n = min(width, word_bits)  # what the widest difference has beyond its element is not used
+            difference = _read_bits(stream, place, n)
             place += width
-            if width and difference >> (width - 1):
-                difference -= 1 << width
+            if n and difference >> (n - 1):
+                difference -= np.int64(1) << n
             values[done] = _expected(values, done, shape, linked, flat) + difference
             done += 1
     return done
@@ -237,7 +238,7 @@ def _unpack_bits(stream, code_bits, bits, shape, linked, flat, values):
 
 @njit(cache=True, nogil=True)
 def _read_bits(stream, place, n):
-    """The next `n` bits, the lowest first, as an unsigned number."""
+    """The next `n` bits, at most 32, the lowest first, as an unsigned number."""
     word, first = np.int64(0), place >> 3
     for k in range(5):
         word |= np.int64(stream[first + k]) << (8 * k)

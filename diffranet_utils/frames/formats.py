@@ -34,8 +34,6 @@ class ImageFile:
     Parameters
     ----------
     path : path-like
-    geometry : crystfel.Geometry, optional
-        Places the modules of every image on a flat one.
 
     Raises
     ------
@@ -48,16 +46,14 @@ class ImageFile:
     ...     first = images.read(0)
     """
 
-    def __init__(self, path, geometry=None):
-        self.name, self._geometry = one_line(path), geometry
+    def __init__(self, path):
+        self.name = one_line(path)
         with self._refusing():
             self._source = Source(path)
         try:
             with self._refusing():
                 self._format = format_of(self._source)
                 self._n = self._format.count(self._source) if hasattr(self._format, "count") else 1
-                if geometry is not None:
-                    self._n = geometry.count(self._format, self._source)
         except BaseException:
             self.close()
             raise
@@ -89,11 +85,8 @@ class ImageFile:
         """
         with self._refusing():
             plural = "images" if self._n != 1 else "image"
-            require(0 <= index < self._n, f"it holds {self._n} {plural}: there is no image {index}")
-            if self._geometry is not None:
-                image = self._geometry.read(self._format, self._source, index)
-            else:
-                image = self._format.read(self._source, index)
+            require(0 <= index < max(self._n, 1), f"it holds {self._n} {plural}: there is no image {index}")
+            image = self._format.read(self._source, index)
             _check(image.counts)
         return image
 
@@ -163,7 +156,7 @@ def _check(counts):
     require(min(shape) >= MIN_EDGE, small)
 
 
-def read_raw(path, index=0, geometry=None):
+def read_raw(path, index=0):
     """Read one image of a file as it is stored.
 
     Parameters
@@ -171,7 +164,6 @@ def read_raw(path, index=0, geometry=None):
     path : path-like
     index : int
         Which image, in a file that holds several; `ImageFile` reads many at less cost.
-    geometry : crystfel.Geometry, optional
 
     Returns
     -------
@@ -182,7 +174,7 @@ def read_raw(path, index=0, geometry=None):
     InputError
         As for `ImageFile`.
     """
-    with ImageFile(path, geometry) as images:
+    with ImageFile(path) as images:
         return images.read(index)
 
 
@@ -192,9 +184,9 @@ def load(path, index=0):
     return image.counts, image.header, image.bad
 
 
-def n_images(path, geometry=None):
+def n_images(path):
     """Number of images whose data are in a file. Errors as for `ImageFile`."""
-    with ImageFile(path, geometry) as images:
+    with ImageFile(path) as images:
         return len(images)
 
 

@@ -141,9 +141,6 @@ class Series:
         self.stacks = [Stack(data, hdf5_tree.n_stored(data)) for data in chosen.values()]
         self.ends = list(itertools.accumulate(len(stack) for stack in self.stacks))
         self.n_declared = max(sum(math.prod(stack.outer) for stack in self.stacks), self._announced())
-        if not self.ends[-1]:
-            require(not self.tree.missing, self._nothing())
-            raise InputError("it holds no image: the file is not complete, copy it again")
         self.masks, notes = self._fitting()
         self.notes = self.stacks[0].notes + notes + self._left_out()
         self.header, self._bad = nexus.header_of(file, self.paths[0]), None
@@ -155,6 +152,9 @@ class Series:
 
     def image(self, index):
         """Counts of an image, shape (n_slow, n_fast)."""
+        if not len(self):
+            require(not self.tree.missing, self._nothing())
+            raise InputError("it holds no image: the file is not complete, copy it again")
         stack, index = self.find(index)
         return stack.image(index)
 
@@ -340,4 +340,4 @@ def is_complete(source):
     source : source.Source
     """
     found = series(source)
-    return not found.tree.missing and n_missing(source) == 0
+    return len(found) > 0 and not found.tree.missing and n_missing(source) == 0

@@ -77,7 +77,7 @@ def follow(file, group, key, tree=None):
     if name is not None:
         target = beside(group.file, name)
         if not target.is_file():
-            if tree is not None and not target.exists():
+            if tree is not None:
                 tree.missing.append(str(name))
             return None
     try:

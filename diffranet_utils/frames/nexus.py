@@ -123,7 +123,7 @@ def _beam_px(item, pixel_mm):
 
 
 def _scaled(item, units, default):
-    """A number in our unit; without unit, in the default's, or, where that would be a guess among powers, by its size."""
+    """A number in our unit; without unit, in the default's, or, without a default, by its size."""
     value, unit = _number(item), _unit(item)
     if value is None:
         return None

@@ -37,7 +37,7 @@ class Stack:
         declared = int(np.prod(self.outer, dtype=np.int64))
         self.n = declared if n is None else min(n, declared)
         if self.module_axis is not None:
-            self.notes = (f"{self.n_modules} modules are read one below the other: give --geometry to place them",)
+            self.notes = (f"{self.n_modules} modules are read one below the other, not where they lie on the detector",)
 
     def __len__(self):
         return self.n

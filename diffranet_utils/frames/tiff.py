@@ -119,7 +119,7 @@ def _pixels(source, page):
         if "imagecodecs" not in str(error) and "requires" not in str(error):
             raise
         counts = _by_pillow(stream, page.index)
-    return np.ascontiguousarray(np.squeeze(counts))
+    return np.ascontiguousarray(counts).reshape(_size(page))
 
 
 def _segment_bytes(page):
