@@ -16,6 +16,7 @@ PLAIN, DEFLATE = (1,), (8, 32946)
 REDUCED = 1  # bit of NewSubfileType: a small copy of another page
 MAX_PAGES = 100_000
 WRAPPED_BELOW = -16_384  # half of the negative 16-bit numbers
+BRIGHT, BRIGHT_COUNTS = 2.0, 100.0  # a spot that wraps is surrounded by more than so many medians and counts
 
 
 def detect(source):
@@ -65,14 +66,17 @@ def read(source, index=0):
 
 
 def wrapped(counts):
-    """Whether 16-bit counts above 32767 became negative: more lie at the lowest numbers than just below zero.
+    """Whether 16-bit counts above 32767 became negative: far below zero, and in the middle of bright pixels.
 
     Parameters
     ----------
-    counts : ndarray, int16
+    counts : ndarray, shape (n_slow, n_fast), int16
     """
-    lowest = np.count_nonzero(counts < WRAPPED_BELOW)
-    return lowest > 0 and lowest > np.count_nonzero((counts < -2) & (counts >= WRAPPED_BELOW))
+    if counts.min() >= WRAPPED_BELOW:
+        return False
+    left, right = counts[:, :-1], counts[:, 1:]
+    around = np.concatenate([right[(left < -2) & (right >= 0)], left[(right < -2) & (left >= 0)]])
+    return around.size > 0 and float(np.median(around)) > BRIGHT * float(np.median(counts)) + BRIGHT_COUNTS
 
 
 def _pages(source):
