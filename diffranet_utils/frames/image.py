@@ -20,6 +20,7 @@ GAP_CHANCE = 20.0  # counts expected in a line of pixels that are all zero: exp(
 RUN_SHARE = 0.9  # share of the zeros of a gap whose neighbour is zero too
 MANY_ZEROS = 0.01
 SAMPLE_LINES, BLOCK = 64, 256
+SATURATED_AREA = 0.002  # more of a frame above the overload is no spot but a mark, or light that says nothing
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,32 @@ class RawImage:
             Let in what is beyond `saturation`, still without sentinels.
         """
         dtype = self.counts.dtype
-        low, high = lowest_measured(self.counts), highest_measured(dtype, self.header)
+        low, high = lowest_measured(self.counts), highest_measured(self.counts, self.header)
         if not saturated and self.saturation < np.inf:
             below = np.nextafter(dtype.type(self.saturation), dtype.type(0)) if dtype.kind == "f" else None
             high = min(high, below if below is not None else int(np.ceil(self.saturation)) - 1)
         return dtype.type(low), dtype.type(max(low, high))
+
+    def search_range(self):
+        """Limits and saturation for a search for peaks, to which saturated pixels belong.
+
+        Where more of the image than spots can cover is saturated, it is a mark, or light that says nothing, and left
+        out. The largest number of 16 bits is saturation where it is rare: few detectors mark pixels by it singly.
+
+        Returns
+        -------
+        limits : tuple of two numbers
+            Of the type of `counts`; see `limits`.
+        saturation : float
+        """
+        low, high = self.limits(saturated=True)
+        if self.counts.dtype == np.uint16:
+            high = np.iinfo(np.uint16).max
+        saturation = min(self.saturation, float(high)) if self.counts.dtype.kind in "iu" else self.saturation
+        rows = sample_rows(self.counts)
+        if np.count_nonzero(rows >= saturation) > SATURATED_AREA * rows.size:
+            return self.limits(), np.inf
+        return (low, self.counts.dtype.type(high)), saturation
 
     def usable(self, saturated=False):
         """True where a pixel measured something, shape (n_slow, n_fast), bool; one pass over the pixels."""
@@ -77,15 +99,24 @@ class RawImage:
         return replace(self, bad=bad if self.bad is None else bad | self.bad)
 
 
-def highest_measured(dtype, header):
-    """Largest value that is no sentinel: not the largest of an unsigned type, nor of the bits that were read."""
+def highest_measured(counts, header):
+    """Largest value that is no sentinel: not the largest of an unsigned type, nor of the bits that were read.
+
+    Where no header tells of 16 bits, their largest number tells in wider ones: only what no counter holds lies above.
+    """
+    dtype = counts.dtype
     if dtype.kind == "f":
         return np.finfo(dtype).max
     top = int(np.iinfo(dtype).max)
     if dtype.kind == "i" or dtype.itemsize == 1 or (header.saturates and header.overload == top):
         return top
-    bits = header.bit_depth or 8 * dtype.itemsize
+    bits = header.bit_depth or (16 if _ends_at_16_bits(counts) else 8 * dtype.itemsize)
     return min(top, 2 ** int(bits) - 1) - 1
+
+
+def _ends_at_16_bits(counts):
+    rows = sample_rows(counts)
+    return counts.dtype.itemsize > 2 and rows[rows < COUNTER_LIMIT].max(initial=0) == np.iinfo(np.uint16).max
 
 
 def lowest_measured(counts):
@@ -129,6 +160,8 @@ def integrates(rows):
         return False
     if np.unique(rows[negative][:100_000]).size > N_MARKS:
         return True
+    negative = negative[:, ~negative.all(axis=0)]  # a gap between columns may be narrow
+    n = np.count_nonzero(negative)
     if n < FEW_NEGATIVE * rows.size:
         return False
     return np.count_nonzero(negative[:, 1:] & negative[:, :-1]) < IN_RUNS * n

@@ -8,7 +8,7 @@ import numpy as np
 from diffranet_utils.core.errors import require
 from diffranet_utils.frames import formats as frame_formats
 from diffranet_utils.frames import masks as frame_masks
-from diffranet_utils.frames.image import zero_gaps
+from diffranet_utils.frames.image import RawImage, zero_gaps
 from diffranet_utils.frames.masks import Flag, block_mean
 
 REAL_VARIABLE, CROP = "DIFFRANET_REAL", 512
@@ -106,7 +106,7 @@ def read_frame(path, index=0, beamstop=None, bad=None):
     name = Path(path).name + (f"#{index}" if index else "")
     require(bad is None or bad.shape == image.counts.shape, f"The mask does not fit {name}: {image.counts.shape}.")
     image = image.without(zero_gaps(image.counts)).without(bad)
-    return make_frame(name, image.counts, image.header, image.bad, beamstop)
+    return _masked(name, image, beamstop)
 
 
 def make_frame(name, counts, header, bad=None, beamstop=None):
@@ -131,9 +131,13 @@ def make_frame(name, counts, header, bad=None, beamstop=None):
         If `bad` or `beamstop` has another shape.
     """
     require(bad is None or bad.shape == counts.shape, f"The mask does not fit {name}, whose shape is {counts.shape}.")
-    flags = frame_masks.flag_values(counts, header.overload, bad)
-    data = np.where(flags == Flag.USABLE, counts, 0).astype(np.float32)
-    frame = Frame(name, data, flags, **header.geometry)
+    return _masked(name, RawImage(counts, header, bad), beamstop)
+
+
+def _masked(name, image, beamstop):
+    flags = frame_masks.flag_values(image)
+    data = np.where(flags == Flag.USABLE, image.counts, 0).astype(np.float32)
+    frame = Frame(name, data, flags, **image.header.geometry)
     if beamstop is None:
         beamstop = frame_masks.find_beamstop(data, frame.mask, *frame.beam_px[::-1])
     require(beamstop.shape == flags.shape, f"The beamstop mask has shape {beamstop.shape}, {name} {flags.shape}.")

@@ -346,6 +346,19 @@ def find_tile_peaks(frame, usable=None, settings=None, photons=None, limits=None
     InputError
         As for `tile_levels`.
     """
+    return find_with_levels(frame, usable, settings, photons, limits)[0]
+
+
+def find_with_levels(frame, usable=None, settings=None, photons=None, limits=None):
+    """The peaks of a raw frame, and the background that they were found against.
+
+    Parameters and errors as for `find_tile_peaks`.
+
+    Returns
+    -------
+    TilePeaks
+    TileLevels
+    """
     settings = PeakSettings() if settings is None else settings
     frame, usable, limits = _prepared(frame, usable, limits)
     levels = _levels(frame, usable, limits, photons)
@@ -354,7 +367,7 @@ def find_tile_peaks(frame, usable=None, settings=None, photons=None, limits=None
     table = tile_kernels.connected_peaks(
         frame, usable, limits, stacked, settings.min_pixels, float(settings.saturation)
     )
-    return _as_peaks(table[np.lexsort((table[:, 1], table[:, 0], -table[:, 3]))])
+    return _as_peaks(table[np.lexsort((table[:, 1], table[:, 0], -table[:, 3]))]), levels
 
 
 def _as_peaks(table):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffranet_utils.core.errors import require
+from diffranet_utils.frames.image import RawImage
 from diffranet_utils.frames.lattice import (
     LatticeEvidence,
     LatticeSettings,
@@ -19,8 +20,7 @@ from diffranet_utils.frames.lattice import (
     planar_evidence,
     scattering_vectors,
 )
-from diffranet_utils.frames.raw_pixels import raw_pixels
-from diffranet_utils.frames.tile_peaks import TILE, PeakSettings, TilePeaks, find_tile_peaks
+from diffranet_utils.frames.tile_peaks import TILE, PeakSettings, TilePeaks, find_with_levels
 
 EDGE_PX = 2.0  # a peak so near to a masked pixel may be its edge
 MOST_PIXELS = 400  # a larger group of strong pixels is a shadow's edge, flare or a ring
@@ -116,19 +116,15 @@ class Evidence:
         return f"{on_lattice} of {n} spots on a lattice ({self.lattice.n_by_chance:.0f} by chance)"
 
 
-def gather(counts, bad=None, geometry=None, overload=None):
+def gather(image, geometry=None):
     """Look at one frame.
 
     Parameters
     ----------
-    counts : ndarray, shape (n_slow, n_fast), integer or float
-        As the detector writes them.
-    bad : ndarray, same shape, bool, optional
-        True where a pixel does not count; marks of the detector need not be in it, see `frames.raw_pixels`.
+    image : image.RawImage, or ndarray, shape (n_slow, n_fast), integer or float
+        As the detector writes it; what marks bad pixels need not be declared, see `frames.image`.
     geometry : FlatGeometry, optional
         Without it the flat pattern of the spots is looked at.
-    overload : float, optional
-        Value from which a pixel is saturated.
 
     Returns
     -------
@@ -137,17 +133,19 @@ def gather(counts, bad=None, geometry=None, overload=None):
     Raises
     ------
     InputError
-        If `counts` is no numeric image, `bad` has another shape, or hardly a pixel is usable.
+        If the image is not of numbers, its mask has another shape, or hardly a pixel is usable.
     """
-    counts = np.asarray(counts)
+    image = image if isinstance(image, RawImage) else RawImage(np.asarray(image))
+    counts, bad = image.counts, image.bad
     fits = bad is None or np.shape(bad) == counts.shape
     require(fits, f"The mask has shape {np.shape(bad)}, the frame {counts.shape}: give one value per pixel.")
-    pixels = raw_pixels(counts, overload, bad)
-    fraction = pixels.n_usable / max(counts.size, 1)
+    usable = None if bad is None or not bad.any() else ~bad
+    limits, saturation = image.search_range()
+    settings = PeakSettings(saturation=saturation, min_pixels=1)
+    peaks, levels = find_with_levels(counts, usable, settings, limits=limits)
+    fraction = levels.n_usable.sum() / max(counts.size, 1)
     require(fraction >= LEAST_USABLE, f"{fraction:.1%} of the pixels are usable: nothing can be said of the frame.")
-    settings = PeakSettings(saturation=pixels.saturation, min_pixels=1)
-    peaks = find_tile_peaks(counts, pixels.usable, settings, limits=pixels.limits)
-    correlation = noise_correlation(counts, pixels) if len(peaks) else 0.0
+    correlation = noise_correlation(counts, limits, usable) if len(peaks) else 0.0
     return weigh(peaks, counts.shape, plausible(geometry, counts.shape), correlation)
 
 
@@ -159,7 +157,7 @@ def plausible(geometry, shape):
     return geometry if np.all(np.abs(centre - 0.5) <= 0.5 + FAR) else None
 
 
-def noise_correlation(counts, pixels):
+def noise_correlation(counts, limits, usable=None):
     """Correlation of the noise of neighbouring pixels, which a point spread makes.
 
     From the median absolute difference of pixels beside each other and of pixels a few apart, along the fast axis.
@@ -167,7 +165,9 @@ def noise_correlation(counts, pixels):
     Parameters
     ----------
     counts : ndarray, shape (n_slow, n_fast)
-    pixels : raw_pixels.RawPixels
+    limits : tuple of two numbers
+        Smallest and largest value that counts.
+    usable : ndarray, same shape, bool, optional
 
     Returns
     -------
@@ -176,9 +176,9 @@ def noise_correlation(counts, pixels):
     """
     rows = slice(None, None, max(1, counts.shape[0] // SAMPLE_ROWS))
     values = counts[rows].astype(np.float64)
-    fine = (values >= pixels.limits[0]) & (values <= pixels.limits[1])
-    if pixels.usable is not None:
-        fine &= pixels.usable[rows]
+    fine = (values >= limits[0]) & (values <= limits[1])
+    if usable is not None:
+        fine &= usable[rows]
     values[~fine] = np.nan
     near, far = (np.abs(values[:, step:] - values[:, :-step]) for step in (1, FAR_PX))
     near, far = near[np.isfinite(near)], far[np.isfinite(far)]

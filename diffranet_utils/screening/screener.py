@@ -13,6 +13,7 @@ from diffranet_utils.core.errors import DiffranetError, InputError, MissingDataE
 from diffranet_utils.frames import formats as frame_formats
 from diffranet_utils.frames import peaks
 from diffranet_utils.frames import read as frames
+from diffranet_utils.frames.image import RawImage, zero_gaps
 from diffranet_utils.frames.lattice import FlatGeometry, scattering_vectors
 from diffranet_utils.frames.masks import fill_crops
 from diffranet_utils.records.study import Study
@@ -97,21 +98,19 @@ class Screener:
         return record | {"seconds": round(time.perf_counter() - start, 3)}
 
     def _raw(self, frame, index, geometry):
-        """Counts, bad pixels, geometry and overload of what `screen` is given."""
+        """Image and geometry of what `screen` is given."""
         if isinstance(frame, np.ndarray):
-            return frame, self.bad, geometry, None
+            return RawImage(frame, bad=self.bad), geometry
         if isinstance(frame, frames.Frame):
-            return frame.data, ~frame.mask, geometry_of(frame), None
-        counts, header, bad = frame_formats.load(frame, index)
-        if self.bad is not None:
-            name = Path(frame).name
-            fits = self.bad.shape == counts.shape
-            require(fits, f"The mask does not fit {name}, whose shape is {counts.shape}.")
-            bad = self.bad if bad is None else bad | self.bad
-        return counts, bad, geometry_of(header), header.overload
+            return RawImage(frame.data, bad=~frame.mask), geometry or geometry_of(frame)
+        image = frame_formats.read_raw(frame, index)
+        fits = self.bad is None or self.bad.shape == image.counts.shape
+        require(fits, f"The mask does not fit {Path(frame).name}, whose shape is {image.counts.shape}.")
+        image = image.without(zero_gaps(image.counts)).without(self.bad)
+        return image, geometry or geometry_of(image.header)
 
-    def _weigh(self, counts, bad, geometry, overload):
-        evidence = gather(counts, bad, geometry, overload)
+    def _weigh(self, image, geometry):
+        evidence = gather(image, geometry)
         chance, verdict = self.model.verdict(evidence)
         found = {"verdict": verdict, "probability": round(chance, 3), "n_spots": evidence.n_spots}
         reach = None if geometry is None else _reach(evidence.peaks.select(evidence.spot_like), geometry)

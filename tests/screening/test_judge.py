@@ -5,7 +5,6 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from diffranet_utils.core.errors import InputError, MissingDataError
-from diffranet_utils.frames.raw_pixels import raw_pixels
 from diffranet_utils.screening import judge as judging
 from diffranet_utils.screening.evidence import DIRECTIONS, NAMES, gather
 from diffranet_utils.screening.screener import Screener
@@ -56,18 +55,3 @@ def test_evidence_does_not_change_with_the_type(rng):
     features = [gather(counts.astype(kind)).features for kind in ("uint16", "int32", "uint32")]
     np.testing.assert_allclose(features[1:], [features[0]] * 2)
     assert gather(counts).n_spots >= 25
-
-
-def test_marks_are_told_from_measurements():
-    counts = np.full((100, 100), 7, np.uint16)
-    counts[40:50] = 65535  # a gap
-    pixels = raw_pixels(counts)
-    assert pixels.n_usable == 9000 and pixels.limits[1] < 65535
-    counts[40:50] = 7
-    counts[3, 3] = 65535  # one bright pixel
-    assert raw_pixels(counts).saturation == 65535 and raw_pixels(counts).n_usable == 10_000
-    signed = np.full((100, 100), 7, np.int32)
-    signed[:10] = -2
-    assert raw_pixels(signed).n_usable == 9000
-    noise = np.random.default_rng(1).normal(0, 3, (100, 100)).astype(np.float32)
-    assert raw_pixels(noise).n_usable == 10_000 and raw_pixels(noise).limits[0] < 0

@@ -7,6 +7,7 @@ from joblib import Parallel, delayed
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from diffranet_utils.core.errors import require
+from diffranet_utils.frames.image import RawImage
 from diffranet_utils.screening import judge as judging
 from diffranet_utils.screening.evidence import DIRECTIONS, NAMES, gather
 from diffranet_utils.studies.diffranet.whole_frames import draw_frame
@@ -43,7 +44,7 @@ def draw_evidence(n, seed, n_workers=1):
 
 def _row(seed, k):
     frame = draw_frame(np.random.default_rng([seed, k]), largest=SMALL if k % LARGE_EVERY else LARGE)
-    return gather(frame.data, frame.bad, frame.geometry).features, frame.kind, frame.family
+    return gather(RawImage(frame.data, bad=frame.bad), frame.geometry).features, frame.kind, frame.family
 
 
 def train(n, seed, n_workers=1):
