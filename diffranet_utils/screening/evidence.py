@@ -28,11 +28,14 @@ MOST_PEAKS = 3000  # of the strongest that are looked at one by one
 FAR = 1.5  # frames' edges: a beam centre farther out means that the header's numbers are not understood
 SEED = 2019  # of the turns that a lattice is compared with: the same frame gives the same evidence
 LATTICE = LatticeSettings(n_directions=2000, n_turns=2, most_spots=160)
+LONE_RATIO = 2.0  # of a lattice of lone pixels over chance, from which they are spots
 CROWDED = 0.2  # strong pixels in each tile from which they are the photons of the background
 ALIKE = 2.0  # ratio of heights that photons of one energy do not exceed
 MEETING = 6.0  # photons that do not meet by chance
 CELLS = 8  # the frame is divided into so many by so many parts
 LONG = 3.0  # a peak longer than so many times its width is a track or a streak
+RING_PX, RING_AROUND_PX = 1.5, 15.0  # half widths of a ring, and of what it is compared with
+FEW_RADII = 5
 SAMPLE_ROWS = 64
 FAR_PX = 4  # pixels so far apart share no point spread
 LEAST_USABLE = 0.01  # fraction of a frame without which nothing can be said of it
@@ -64,6 +67,9 @@ NAMES = (
     "spread of heights",
     "nearest neighbour",
     "innermost tenth",
+    "spots in crowded rings",
+    "nearer the beam than chance",
+    "height falls with radius",
 )
 # What more of which can only speak for diffraction (1) or against it (-1).
 DIRECTIONS = {
@@ -73,6 +79,7 @@ DIRECTIONS = {
     "spots on lattice over chance": 1,
     "peaks sharper than the noise": -1,
     "sharp peaks": -1,
+    "spots in crowded rings": -1,
 }
 
 
@@ -206,19 +213,41 @@ def weigh(peaks, shape, geometry, correlation):
     """
     lone = peaks.n_pixels == 1
     n_lone = int(lone.sum())
-    peaks = peaks.select(~lone & ~single_photons(peaks, shape))
+    counts = lone_spots(peaks.select(lone), geometry) if n_lone >= LATTICE.least_spots else False
+    peaks = peaks.select((lone & counts) | (~lone & ~single_photons(peaks, shape)))
     edge = peaks.touches_masked | (peaks.masked_distance_px <= EDGE_PX)
     oversized = ~edge & (peaks.n_pixels > MOST_PIXELS)
     counted = (int(edge.sum()), int(oversized.sum()))
     kept = peaks.select(np.flatnonzero(~edge & ~oversized)[:MOST_PEAKS])
     shapes = Shapes.of(kept, correlation)
-    like = shapes.spot_like
+    like = shapes.spot_like | (kept.n_pixels == 1)
     spots = kept.select(like)
     lattice = _lattice(spots, geometry)
     place = (shape, _centre(shape, geometry))
-    features = [np.log1p(n_lone), *_numbers(len(kept), shapes, counted, lattice), *_spread(spots, *place)]
+    features = [np.log1p(n_lone), *_numbers(like, shapes, counted, lattice), *_spread(spots, *place)]
     features += [*_widths(shapes, correlation), *_heights(shapes.height[like]), *_distances(spots, *place)]
+    features += _radii(np.hypot(spots.slow - place[1][0], spots.fast - place[1][1]), shapes.height[like], *place)
     return Evidence(kept, like, *counted, lattice, np.array(features, np.float64))
+
+
+def lone_spots(lone, geometry):
+    """Whether lone pixels are spots, as a small beam makes them on a detector without point spread: on a lattice.
+
+    Parameters
+    ----------
+    lone : TilePeaks
+        The strongest first.
+    geometry : FlatGeometry or None
+
+    Returns
+    -------
+    bool
+    """
+    inner = lone.select(lone.masked_distance_px > EDGE_PX)
+    if len(inner) < LATTICE.least_spots:
+        return False
+    found = _lattice(inner.select(slice(LATTICE.most_spots)), geometry)
+    return bool(found.ratio >= LONE_RATIO and found.n_on_lattice >= 2 * (found.n_by_chance + 1))
 
 
 def single_photons(peaks, shape):
@@ -316,8 +345,8 @@ def _centre(shape, geometry):
     return geometry.beam_slow_px, geometry.beam_fast_px
 
 
-def _numbers(n, shapes, counted, lattice):
-    like = shapes.spot_like
+def _numbers(like, shapes, counted, lattice):
+    n = like.size
     tells = np.isfinite(lattice.score)
     return [
         np.log1p(n),
@@ -392,3 +421,27 @@ def _distances(spots, shape, centre):
     expected = 0.5 * np.sqrt(shape[0] * shape[1] / len(places))  # Clark and Evans (1954), doi:10.2307/1931034
     radius = np.hypot(spots.slow - centre[0], spots.fast - centre[1])
     return [np.median(gaps.min(axis=1)) / expected, np.quantile(radius, 0.1) / np.hypot(*shape)]
+
+
+def _radii(radius, height, shape, centre):
+    """Spots whose ring holds more than its surroundings do, and how number and height fall away from the beam.
+
+    Grains of a powder and the noise of a sharp ring crowd in rings; Bragg spots are more and stronger near the beam,
+    stray charge is alike everywhere.
+    """
+    n = len(radius)
+    if n < FEW_RADII:
+        return [0.0, 0.0, 0.0]
+    ordered = np.sort(radius)
+    here, around = (
+        np.searchsorted(ordered, radius + w, side="right") - np.searchsorted(ordered, radius - w) - 1
+        for w in (RING_PX, RING_AROUND_PX)
+    )
+    expected = (around - here) * RING_PX / (RING_AROUND_PX - RING_PX)
+    crowded = here > expected + 3 * np.sqrt(expected + 1)
+    rows, columns = np.meshgrid(*(np.arange(4, size, 8) for size in shape), indexing="ij")
+    anywhere = np.sort(np.hypot(rows - centre[0], columns - centre[1]).ravel())
+    nearer = 1 - 2 * np.searchsorted(anywhere, radius).mean() / anywhere.size
+    ranks = [values.argsort().argsort() for values in (radius, height)]
+    falls = -np.corrcoef(*ranks)[0, 1] * np.sqrt(n - 1)  # about normal where height and radius are independent
+    return [crowded.mean(), nearer * np.sqrt(3 * n), falls]

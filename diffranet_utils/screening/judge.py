@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from diffranet_utils.core.errors import MissingDataError, require
-from diffranet_utils.core.files import write_json
+from diffranet_utils.core.files import write_bytes
 from diffranet_utils.screening.evidence import NAMES
 
 SHIPPED = Path(__file__).parent / "shipped" / "judge.json"
@@ -105,7 +105,8 @@ def save(judge, path, **facts):
     """Write a judge and `facts` of its training as JSON."""
     nodes = {name: values.tolist() for name, values in judge.nodes.items()}
     parts = {"roots": judge.roots.tolist(), "nodes": nodes, "start": judge.start, "limits": judge.limits}
-    write_json(path, {"features": list(NAMES), **facts, **parts})
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in ({"features": NAMES} | facts | parts).items()]
+    write_bytes(Path(path), ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
 def load(path=SHIPPED):

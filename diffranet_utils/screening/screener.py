@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from diffranet_utils.core.errors import DiffranetError, InputError, MissingDataError, require
+from diffranet_utils.core.errors import DiffranetError, MissingDataError, require
 from diffranet_utils.frames import formats as frame_formats
 from diffranet_utils.frames import peaks
 from diffranet_utils.frames import read as frames
@@ -18,10 +18,8 @@ from diffranet_utils.frames.lattice import FlatGeometry, scattering_vectors
 from diffranet_utils.frames.masks import fill_crops
 from diffranet_utils.records.study import Study
 from diffranet_utils.screening import judge as judging
-from diffranet_utils.screening import model as screener_model
 from diffranet_utils.screening.evidence import gather
 from diffranet_utils.screening.judge import Judge
-from diffranet_utils.screening.model import ScreenerModel
 
 # Counting noise alone gives at most a spot per megapixel (tests/test_peaks.py), so five on a frame of six megapixels.
 MISS_SPOTS, HIT_SPOTS = 5, 20
@@ -50,8 +48,7 @@ class Screener:
     ----------
     model : object, optional
         ``predict(images)`` gives classes 1 to 5 for images (n, 512, 512) uint8; ``predict_proba``, if it
-        has one, gives their probabilities. A `screener_model.ScreenerModel` gets masks too, and a `judge.Judge`
-        the evidence of the whole frame instead.
+        has one, gives their probabilities. A `judge.Judge` gets the evidence of the whole frame instead.
     name : str
         Of the model, for the record.
     bad : ndarray, shape (n_slow, n_fast), bool, optional
@@ -126,14 +123,9 @@ class Screener:
         if self.model is None:
             return judged
         crops = frames.prepare_frame(frame)
-        if isinstance(self.model, ScreenerModel):
-            name, chance, verdict = judge(self.model, crops, self.study)
-            opposite = {HIT: n < MISS_SPOTS, MISS: n >= HIT_SPOTS}
-            verdict = UNSURE if opposite.get(verdict) else verdict
-        else:
-            name, chance = classify(self.model, fill_crops(crops.raw, crops.mask), self.study)
-            by_model = HIT if chance >= CERTAIN else MISS if chance <= 1 - CERTAIN else UNSURE
-            verdict = by_count if by_count == by_model else UNSURE
+        name, chance = classify(self.model, fill_crops(crops.raw, crops.mask), self.study)
+        by_model = HIT if chance >= CERTAIN else MISS if chance <= 1 - CERTAIN else UNSURE
+        verdict = by_count if by_count == by_model else UNSURE
         return judged | {"verdict": verdict, "class": name, "probability": round(chance, 3)}
 
 
@@ -160,32 +152,6 @@ def _reach(spots, geometry):
         return None
     q = np.linalg.norm(scattering_vectors(spots.slow, spots.fast, geometry), axis=1)
     return round(float(1 / np.quantile(q, 0.95)), 2)
-
-
-def judge(model, crops, study):
-    """Class, probability of a hit, and answer of the default model for one frame.
-
-    Parameters
-    ----------
-    model : screener_model.ScreenerModel
-    crops : frames.Crops
-    study : Study
-        Of the model's classes.
-
-    Returns
-    -------
-    name : str
-        The class of the largest mean probability.
-    chance : float
-        Mean over the crops.
-    answer : str
-        ``hit``, ``miss`` or ``unsure``.
-    """
-    x = model.features(crops.raw, crops.mask)
-    mean = model.proba_features(x).mean(axis=0)
-    chance = float(mean[study.is_hit(model.classes_)].sum())
-    label = study.classes(int(model.classes_[mean.argmax()]))
-    return label.title, chance, model.answer(chance, float(np.median(model.distance(x))))
 
 
 def classify(model, crops, study):
@@ -302,7 +268,7 @@ def _name_of(frame, index):
     return frame.name if isinstance(frame, frames.Frame) else str(frame) + (f"#{index}" if index else "")
 
 
-def load_screener(study, path=None, n_workers=1):
+def load_screener(study, path=None):
     """Make a `Screener`.
 
     Parameters
@@ -310,10 +276,8 @@ def load_screener(study, path=None, n_workers=1):
     study : Study
         Of the model's classes.
     path : path-like, optional
-        A model file, a folder of trained models, or ``count`` for the spot count alone; by default the model in the
+        A model file, a folder of trained models, or ``count`` for the spot count alone; by default the judge in the
         package.
-    n_workers : int
-        Threads of the default model.
 
     Raises
     ------
@@ -332,18 +296,20 @@ def load_screener(study, path=None, n_workers=1):
 
 def _model_file(path):
     """The file of a model, from its name or that of a folder."""
-    names = [f"{name}{suffix}" for name, suffix in {screener_model.SHIPPED.stem: ".skops", **MODELS}.items()]
-    choices = f"`count`, a file .skops or .safetensors, or a folder that holds {', '.join(names[:-1])} or {names[-1]}"
+    names = [judging.SHIPPED.name, *(f"{name}{suffix}" for name, suffix in MODELS.items())]
+    suffixes = {Path(name).suffix for name in names}
+    listed = f"{', '.join(names[:-1])} or {names[-1]}"
+    choices = f"`count`, a file .json, .skops or .safetensors, or a folder that holds {listed}"
     if not path.exists():
         raise MissingDataError(f"No model {path}: give {choices}.")
     found = [path / name for name in names if (path / name).exists()] if path.is_dir() else [path]
-    fine = found and found[0].suffix in MODELS.values() and found[0].is_file()
+    fine = found and found[0].suffix in suffixes and found[0].is_file()
     require(fine, f"{path} holds no model: give {choices}.")
     return found[0]
 
 
 def load_model(path):
-    """Load a trained model, whatever its name: ``.skops`` by what the JSON beside it says, or ``.safetensors``.
+    """Load a trained model by its suffix, whatever its name: a judge, classical classifiers, or a network.
 
     Raises
     ------
@@ -351,15 +317,12 @@ def load_model(path):
         If a file is missing, describes no model, or is damaged.
     """
     path = Path(path)
-    if path.suffix != ".skops":
+    if path.suffix == ".json":
+        return judging.load(path)
+    if path.suffix == ".safetensors":
         from diffranet_utils.learning.checkpoints import load_network
 
         return load_network(path)
-    facts = screener_model.read_facts(path)
-    if "limits" in facts:
-        return screener_model.load(path)
-    if "config" in facts:
-        from diffranet_utils.learning.fitted import load_model
+    from diffranet_utils.learning.fitted import load_model
 
-        return load_model(path)
-    raise InputError(f"{path.with_suffix('.json')} describes no model: copy both files of the model again.")
+    return load_model(path)

@@ -7,15 +7,17 @@ from joblib import Parallel, delayed
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from diffranet_utils.core.errors import require
+from diffranet_utils.core.progress import progress
 from diffranet_utils.frames.image import RawImage
+from diffranet_utils.records.provenance import origin
 from diffranet_utils.screening import judge as judging
 from diffranet_utils.screening.evidence import DIRECTIONS, NAMES, gather
 from diffranet_utils.studies.diffranet.whole_frames import draw_frame
 
 KINDS, ANSWERS = ("hit", "weak", "miss"), ("hit", "miss", "unsure")
-LARGE_EVERY = 8  # frames; the others are of small detectors, to save time
-SMALL, LARGE = 1_000_000, 6_500_000  # pixels that a detector has at most
-FALSE_HITS, MISSED_HITS = 0.007, 0.02  # shares of simulated frames beyond the limits
+# Every so many frames the detector may have so many pixels, in millions; most are small, to save time.
+SIZES = ((60, 20.0), (8, 6.5), (1, 1.0))
+FALSE_HITS, MISSED = 0.007, {"hit": 0.02, "weak": 0.1}  # shares of simulated frames beyond the limits
 LEAST_FRAMES = 300
 
 
@@ -37,13 +39,14 @@ def draw_evidence(n, seed, n_workers=1):
     families : ndarray, shape (n,), str
         Of the detectors.
     """
-    rows = Parallel(n_workers)(delayed(_row)(seed, k) for k in range(n))
-    x, kinds, families = zip(*rows, strict=True)
+    rows = Parallel(n_workers, return_as="generator")(delayed(_row)(seed, k) for k in range(n))
+    x, kinds, families = zip(*progress(rows, total=n, title="frames", unit="frame"), strict=True)
     return np.array(x), np.array(kinds), np.array(families)
 
 
 def _row(seed, k):
-    frame = draw_frame(np.random.default_rng([seed, k]), largest=SMALL if k % LARGE_EVERY else LARGE)
+    largest = next(size for every, size in SIZES if k % every == 0)
+    frame = draw_frame(np.random.default_rng([seed, k]), largest=int(largest * 1e6))
     return gather(RawImage(frame.data, bad=frame.bad), frame.geometry).features, frame.kind, frame.family
 
 
@@ -60,7 +63,8 @@ def train(n, seed, n_workers=1):
     -------
     judge.Judge
     dict
-        What it says of frames of each kind when their family of detectors is left out of its training.
+        ``n``, ``seed``, the code's origin, and ``held_out_families``: what it says of frames of each kind when their
+        family of detectors is left out of its training.
 
     Raises
     ------
@@ -68,13 +72,21 @@ def train(n, seed, n_workers=1):
         If `n` is too small to set limits from.
     """
     require(n >= LEAST_FRAMES, f"n is {n}: a judge needs at least {LEAST_FRAMES} training frames.")
-    return fit(*draw_evidence(n, seed, n_workers))
+    facts = {"n": n, "seed": seed, **origin()}  # before the checkout changes
+    judge, answers = fit(*draw_evidence(n, seed, n_workers))
+    return judge, facts | {"held_out_families": answers}
 
 
 def fit(x, kinds, families):
-    """Fit trees and limits to evidence that is there; see `draw_evidence` and `train`.
+    """Fit trees and limits to evidence that is there, from `draw_evidence`.
 
     The limits come from frames of families that the trees had not met.
+
+    Returns
+    -------
+    judge.Judge
+    dict
+        Answers to frames of each kind, of families left out of training: kind to answer to number.
     """
     shows = kinds != "miss"
     chance = np.empty(len(x))
@@ -84,8 +96,9 @@ def fit(x, kinds, families):
     enough = np.expm1(x[:, NAMES.index("spot-like peaks")]) > judging.FEW - 0.5
     limits = {
         "hit": float(np.quantile(chance[kinds == "miss"], 1 - FALSE_HITS)),
-        "miss": float(np.quantile(chance[(kinds == "hit") & enough], MISSED_HITS)),
-    }
+        "miss": min(float(np.quantile(chance[(kinds == kind) & enough], lost)) for kind, lost in MISSED.items()
+                    if ((kinds == kind) & enough).any()),
+    }  # fmt: skip
     answers = _answers(chance, enough, limits)
     table = {kind: Counter(answers[kinds == kind].tolist()) for kind in KINDS}
     counted = {kind: {answer: table[kind][answer] for answer in ANSWERS} for kind in KINDS}

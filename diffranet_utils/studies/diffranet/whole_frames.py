@@ -8,6 +8,7 @@ known from the noiseless image.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from diffranet_utils.frames.lattice import FlatGeometry
 from diffranet_utils.studies.diffranet import frame_scenes as scenes
@@ -25,6 +26,7 @@ from diffranet_utils.studies.diffranet.frame_spots import (
 )
 
 WEAK_SPOTS, HIT_SPOTS = 3, 25  # fewer than the first are none; from the second on they are many
+APART = 4.0  # widths between spots that do not run into each other
 ROOM = 100.0  # pixels for each spot, times the square of its width
 
 
@@ -41,7 +43,8 @@ class WholeFrame:
     geometry : FlatGeometry or None
         As a header tells it: nearly right, or missing.
     n_visible, n_in_sum : int
-        Bragg spots that stand out to the eye, and when their pixels are added up; not counting those in gaps.
+        Bragg spots that stand out to the eye, each by itself, and when their pixels are added up; not counting those
+        in gaps.
     family, style : str
     nuisances : tuple of str
     """
@@ -151,7 +154,19 @@ def _still_visible(spots, photons, detector):
     area = 2 * np.pi * np.hypot(spots.long_px, 0.29) * np.hypot(spots.short_px, 0.29)
     left = np.minimum(spots.photons, np.maximum(photons[rows, columns] - under, 0) * area * 1.5)
     dimmed = type(spots)(spots.slow, spots.fast, left, spots.long_px, spots.short_px, spots.angle)
-    return tuple(int(which.sum()) for which in _seen(dimmed, photons, detector, under))
+    to_the_eye, in_sum = _seen(dimmed, photons, detector, under)
+    alone = _alone(spots, to_the_eye | in_sum, detector.spread_px)
+    return int((to_the_eye & alone).sum()), int(in_sum.sum())
+
+
+def _alone(spots, seen, spread_px):
+    """Which spots do not run into another one that is seen."""
+    alone = np.ones(len(spots.slow), bool)
+    places = np.column_stack([spots.slow, spots.fast])[seen]
+    if len(places) > 1:
+        gap = cKDTree(places).query(places, 2)[0][:, 1]
+        alone[seen] = gap > APART * np.hypot(np.hypot(spots.long_px[seen], spread_px), 0.5)
+    return alone
 
 
 def _scatter(photons, spots, place, geometry, rng):
