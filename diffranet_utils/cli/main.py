@@ -258,20 +258,20 @@ def screen(  # noqa: PLR0913 - options of a command
 
 @app.command("train-screener")
 def train_screener(
-    n: Annotated[int, typer.Option(help="Simulated training crops.")] = 6000,
-    seed: Seed = 2019,
+    n: Annotated[int, typer.Option(help="Simulated training frames.")] = 6000,
+    seed: Seed = 2026,
     workers: Annotated[int, typer.Option(help="Processes.")] = 2,
-    out: Annotated[Path, typer.Option(help="File of the model.")] = Path("build/screener.skops"),
+    out: Annotated[Path, typer.Option(help="File of the model.")] = Path("build/judge.json"),
 ):
-    """Train the model that `screen` uses, on simulated stations alone, and score it on stations it has not met."""
-    from diffranet_utils.records.tables import format_entry
-    from diffranet_utils.screening import model as screener_model
-    from diffranet_utils.studies.diffranet import screener_training
+    """Train the model that `screen` uses, on simulated stations alone, and score it on detectors it has not met."""
+    from diffranet_utils.screening import judge as judging
+    from diffranet_utils.studies.diffranet import judge_training
 
-    model = screener_training.train(n, seed, workers)
-    screener_model.save(model, out, n=n, seed=seed)
-    for name, score in screener_training.write_scores(out, seed, n_workers=workers).items():
-        typer.echo(f"{name}: {format_entry(score['balanced_accuracy'])} balanced, {score['unsure']:.1%} unsure")
+    require(out.suffix == ".json", f"Cannot write {out}: give a file .json.")
+    judge, facts = judge_training.train(n, seed, workers)
+    judging.save(judge, out, **facts)
+    for kind, answers in facts["held_out_families"].items():
+        typer.echo(f"{kind}: " + ", ".join(f"{count} {answer}" for answer, count in answers.items()))
     typer.echo(f"The model is {out} ({out.stat().st_size / 1e6:.1f} MB)")
 
 

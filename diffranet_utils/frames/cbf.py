@@ -1,212 +1,101 @@
-"""The binary sections of a CBF file, compressed as CBFlib does (International Tables for Crystallography G, 5.6)."""
+"""CBF with one image, as a PILATUS or EIGER writes it: binary data under the maker's own header text."""
 
-import base64
-import hashlib
 import re
-from dataclasses import dataclass
-
-import numpy as np
-from numba import njit
+from dataclasses import replace
 
 from diffranet_utils.core.errors import require
+from diffranet_utils.frames import cbf_sections
+from diffranet_utils.frames.headers import dectris_header
+from diffranet_utils.frames.image import RawImage
 
-SECTION = b"--CIF-BINARY-FORMAT-SECTION--"
-MAGIC = b"\x0c\x1a\x04\xd5"  # ends the text of a section's header; the bytes follow
-PACKED_BITS = np.array([0, 4, 5, 6, 7, 8, 16, 32])
-PACKED_V2_BITS = np.array([0, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 32])
-MAX_PIXELS = 20_000_000  # an EIGER 16M has 18.1 million; a frame of this size is judged within 10 s
-PACKED_START = 32  # bytes: number, smallest and largest element, and a reserved word
-TYPES = {"unsigned 8": "u1", "signed 8": "i1", "unsigned 16": "<u2", "signed 16": "<i2", "unsigned 32": "<u4",
-         "signed 32": "<i4"}  # fmt: skip
+NAME = "CBF"
+HEAD_BYTES = 16_384
+# The table that holds the binary sections, which no CIF parser can read.
+ARRAY_DATA = re.compile(r"(loop_\s*)?(_array_data\.(array_id|binary_id|header_\w+)[^\n]*\s+)*_array_data\.data\b")
+DIMENSIONS = re.compile(rb"_array_structure_list\.dimension\b")
 
 
-@dataclass(frozen=True)
-class Section:
-    """One binary section, not yet decoded.
+def detect(source):
+    """Whether a file starts as a CIF does, whatever its name.
 
     Parameters
     ----------
-    number : int
-        Its X-Binary-ID.
-    shape : tuple of 3 int
-        Sections, rows, columns.
-    compression : str
-        Such as ``x-cbf_packed``, in lower case.
-    dtype : numpy.dtype
-        Of the elements.
-    content : bytes
-        As stored.
-    flags : str
-        Rest of the line that names the compression.
+    source : source.Source
     """
-
-    number: int
-    shape: tuple
-    compression: str
-    dtype: np.dtype
-    content: bytes
-    flags: str = ""
-
-    @property
-    def size(self):
-        """Number of elements."""
-        return int(np.prod(self.shape))
+    head = source.head
+    return head[:3] == b"###" or head[:5].lower() == b"data_" or cbf_sections.SECTION in head[:4096]
 
 
-def sections(content):
-    """All binary sections of a file, checked against the sizes and checksums that they declare.
+def read(source, index=0):
+    """The image of a file.
 
     Parameters
     ----------
-    content : bytes
+    source : source.Source
+    index : int
+        Zero: there is one.
 
     Returns
     -------
-    list of Section
+    RawImage
 
     Raises
     ------
     InputError
-        If a section is cut short, its checksum wrong or its type unknown.
+        If it holds no image, or a damaged one.
     """
-    found, place = [], content.find(SECTION)
-    while place >= 0 and content.find(MAGIC, place) > 0:
-        start = content.find(MAGIC, place) + len(MAGIC)
-        head = content[place:start].decode("latin-1")
-        stop = start + max(_field(head, "X-Binary-Size") or 0, 0)
-        found.append(_section(head, content[start:stop], stop - start))
-        end = content.find(SECTION, stop)  # the mark that ends this one
-        place = content.find(SECTION, end + 1) if end >= 0 else -1
-    return found
+    content = source.content()
+    found = cbf_sections.sections(content, 1)
+    require(len(found) > 0, missing(content))
+    text = content[: content.find(cbf_sections.SECTION)]
+    section = found[0] if all(found[0].shape) else with_shape(found[0], dimensions(text))
+    counts = cbf_sections.decode(section)
+    require(len(counts) == 1, f"its array has {len(counts)} sections: give one image a file")
+    return RawImage(counts[0], dectris_header(text[:HEAD_BYTES].decode("latin-1")))
 
 
-def _section(head, content, size):
-    require(len(content) == size, f"a binary section has {len(content)} of {size} bytes")
-    checksum = re.search(r"Content-MD5:\s*(\S+)", head)
-    if checksum:
-        same = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode() == checksum.group(1)
-        require(same, "a binary section does not match its checksum")
-    kind = re.search(r'X-Binary-Element-Type:\s*"([a-z]+ \d+)-bit', head)
-    require(kind is not None and kind.group(1) in TYPES, "a binary section holds elements of an unknown type")
-    dtype = np.dtype(TYPES[kind.group(1)])
-    if "BIG_ENDIAN" in head:
-        dtype = dtype.newbyteorder(">")
-    conversion = re.search(r'conversions\s*=\s*"([^"]+)"([^\n]*)', head)
-    name, flags = (conversion.group(1).lower(), conversion.group(2).lower()) if conversion else ("none", "")
-    sizes = (_field(head, f"X-Binary-Size-{axis}-Dimension") for axis in ("Third", "Second", "Fastest"))
-    shape = tuple(1 if size is None else size for size in sizes)
-    fine = min(shape) >= 1 and np.prod(shape, dtype=float) <= MAX_PIXELS
-    require(fine, f"a binary section declares {shape} elements")
-    return Section(_field(head, "X-Binary-ID") or 1, shape, name, dtype, content, flags)
+def missing(content):
+    """Why there is no binary section."""
+    if cbf_sections.SECTION not in content:
+        return "it is a CIF without an image: the table _array_data is empty"
+    return "it holds no whole image: copy it again"
 
 
-def _field(head, name):
-    found = re.search(rf"{name}:\s*(-?\d+)", head)
-    return int(found.group(1)) if found else None
-
-
-def decode(section):
-    """Elements of a section.
-
-    Parameters
-    ----------
-    section : Section
-
-    Returns
-    -------
-    ndarray, shape `section.shape`, integer
+def with_shape(section, shape):
+    """A section with the sections, rows and columns that a table declares.
 
     Raises
     ------
     InputError
-        If the compression is unknown or the bytes do not hold that many elements.
+        If no table does, or they are no detector's.
     """
-    if section.compression == "x-cbf_byte_offset":
-        from fabio.compression import decByteOffset
-
-        values = np.asarray(decByteOffset(section.content, section.size))
-    elif section.compression in ("x-cbf_packed", "x-cbf_packed_v2"):
-        values = _unpack(section)
-    else:
-        require(section.compression == "none", f"the compression {section.compression[:40]} is not supported")
-        values = np.frombuffer(section.content, section.dtype)
-    require(len(values) == section.size, f"a binary section holds {len(values)} of {section.size} elements")
-    return values.reshape(section.shape)
+    require(shape is not None, "neither its binary section nor its tables say how large the image is")
+    cbf_sections.require_shape(shape)
+    # Who wrote no sizes there did not pack by neighbours in other rows either.
+    return replace(section, shape=shape, flags=section.flags + " flat")
 
 
-def _unpack(section):
-    """Elements of a packed section: runs of differences from the mean of neighbours, few bits each."""
-    second = section.compression.endswith("v2")
-    bits = (PACKED_V2_BITS if second else PACKED_BITS).copy()
-    bits[-1] = 8 * section.dtype.itemsize
-    stream = np.frombuffer(section.content, np.uint8)[PACKED_START:]
-    stream = np.concatenate([stream, np.zeros(8, np.uint8)])  # the last bits may be read as part of a word
-    values = np.zeros(section.size, np.int64)
-    linked, flat = "uncorrelated" not in section.flags, "flat" in section.flags
-    n = _unpack_bits(stream, 7 if second else 6, bits, section.shape, linked, flat, values)
-    values = values[:n]  # arithmetic is modulo the element's size
-    return values.astype(section.dtype.newbyteorder("=").str.replace("<", ""))
+def dimensions(text, array=None):
+    """(sections, rows, columns) from the table _array_structure_list, whose first index runs fastest, or None.
+
+    Parameters
+    ----------
+    text : bytes
+        CIF before the first binary section.
+    array : str, optional
+        Of several arrays, which.
+    """
+    if DIMENSIONS.search(text) is None:
+        return None
+    from gemmi import cif
+
+    block = cif.read_string(_tables(text)).sole_block()
+    rows = block.find("_array_structure_list.", ["array_id", "index", "dimension"])
+    sizes = {cif.as_string(i): int(cif.as_string(n)) for a, i, n in rows if array in (None, cif.as_string(a))}
+    return (sizes.get("3", 1), sizes["2"], sizes["1"]) if {"1", "2"} <= sizes.keys() else None
 
 
-@njit(cache=True, nogil=True)
-def _unpack_bits(stream, code_bits, bits, shape, linked, flat, values):
-    n_bits, place, done = 8 * (stream.size - 8), 0, 0
-    while done < values.size and place + code_bits <= n_bits:
-        code = _read_bits(stream, place, code_bits)
-        place += code_bits
-        width = bits[code >> 3]
-        run = min(1 << (code & 7), values.size - done)
-        if place + width * run > n_bits:
-            break
-        for _ in range(run):
-            difference = _read_bits(stream, place, width)
-            place += width
-            if width and difference >> (width - 1):
-                difference -= 1 << width
-            values[done] = _expected(values, done, shape, linked, flat) + difference
-            done += 1
-    return done
-
-
-@njit(cache=True, nogil=True)
-def _read_bits(stream, place, n):
-    """The next `n` bits, the lowest first, as an unsigned number."""
-    word, first = np.int64(0), place >> 3
-    for k in range(5):
-        word |= np.int64(stream[first + k]) << (8 * k)
-    return (word >> (place & 7)) & ((np.int64(1) << n) - 1)
-
-
-@njit(cache=True, nogil=True)
-def _expected(values, k, shape, linked, flat):
-    """Rounded mean of the neighbours that come before element `k` in its section and in the one before."""
-    rows, columns = shape[1], shape[2]
-    column, row, plane = k % columns, k // columns % rows, k // (columns * rows)
-    if k == 0:
-        return np.int64(0)
-    if flat or (row == 0 and column > 0):
-        return values[k - 1]
-    area = rows * columns
-    if row == 0:
-        return values[k - area]
-    total = values[k - columns]  # above
-    other, n = total, 1
-    if column == 0:
-        total += values[k - columns + 1]
-        n = 2
-    elif column == columns - 1:
-        total += values[k - 1]
-        n = 2
-    else:
-        total += values[k - 1] + values[k - columns - 1] + values[k - columns + 1]
-        n = 4
-    if linked and plane > 0:
-        other = values[k - columns - area]
-        if column == 0:
-            other += values[k - columns + 1 - area]
-        elif column == columns - 1:
-            other += values[k - area]
-        else:
-            other += values[k - area] + values[k - columns - 1 - area] + values[k - columns + 1 - area]
-        total, n = total + other, 2 * n
-    return (total + n // 2) >> (1 if n == 2 else 2 if n == 4 else 3)
+def _tables(text):
+    text = text.decode("latin-1")
+    data = ARRAY_DATA.search(text)
+    return text[: data.start()] if data else text

@@ -3,58 +3,48 @@
 The dictionary of axes is that of International Tables for Crystallography G (2005), chapter 4.6.
 """
 
-import re
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
-from diffranet_utils.core.errors import require
-from diffranet_utils.frames import cbf as cbf_binary
-from diffranet_utils.frames.headers import Header
+from diffranet_utils.core.errors import InputError, require
+from diffranet_utils.frames import cbf, cbf_sections
+from diffranet_utils.frames.headers import sane_header
+from diffranet_utils.frames.image import RawImage
+from diffranet_utils.frames.tiles import Tile, lay_out
 
-# The table that holds the binary sections, which no CIF parser can read.
-ARRAY_DATA = re.compile(r"(loop_\s*)?(_array_data\.(array_id|binary_id)[^\n]*\s+)*_array_data\.data\b")
-MAX_SPAN = 20_000  # pixels along an edge of the flat image; more is a damaged axis
+NAME = "imgCIF"
 
 
-@dataclass(frozen=True)
-class Tile:
-    """A rectangle of pixels and where it lies.
+def detect(source):
+    """Whether a CBF describes its detector by axes; a PILATUS file has a text of its own instead.
 
     Parameters
     ----------
-    values : ndarray, shape (n_slow, n_fast)
-    corner, fast, slow : ndarray, shape (3,), float64
-        First pixel, and steps from pixel to pixel, millimetres in imgCIF's frame: z from the crystal towards the
-        source, y up.
+    source : source.Source
     """
-
-    values: np.ndarray
-    corner: np.ndarray
-    fast: np.ndarray
-    slow: np.ndarray
-
-
-def is_imgcif(content):
-    """Whether a CBF file describes its detector by axes; a PILATUS file has a text of its own instead."""
-    head = content[: max(content.find(cbf_binary.SECTION), 0)]
-    return b"_axis.id" in head and b"_array_structure_list" in head
+    if not cbf.detect(source):
+        return False
+    content = source.content()
+    end = content.find(cbf_sections.SECTION)
+    return all(content.find(tag, 0, end if end > 0 else None) >= 0 for tag in (b"_axis.id", b"_array_structure_list"))
 
 
-def read(content):
-    """Counts, header and gaps of a full imgCIF file.
+def read(source, index=0):
+    """The image of a file, its tiles laid flat as seen from the crystal's side of the detector's z axis.
+
+    A single array that the tables do not place is read as it is stored, with a note.
 
     Parameters
     ----------
-    content : bytes
+    source : source.Source
+    index : int
+        Zero: there is one.
 
     Returns
     -------
-    counts : ndarray, shape (n_slow, n_fast)
-        Flat image seen from the crystal's side of the detector's z axis, rows from top to bottom; zero between tiles.
-    header : Header
-    gap : ndarray, shape (n_slow, n_fast), bool
-        True where no tile lies or a tile says that it measured nothing.
+    RawImage
+        Rows from top to bottom, zero between tiles; what lies between them is declared bad.
 
     Raises
     ------
@@ -63,12 +53,34 @@ def read(content):
     """
     from gemmi import cif
 
-    text = content[: content.find(cbf_binary.SECTION)].decode("latin-1")
-    data = ARRAY_DATA.search(text)
-    require(data is not None, "the imgCIF table _array_data is missing")
-    block = cif.read_string(text[: data.start()]).sole_block()
-    tiles = _tiles(block, {s.number: s for s in cbf_binary.sections(content)})
-    return _flatten(tiles, *_header(block, tiles))
+    content = source.content()
+    text = content[: content.find(cbf_sections.SECTION)]
+    data = cbf.ARRAY_DATA.search(text.decode("latin-1"))
+    found = cbf_sections.sections(content)
+    require(data is not None or found, "the imgCIF table _array_data is missing")
+    require(found, cbf.missing(content))
+    block = cif.read_string(text.decode("latin-1")[: data.start() if data else len(text)]).sole_block()
+    try:
+        return _placed(block, text, {s.number: s for s in found})
+    except (InputError, KeyError, IndexError, ValueError) as error:
+        if len(found) > 1 or found[0].shape[0] > 1:
+            raise
+        note = f"its imgCIF axes place no tile ({str(error)[:80]}): read as stored"
+        return replace(cbf.read(source), header=_facts(block, None), notes=(note,))
+
+
+def _placed(block, text, binaries):
+    """The flat image that the tables describe."""
+    stored, tiles = _tiles(block, text, binaries)
+    pixel = float(np.linalg.norm(tiles[0].fast))
+    require(pixel > 0, "its pixels have no size")
+    layout = lay_out(tiles, pixel)
+    counts, gap = layout.flat(stored), layout.gap
+    undefined = _number(block, "_array_intensities.undefined_value")
+    if undefined is not None:
+        gap = gap | (counts == undefined)
+    beam = {"beam_fast_px": layout.beam_fast_px, "beam_slow_px": layout.beam_slow_px}
+    return RawImage(counts, replace(_facts(block, tiles), pixel_mm=pixel, **beam), gap)
 
 
 def _table(block, category, *columns):
@@ -80,37 +92,57 @@ def _table(block, category, *columns):
     return [tuple(cif.as_string(value) for value in row) for row in rows]
 
 
-def _tiles(block, binaries):
-    """All tiles of the frame: each array, or each of its declared sections."""
-    axes, settings = _axes(block), _settings(block)
-    steps = {
-        name: (axis, float(step))
-        for name, axis, step in _table(block, "array_structure_list_axis", "axis_set_id", "axis_id",
-                                       "displacement_increment")
-    }  # fmt: skip
+def _tiles(block, text, binaries):
+    """All arrays one after the other, shape (n,), and the tiles in them: each array, or each declared section of it."""
+    axes, settings, steps, windows = _axes(block), _settings(block), _steps(block), _windows(block)
     numbers = dict(_table(block, "diffrn_data_frame", "array_id", "binary_id"))
-    section = "array_section_id" if block.find_loop("_array_structure_list.array_section_id") else "array_id"
-    edges = {}
-    for array, name, index, axis in _table(
-        block, "array_structure_list", "array_id", section, "index", "axis_set_id"
-    ):  # fmt: skip
-        if name and axis:  # what runs from section to section has neither
-            edges.setdefault((array, name), {})[index] = axis
-    windows, arrays = _windows(block), {}
-    tiles = []
-    for (array, name), axis in edges.items():
+    stored, starts, tiles = [], {}, []
+    for (array, name), axis in _edges(block).items():
         number = int(numbers[array])
         require(number in binaries, f"the array {array} has no binary section")
-        if array not in arrays:
-            arrays[array] = cbf_binary.decode(binaries[number])
-        values = arrays[array][windows.get(name, np.s_[:, :, :])]
-        require(values.shape[0] == 1, f"the tile {name} is no rectangle of pixels")
-        (fast_axis, fast), (slow_axis, slow) = steps[axis["1"]], steps[axis["2"]]
-        origin = _place(np.zeros(3), fast_axis, axes, settings)
-        along = [_place(axes[a][1] * step, a, axes, settings) for a, step in ((fast_axis, fast), (slow_axis, slow))]
-        base = _place(np.zeros(3), slow_axis, axes, settings)
-        tiles.append(Tile(values[0], origin, along[0] - origin, along[1] - base))
-    return tiles
+        if array not in starts:
+            section = binaries[number]
+            section = section if all(section.shape) else cbf.with_shape(section, cbf.dimensions(text, array))
+            starts[array] = sum(values.size for values in stored), section.shape
+            stored.append(cbf_sections.decode(section).reshape(-1))
+        first, shape, strides = _window(windows.get(name), starts[array][1], name)
+        corner, fast, slow = _frame_of((steps[axis["1"]], steps[axis["2"]]), axes, settings)
+        tiles.append(Tile(starts[array][0] + first, strides, shape, corner, fast, slow))
+    return np.concatenate(stored), tiles
+
+
+def _frame_of(steps, axes, settings):
+    """Corner of a tile's first pixel, and steps along its fast and slow edge."""
+    (fast_axis, _), (slow_axis, _) = steps
+    origin, base = (_place(np.zeros(3), axis, axes, settings) for axis in (fast_axis, slow_axis))
+    along, down = (_place(axes[a][1] * step, a, axes, settings) for a, step in steps)
+    return origin, along - origin, down - base
+
+
+def _steps(block):
+    """Name of an edge -> (axis, millimetres from pixel to pixel)."""
+    columns = ("axis_set_id", "axis_id", "displacement_increment")
+    rows = _table(block, "array_structure_list_axis", *columns)
+    return {name: (axis, float(step)) for name, axis, step in rows}
+
+
+def _edges(block):
+    """(array, tile) -> index of the array -> name of the edge that runs along it."""
+    by_section = block.find_loop("_array_structure_list.array_section_id")
+    section = "array_section_id" if by_section else "array_id"
+    found = {}
+    for array, name, index, edge in _table(block, "array_structure_list", "array_id", section, "index", "axis_set_id"):
+        if name and edge:  # what runs from section to section has neither
+            found.setdefault((array, name), {})[index] = edge
+    return found
+
+
+def _window(window, shape, name):
+    """First element, rows and columns, and strides of a tile in an array of some shape."""
+    window = (slice(None),) * 3 if window is None else window
+    (plane, end, _), (top, bottom, _), (left, right, _) = (w.indices(n) for w, n in zip(window, shape, strict=True))
+    require(end - plane == 1 and bottom > top and right > left, f"the tile {name} is no rectangle of pixels")
+    return (plane * shape[1] + top) * shape[2] + left, (bottom - top, right - left), (shape[2], 1)
 
 
 def _windows(block):
@@ -158,49 +190,20 @@ def _turn(point, axis, angle):
     return along + np.cos(angle) * (point - along) + np.sin(angle) * np.cross(axis, point)
 
 
-def _header(block, tiles):
-    """`Header` without the beam centre, and the value that stands for 'not measured'."""
-    pixel = float(np.linalg.norm(tiles[0].fast))
-    distance = -float(np.mean([tile.corner[2] for tile in tiles]))
-    wavelength = block.find_value("_diffrn_radiation_wavelength.wavelength")
-    limits = _table(block, "array_intensities", "overload", "undefined_value")
-    overload, undefined = (float(x) if x not in (".", "?", "") else None for x in limits[0])
-    known = {"wavelength_A": float(wavelength) if wavelength else None, "overload": overload}
-    return Header(**known, distance_mm=distance if distance > 0 else None, pixel_mm=pixel), undefined
+def _facts(block, tiles):
+    """`Header` without pixel and beam centre."""
+    distance = None if tiles is None else -float(np.mean([tile.corner[2] for tile in tiles]))
+    return sane_header(
+        wavelength_A=_number(block, "_diffrn_radiation_wavelength.wavelength"),
+        overload=_number(block, "_array_intensities.overload"),
+        distance_mm=distance or _number(block, "_diffrn_detector.sample_detector_distance"),
+    )
 
 
-def _flatten(tiles, header, undefined):
-    """Paint all tiles on one grid of pixels; a pixel of the grid takes the tile's pixel that lies under its centre."""
-    corners = np.concatenate([_outline(tile) for tile in tiles])[:, :2] / header.pixel_mm
-    left, top = corners[:, 0].min(), corners[:, 1].max()
-    shape = tuple(int(np.ceil(n - 1e-3)) for n in (top - corners[:, 1].min(), corners[:, 0].max() - left))
-    fine = max(shape) <= MAX_SPAN and shape[0] * shape[1] <= cbf_binary.MAX_PIXELS
-    require(fine, f"the tiles span {shape[0]} x {shape[1]} pixels: an axis is damaged")
-    counts, gap = np.zeros(shape, tiles[0].values.dtype), np.ones(shape, bool)
-    for tile in tiles:
-        _paint(tile, header.pixel_mm, left, top, counts, gap)
-    if undefined is not None:
-        gap |= counts == undefined
-    known = {**vars(header), "beam_fast_px": float(-left), "beam_slow_px": float(top)}
-    return counts, Header(**known), gap
-
-
-def _outline(tile):
-    rows, columns = tile.values.shape
-    return np.array([tile.corner + i * tile.slow + j * tile.fast for i in (0, rows) for j in (0, columns)])
-
-
-def _paint(tile, pixel_mm, left, top, counts, gap):
-    outline = _outline(tile)[:, :2] / pixel_mm
-    columns = np.arange(int(outline[:, 0].min() - left), int(np.ceil(outline[:, 0].max() - left)))
-    rows = np.arange(int(top - outline[:, 1].max()), int(np.ceil(top - outline[:, 1].min())))
-    rows, columns = rows[(rows >= 0) & (rows < gap.shape[0])], columns[(columns >= 0) & (columns < gap.shape[1])]
-    x, y = np.meshgrid((columns + 0.5 + left) * pixel_mm, (top - rows - 0.5) * pixel_mm)
-    # How many steps along fast and slow lead from the corner to each centre.
-    steps = np.linalg.inv(np.stack([tile.fast[:2], tile.slow[:2]], axis=1))
-    away = np.stack([x - tile.corner[0], y - tile.corner[1]])
-    j, i = np.floor(np.tensordot(steps, away, 1)).astype(int)
-    inside = (i >= 0) & (i < tile.values.shape[0]) & (j >= 0) & (j < tile.values.shape[1])
-    place = np.ix_(rows, columns)
-    counts[place] = np.where(inside, tile.values[i * inside, j * inside], counts[place])
-    gap[place] &= ~inside
+def _number(block, tag):
+    """The first value of a tag as a number, or None."""
+    values = block.find_values(tag)
+    try:
+        return float(values[0]) if len(values) else None
+    except ValueError:
+        return None

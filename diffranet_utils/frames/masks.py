@@ -9,11 +9,8 @@ from scipy import ndimage
 from diffranet_utils.core.errors import InputError, require
 from diffranet_utils.frames import formats as frame_formats
 
-SENTINELS = (2**16 - 1, 2**32 - 1)  # detectors write the largest integer where they measured nothing
-COUNTER_LIMIT = 1_000_000  # the 20-bit counters of a PILATUS end at 1,048,575
 HOT_RATIO = 10.0  # the sharpest Bragg spots seen on a PILATUS are 4 times their brightest neighbour
 DEAD_BELOW = 16.0  # at this mean, a Poisson zero comes once in nine million pixels
-N_MARKS = 8  # a counting detector has at most a few negative values, each with a meaning
 BLOCK = 8
 SHADOW = 0.5
 
@@ -34,59 +31,24 @@ class Flag(IntEnum):
         return self.name.lower()
 
 
-def flag_values(counts, overload=None, bad=None):
+def flag_values(image):
     """Flag the pixels whose value alone gives them away.
 
     Parameters
     ----------
-    counts : ndarray, shape (n_slow, n_fast)
-        As read.
-    overload : float, optional
-        Counts from which the header distrusts a pixel; by default, `COUNTER_LIMIT` for integers.
-    bad : ndarray, shape (n_slow, n_fast), bool, optional
-        Pixels that the file declares bad.
+    image : image.RawImage
 
     Returns
     -------
     ndarray, shape (n_slow, n_fast), uint8
         `Flag` values.
     """
-    whole = counts.dtype.kind in "iu"
-    limit = overload if overload is not None else COUNTER_LIMIT if whole else np.inf
+    counts, (low, high) = image.counts, image.limits()
     flags = np.zeros(counts.shape, np.uint8)
-    flags[counts >= limit] = Flag.OVERLOAD
-    for value in SENTINELS:
-        flags[counts == value] = Flag.OVERLOAD
-    gap = np.isnan(counts) | np.isinf(counts) if not whole else np.zeros(counts.shape, bool)
-    if bad is not None:
-        gap |= bad
-    gap |= _too_low(counts, gap) if integrates(counts, gap) else counts < 0
-    flags[gap] = Flag.GAP
+    flags[counts > high] = Flag.OVERLOAD
+    gap = ~(counts >= low) | np.isinf(counts)  # NaN is neither
+    flags[gap if image.bad is None else gap | image.bad] = Flag.GAP
     return flags
-
-
-def integrates(counts, bad=None):
-    """Whether values below zero are measurements: an integrating detector has many, a counting one marks gaps so.
-
-    Parameters
-    ----------
-    counts : ndarray, shape (n_slow, n_fast)
-    bad : ndarray, same shape, bool, optional
-        Pixels to leave out.
-
-    Returns
-    -------
-    bool
-    """
-    below = counts[(counts < 0) if bad is None else (counts < 0) & ~bad]
-    return np.unique(below[:100_000]).size > N_MARKS
-
-
-def _too_low(counts, bad):
-    """Pixels of an integrating detector so far below the others that they are broken."""
-    values = counts[~bad]
-    middle = np.median(values)
-    return counts < middle - 20 * 1.4826 * max(float(np.median(np.abs(values - middle))), 1.0)
 
 
 def flag_pixels(data, flags):

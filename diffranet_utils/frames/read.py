@@ -8,6 +8,7 @@ import numpy as np
 from diffranet_utils.core.errors import require
 from diffranet_utils.frames import formats as frame_formats
 from diffranet_utils.frames import masks as frame_masks
+from diffranet_utils.frames.image import RawImage, zero_gaps
 from diffranet_utils.frames.masks import Flag, block_mean
 
 REAL_VARIABLE, CROP = "DIFFRANET_REAL", 512
@@ -84,7 +85,7 @@ def read_frame(path, index=0, beamstop=None, bad=None):
     Parameters
     ----------
     path : path-like
-        CBF, SMV, EDF, MarCCD, TIFF or EIGER HDF5; gzip and bzip2 are unpacked.
+        Any format of `frame_formats.KNOWN`; gzip, bzip2 and xz are unpacked.
     index : int
         Which image of a file that holds several.
     beamstop : ndarray, shape (n_slow, n_fast), bool, optional
@@ -101,9 +102,11 @@ def read_frame(path, index=0, beamstop=None, bad=None):
     InputError
         One line, if the file cannot be used; see `frame_formats.load`.
     """
-    counts, header, declared = frame_formats.load(path, index)
-    bad = declared if bad is None else bad if declared is None else bad | declared
-    return make_frame(Path(path).name + (f"#{index}" if index else ""), counts, header, bad, beamstop)
+    image = frame_formats.read_raw(path, index)
+    name = Path(path).name + (f"#{index}" if index else "")
+    require(bad is None or bad.shape == image.counts.shape, f"The mask does not fit {name}: {image.counts.shape}.")
+    image = image.without(zero_gaps(image.counts)).without(bad)
+    return _masked(name, image, beamstop)
 
 
 def make_frame(name, counts, header, bad=None, beamstop=None):
@@ -128,10 +131,13 @@ def make_frame(name, counts, header, bad=None, beamstop=None):
         If `bad` or `beamstop` has another shape.
     """
     require(bad is None or bad.shape == counts.shape, f"The mask does not fit {name}, whose shape is {counts.shape}.")
-    flags = frame_masks.flag_values(counts, header.overload, bad)
-    data = np.where(flags == Flag.USABLE, counts, 0).astype(np.float32)
-    geometry = {key: value for key, value in vars(header).items() if key != "overload"}
-    frame = Frame(name, data, flags, **geometry)
+    return _masked(name, RawImage(counts, header, bad), beamstop)
+
+
+def _masked(name, image, beamstop):
+    flags = frame_masks.flag_values(image)
+    data = np.where(flags == Flag.USABLE, image.counts, 0).astype(np.float32)
+    frame = Frame(name, data, flags, **image.header.geometry)
     if beamstop is None:
         beamstop = frame_masks.find_beamstop(data, frame.mask, *frame.beam_px[::-1])
     require(beamstop.shape == flags.shape, f"The beamstop mask has shape {beamstop.shape}, {name} {flags.shape}.")

@@ -320,13 +320,14 @@ def connected_peaks(frame, usable, limits, levels, least, saturation):
 
     Returns
     -------
-    ndarray, shape (n, 13), float64
+    ndarray, shape (n, 14), float64
         Centre (slow, fast), number of pixels, integrated counts, peak value, second moments (slow, fast, mixed),
-        background and its standard deviation, masked distance, and two flags: touches masked, touches saturated.
+        background and its standard deviation, masked distance, two flags: touches masked, touches saturated; and
+        the threshold of its tile.
     """
     threshold, top, mean, sigma = levels
     seen = np.zeros(frame.shape, np.bool_)
-    stack, table, n = np.empty((1024, 2), np.int64), np.empty((256, 13)), 0
+    stack, table, n = np.empty((1024, 2), np.int64), np.empty((256, 14)), 0
     for j in range(threshold.shape[0]):
         for i in range(threshold.shape[1]):
             if not top[j, i] > threshold[j, i]:
@@ -342,7 +343,7 @@ def connected_peaks(frame, usable, limits, levels, least, saturation):
                         table = _grown(table)
                     row, pixels = table[n], stack[:size]
                     place = _measure(frame, mean, pixels, row)
-                    row[8], row[9] = mean[place], sigma[place]
+                    row[8], row[9], row[13] = mean[place], sigma[place], threshold[place]
                     row[10] = _masked_distance(frame, usable, limits, row[:2])
                     row[11], row[12] = _touches(frame, usable, limits, saturation, pixels)
                     n += 1

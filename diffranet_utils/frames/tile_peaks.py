@@ -15,21 +15,25 @@ from diffranet_utils.core.errors import require
 from diffranet_utils.frames import tile_kernels
 
 TILE = tile_kernels.TILE
-TYPES = (
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "float32",
-    "float64",
-)
+# What is searched for each type: the loops are compiled for few, and the others are copied.
+TYPES = {
+    "int8": "int32",
+    "int16": "int32",
+    "int32": "int32",
+    "int64": "int64",
+    "uint8": "uint16",
+    "uint16": "uint16",
+    "uint32": "uint32",
+    "uint64": "uint64",
+    "float32": "float32",
+    "float64": "float64",
+}
 NORMAL_FROM = 1000.0  # counts; above this mean the Poisson quantile is taken from its expansion
 SAMPLE_ROWS = 61  # rows that are looked at to tell counts from other values
 MANY_ZEROS = 0.05  # no measured voltage is exactly zero so often
+FAR_PX = 4  # pixels so far apart share no point spread
+QUIETER = 0.6  # variance over level below which nothing was counted: an offset, or light spread over pixels
+COUNTED_FROM = 5.0  # level from which that can be told
 OVERDISPERSED = 1.2  # ratio of noise to counting noise that 256 pixels do not reach by chance
 
 
@@ -84,6 +88,8 @@ class TilePeaks:
         `tile_kernels.REACH`.
     touches_masked, touches_saturated : ndarray, shape (n,), bool
         Whether a pixel of the peak or a neighbour of one is masked or outside the frame, or saturated.
+    threshold : ndarray, shape (n,), float64
+        Value above which a pixel of that tile is strong.
     """
 
     slow: np.ndarray
@@ -97,6 +103,7 @@ class TilePeaks:
     masked_distance_px: np.ndarray
     touches_masked: np.ndarray
     touches_saturated: np.ndarray
+    threshold: np.ndarray
 
     def __len__(self):
         """Number of peaks."""
@@ -147,7 +154,7 @@ class TileLevels:
     photons: bool
 
 
-def tile_levels(frame, usable=None, photons=None):
+def tile_levels(frame, usable=None, photons=None, limits=None):
     """Measure the background of a frame in tiles.
 
     Parameters
@@ -160,6 +167,8 @@ def tile_levels(frame, usable=None, photons=None):
     photons : bool, optional
         Whether values count photons, so that their noise is at least that of counting. By default a frame does if its
         pixels hold whole numbers from zero upwards.
+    limits : (float, float), optional
+        Smallest and largest value that counts, instead of those that `usable` implies.
 
     Returns
     -------
@@ -170,7 +179,7 @@ def tile_levels(frame, usable=None, photons=None):
     InputError
         If `frame` is not a numeric image or `usable` has another shape.
     """
-    return _levels(*_prepared(frame, usable), photons)
+    return _levels(*_prepared(frame, usable, limits), photons)
 
 
 def _levels(frame, usable, limits, photons):
@@ -181,7 +190,7 @@ def _levels(frame, usable, limits, photons):
     return TileLevels(mean, sigma, sums[:, :, 3], sums[:, :, 0].astype(np.int64), kept, photons)
 
 
-def _prepared(frame, usable):
+def _prepared(frame, usable, limits=None):
     """Frame, mask and limits as the compiled loops want them."""
     frame = np.asarray(frame)
     require(
@@ -192,10 +201,17 @@ def _prepared(frame, usable):
         usable is None or usable.shape == frame.shape,
         f"The mask has shape {np.shape(usable)}, the frame {frame.shape}: give one value per pixel.",
     )
-    frame = np.ascontiguousarray(frame, frame.dtype.newbyteorder("="))
-    limits = _limits(frame.dtype, usable is None)
+    limits = _within(frame.dtype, limits) if limits else _limits(frame.dtype, usable is None)
+    frame = np.ascontiguousarray(frame, TYPES[frame.dtype.name])
+    limits = tuple(frame.dtype.type(limit) for limit in limits)
     usable = np.ones((1, frame.shape[1]), bool) if usable is None else np.ascontiguousarray(usable, bool)
     return frame, usable, limits
+
+
+def _within(dtype, limits):
+    """Limits that a type can hold."""
+    info = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
+    return max(info.min, limits[0]), min(info.max, limits[1])
 
 
 def _limits(dtype, marks):
@@ -206,14 +222,15 @@ def _limits(dtype, marks):
         low = 0
     if marks and dtype.kind == "u":
         high -= 1
-    return dtype.type(low), dtype.type(high)
+    return low, high
 
 
 def counts_photons(frame, usable, limits):
     """Whether the values of a sample of pixels count photons.
 
     They do if they are whole numbers from zero upwards, or if none is below zero and many are zero: these are counts
-    after a correction, such as that of a flat field.
+    after a correction, such as that of a flat field. They do not where their noise is below that of counting, as it is
+    above an offset.
 
     Parameters
     ----------
@@ -228,12 +245,24 @@ def counts_photons(frame, usable, limits):
         True for a frame without a single usable pixel in the sample.
     """
     rows = slice(None, None, max(1, frame.shape[0] // SAMPLE_ROWS))
-    values = frame[rows]
-    values = values[np.broadcast_to(usable, frame.shape)[rows] & (values >= limits[0]) & (values <= limits[1])]
-    if (values < 0).any():
+    lines = frame[rows]
+    counted = np.broadcast_to(usable, frame.shape)[rows] & (lines >= limits[0]) & (lines <= limits[1])
+    values = lines[counted]
+    if (values < 0).any() or _is_quieter(lines, counted):
         return False
     whole = frame.dtype.kind in "iu" or bool((values == np.rint(values)).all())
     return whole or np.count_nonzero(values == 0) > MANY_ZEROS * values.size
+
+
+def _is_quieter(lines, counted):
+    """Whether the noise of sampled rows is below that of counting: from pixels a few apart, by medians."""
+    pairs = counted[:, FAR_PX:] & counted[:, :-FAR_PX]
+    first, second = (part[pairs].astype(np.float64) for part in (lines[:, FAR_PX:], lines[:, :-FAR_PX]))
+    level = np.median(first) if first.size else 0.0
+    if level < COUNTED_FROM:
+        return False
+    # the median of |x - y| is 0.954 standard deviations of a normal variable; whole numbers add up to half a step
+    return (np.median(np.abs(first - second)) + 0.5) / 0.954 < np.sqrt(QUIETER * level)
 
 
 def strong_threshold(mean, sigma, n_sigma, photons):
@@ -299,12 +328,12 @@ def _poisson_quantile(mean, n_sigma):
     return np.searchsorted(highest_mean, mean).astype(np.float64)
 
 
-def find_tile_peaks(frame, usable=None, settings=None, photons=None):
+def find_tile_peaks(frame, usable=None, settings=None, photons=None, limits=None):
     """Find the peaks of a raw frame.
 
     Parameters
     ----------
-    frame, usable, photons
+    frame, usable, photons, limits
         As for `tile_levels`.
     settings : PeakSettings, optional
 
@@ -317,15 +346,28 @@ def find_tile_peaks(frame, usable=None, settings=None, photons=None):
     InputError
         As for `tile_levels`.
     """
+    return find_with_levels(frame, usable, settings, photons, limits)[0]
+
+
+def find_with_levels(frame, usable=None, settings=None, photons=None, limits=None):
+    """The peaks of a raw frame, and the background that they were found against.
+
+    Parameters and errors as for `find_tile_peaks`.
+
+    Returns
+    -------
+    TilePeaks
+    TileLevels
+    """
     settings = PeakSettings() if settings is None else settings
-    frame, usable, limits = _prepared(frame, usable)
+    frame, usable, limits = _prepared(frame, usable, limits)
     levels = _levels(frame, usable, limits, photons)
     threshold = tile_threshold(levels, settings.n_sigma)
     stacked = np.stack([threshold, levels.largest, levels.mean, levels.sigma])
     table = tile_kernels.connected_peaks(
         frame, usable, limits, stacked, settings.min_pixels, float(settings.saturation)
     )
-    return _as_peaks(table[np.lexsort((table[:, 1], table[:, 0], -table[:, 3]))])
+    return _as_peaks(table[np.lexsort((table[:, 1], table[:, 0], -table[:, 3]))]), levels
 
 
 def _as_peaks(table):
@@ -342,4 +384,5 @@ def _as_peaks(table):
         masked_distance_px=table[:, 10],
         touches_masked=table[:, 11] > 0,
         touches_saturated=table[:, 12] > 0,
+        threshold=table[:, 13],
     )

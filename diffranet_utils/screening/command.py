@@ -1,6 +1,5 @@
 """The command `diffranet screen`, from the paths to the last line."""
 
-import os
 import signal
 import sys
 import time
@@ -20,8 +19,8 @@ SAVE_S = 10  # while a folder is watched, the table on disk is at most so old
 
 
 def make_screener(study, model=None, mask=None):
-    """A `screening.Screener` on all cores: see `screening.load_screener` and, for its mask, `frame_masks.read_mask`."""
-    screener = screening.load_screener(study, model, os.cpu_count() or 1)
+    """A `screening.Screener`: see `screening.load_screener` and, for its mask, `frame_masks.read_mask`."""
+    screener = screening.load_screener(study, model)
     return screener if mask is None else replace(screener, bad=frame_masks.read_mask(mask))
 
 

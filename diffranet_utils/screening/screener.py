@@ -9,18 +9,22 @@ from pathlib import Path
 
 import numpy as np
 
-from diffranet_utils.core.errors import DiffranetError, InputError, MissingDataError, require
+from diffranet_utils.core.errors import DiffranetError, MissingDataError, require
 from diffranet_utils.frames import formats as frame_formats
 from diffranet_utils.frames import peaks
 from diffranet_utils.frames import read as frames
+from diffranet_utils.frames.image import RawImage, zero_gaps
+from diffranet_utils.frames.lattice import FlatGeometry, scattering_vectors
 from diffranet_utils.frames.masks import fill_crops
 from diffranet_utils.records.study import Study
-from diffranet_utils.screening import model as screener_model
-from diffranet_utils.screening.model import ScreenerModel
+from diffranet_utils.screening import judge as judging
+from diffranet_utils.screening.evidence import gather
+from diffranet_utils.screening.judge import Judge
 
 # Counting noise alone gives at most a spot per megapixel (tests/test_peaks.py), so five on a frame of six megapixels.
 MISS_SPOTS, HIT_SPOTS = 5, 20
 CERTAIN = 0.8
+LEAST_FOR_REACH = 10
 SUFFIXES = (".cbf", ".img", ".smv", ".edf", ".mccd", ".tif", ".tiff", ".h5", ".hdf5", ".nxs")
 PACKED = (".gz", ".bz2")
 HDF5 = (".h5", ".hdf5", ".nxs")
@@ -28,7 +32,8 @@ DATA_OF_EIGER = re.compile(r"(.+)_data_\d+(\.\w+)")
 MODELS = {"rf": ".skops", "svm": ".skops", "deepfreak": ".safetensors"}
 COUNT = "count"
 USABLE = 0.01  # share of the pixels of a frame without which nothing can be said of it
-COLUMNS = ["file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds", "model", "reason"]
+COLUMNS = ["file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds", "model", "reason",
+           "evidence"]  # fmt: skip
 HIT, MISS, UNSURE, UNREADABLE = "hit", "miss", "unsure", "unreadable"
 
 
@@ -36,14 +41,14 @@ HIT, MISS, UNSURE, UNREADABLE = "hit", "miss", "unsure", "unreadable"
 class Screener:
     """Judge frames by their number of spots and, if there is one, by a trained model.
 
-    The count decides alone where there is no model. The model in the package gives its own answer, which may be
-    *unsure*, and a count that says the opposite makes it so; any other model must agree with the count.
+    The count decides alone where there is no model. The judge in the package looks at the evidence of the whole frame
+    and gives its own answer, which may be *unsure*; any other model must agree with the count.
 
     Parameters
     ----------
     model : object, optional
         ``predict(images)`` gives classes 1 to 5 for images (n, 512, 512) uint8; ``predict_proba``, if it
-        has one, gives their probabilities. A `screener_model.ScreenerModel` gets masks too.
+        has one, gives their probabilities. A `judge.Judge` gets the evidence of the whole frame instead.
     name : str
         Of the model, for the record.
     bad : ndarray, shape (n_slow, n_fast), bool, optional
@@ -57,14 +62,17 @@ class Screener:
     bad: np.ndarray | None = None
     study: Study | None = None
 
-    def screen(self, frame, index=0):
+    def screen(self, frame, index=0, geometry=None):
         """Judge one frame.
 
         Parameters
         ----------
-        frame : path-like or frames.Frame
+        frame : path-like, frames.Frame or ndarray, shape (n_slow, n_fast)
+            An array is judged by a `judge.Judge` only.
         index : int
             Image of a file that holds several.
+        geometry : lattice.FlatGeometry, optional
+            Of an array.
 
         Returns
         -------
@@ -75,13 +83,35 @@ class Screener:
         start = time.perf_counter()
         record = dict.fromkeys(COLUMNS) | {"file": _name_of(frame, index), "verdict": UNREADABLE, "model": self.name}
         try:
-            is_read = isinstance(frame, frames.Frame)
-            record |= self._judge(frame if is_read else frames.read_frame(frame, index, bad=self.bad))
+            if isinstance(self.model, Judge):
+                record |= self._weigh(*self._raw(frame, index, geometry))
+            else:
+                is_read = isinstance(frame, frames.Frame)
+                record |= self._judge(frame if is_read else frames.read_frame(frame, index, bad=self.bad))
         except DiffranetError as error:
             record["reason"] = frame_formats.one_line(error)
         except (MemoryError, Exception) as error:  # one bad frame must not stop the others
             record["reason"] = f"{type(error).__name__}: {frame_formats.one_line(error)[:120]}"
         return record | {"seconds": round(time.perf_counter() - start, 3)}
+
+    def _raw(self, frame, index, geometry):
+        """Image and geometry of what `screen` is given."""
+        if isinstance(frame, np.ndarray):
+            return RawImage(frame, bad=self.bad), geometry
+        if isinstance(frame, frames.Frame):
+            return RawImage(frame.data, bad=~frame.mask), geometry or geometry_of(frame)
+        image = frame_formats.read_raw(frame, index)
+        fits = self.bad is None or self.bad.shape == image.counts.shape
+        require(fits, f"The mask does not fit {Path(frame).name}, whose shape is {image.counts.shape}.")
+        image = image.without(zero_gaps(image.counts)).without(self.bad)
+        return image, geometry or geometry_of(image.header)
+
+    def _weigh(self, image, geometry):
+        evidence = gather(image, geometry)
+        chance, verdict = self.model.verdict(evidence)
+        found = {"verdict": verdict, "probability": round(chance, 3), "n_spots": evidence.n_spots}
+        reach = None if geometry is None else _reach(evidence.peaks.select(evidence.spot_like), geometry)
+        return found | {"evidence": evidence.in_words, "resolution_A": reach}
 
     def _judge(self, frame):
         usable = float(frame.mask.mean())
@@ -93,41 +123,35 @@ class Screener:
         if self.model is None:
             return judged
         crops = frames.prepare_frame(frame)
-        if isinstance(self.model, ScreenerModel):
-            name, chance, verdict = judge(self.model, crops, self.study)
-            opposite = {HIT: n < MISS_SPOTS, MISS: n >= HIT_SPOTS}
-            verdict = UNSURE if opposite.get(verdict) else verdict
-        else:
-            name, chance = classify(self.model, fill_crops(crops.raw, crops.mask), self.study)
-            by_model = HIT if chance >= CERTAIN else MISS if chance <= 1 - CERTAIN else UNSURE
-            verdict = by_count if by_count == by_model else UNSURE
+        name, chance = classify(self.model, fill_crops(crops.raw, crops.mask), self.study)
+        by_model = HIT if chance >= CERTAIN else MISS if chance <= 1 - CERTAIN else UNSURE
+        verdict = by_count if by_count == by_model else UNSURE
         return judged | {"verdict": verdict, "class": name, "probability": round(chance, 3)}
 
 
-def judge(model, crops, study):
-    """Class, probability of a hit, and answer of the default model for one frame.
+def geometry_of(header):
+    """The geometry of a header or `frames.Frame`; None where a part of it is unknown.
 
     Parameters
     ----------
-    model : screener_model.ScreenerModel
-    crops : frames.Crops
-    study : Study
-        Of the model's classes.
+    header : Header or frames.Frame
 
     Returns
     -------
-    name : str
-        The class of the largest mean probability.
-    chance : float
-        Mean over the crops.
-    answer : str
-        ``hit``, ``miss`` or ``unsure``.
+    FlatGeometry or None
     """
-    x = model.features(crops.raw, crops.mask)
-    mean = model.proba_features(x).mean(axis=0)
-    chance = float(mean[study.is_hit(model.classes_)].sum())
-    label = study.classes(int(model.classes_[mean.argmax()]))
-    return label.title, chance, model.answer(chance, float(np.median(model.distance(x))))
+    known = [header.wavelength_A, header.distance_mm, header.pixel_mm, header.beam_fast_px, header.beam_slow_px]
+    if any(value is None for value in known):
+        return None
+    return FlatGeometry(known[0], known[1], known[2] * 1e3, *known[3:])
+
+
+def _reach(spots, geometry):
+    """Spacing that all but a twentieth of the spots stay above, angstrom; None for fewer than ten."""
+    if len(spots) < LEAST_FOR_REACH:
+        return None
+    q = np.linalg.norm(scattering_vectors(spots.slow, spots.fast, geometry), axis=1)
+    return round(float(1 / np.quantile(q, 0.95)), 2)
 
 
 def classify(model, crops, study):
@@ -239,10 +263,12 @@ def _looks_like_a_frame(path):
 
 
 def _name_of(frame, index):
+    if isinstance(frame, np.ndarray):
+        return f"array {frame.shape}"
     return frame.name if isinstance(frame, frames.Frame) else str(frame) + (f"#{index}" if index else "")
 
 
-def load_screener(study, path=None, n_workers=1):
+def load_screener(study, path=None):
     """Make a `Screener`.
 
     Parameters
@@ -250,10 +276,8 @@ def load_screener(study, path=None, n_workers=1):
     study : Study
         Of the model's classes.
     path : path-like, optional
-        A model file, a folder of trained models, or ``count`` for the spot count alone; by default the model in the
+        A model file, a folder of trained models, or ``count`` for the spot count alone; by default the judge in the
         package.
-    n_workers : int
-        Threads of the default model.
 
     Raises
     ------
@@ -263,7 +287,7 @@ def load_screener(study, path=None, n_workers=1):
         If its file is damaged.
     """
     if path is None:
-        return Screener(screener_model.load(n_workers=n_workers), "screener", study=study)
+        return Screener(judging.load(), "screener", study=study)
     if str(path) == COUNT:
         return Screener()
     path = _model_file(Path(path))
@@ -272,18 +296,20 @@ def load_screener(study, path=None, n_workers=1):
 
 def _model_file(path):
     """The file of a model, from its name or that of a folder."""
-    names = [f"{name}{suffix}" for name, suffix in {screener_model.SHIPPED.stem: ".skops", **MODELS}.items()]
-    choices = f"`count`, a file .skops or .safetensors, or a folder that holds {', '.join(names[:-1])} or {names[-1]}"
+    names = [judging.SHIPPED.name, *(f"{name}{suffix}" for name, suffix in MODELS.items())]
+    suffixes = {Path(name).suffix for name in names}
+    listed = f"{', '.join(names[:-1])} or {names[-1]}"
+    choices = f"`count`, a file .json, .skops or .safetensors, or a folder that holds {listed}"
     if not path.exists():
         raise MissingDataError(f"No model {path}: give {choices}.")
     found = [path / name for name in names if (path / name).exists()] if path.is_dir() else [path]
-    fine = found and found[0].suffix in MODELS.values() and found[0].is_file()
+    fine = found and found[0].suffix in suffixes and found[0].is_file()
     require(fine, f"{path} holds no model: give {choices}.")
     return found[0]
 
 
 def load_model(path):
-    """Load a trained model, whatever its name: ``.skops`` by what the JSON beside it says, or ``.safetensors``.
+    """Load a trained model by its suffix, whatever its name: a judge, classical classifiers, or a network.
 
     Raises
     ------
@@ -291,15 +317,12 @@ def load_model(path):
         If a file is missing, describes no model, or is damaged.
     """
     path = Path(path)
-    if path.suffix != ".skops":
+    if path.suffix == ".json":
+        return judging.load(path)
+    if path.suffix == ".safetensors":
         from diffranet_utils.learning.checkpoints import load_network
 
         return load_network(path)
-    facts = screener_model.read_facts(path)
-    if "limits" in facts:
-        return screener_model.load(path)
-    if "config" in facts:
-        from diffranet_utils.learning.fitted import load_model
+    from diffranet_utils.learning.fitted import load_model
 
-        return load_model(path)
-    raise InputError(f"{path.with_suffix('.json')} describes no model: copy both files of the model again.")
+    return load_model(path)

@@ -8,14 +8,15 @@ import pytest
 from fabio.compression import compByteOffset
 
 from diffranet_utils.core.errors import InputError
-from diffranet_utils.frames import cbf as cbf_binary
+from diffranet_utils.frames import cbf_sections as cbf_binary
 from diffranet_utils.frames import imgcif
 from diffranet_utils.frames import read as frames
 from diffranet_utils.frames.formats import load
 from diffranet_utils.frames.masks import Flag
+from diffranet_utils.frames.source import Source
 from diffranet_utils.screening import screener as screening
 
-WIDTHS = {1: (0, 4, 5, 6, 7, 8, 16, 32), 2: (0, *range(3, 17), 32)}
+WIDTHS = {1: (0, 4, 5, 6, 7, 8, 16, 65), 2: (0, *range(3, 17), 65)}  # cbf_packed.c of CBFlib
 
 
 def neighbours(values, plane, row, column, linked=True):
@@ -238,8 +239,10 @@ def test_a_damaged_layout_is_one_line(path, tiles, old, new, reason):
     assert str(path) in str(error.value)
 
 
-def test_a_file_of_a_counting_detector_is_not_imgcif():
-    assert not imgcif.is_imgcif(b"###CBF\n_array_data.header_contents\n" + cbf_binary.SECTION)
+def test_a_file_of_a_counting_detector_is_not_imgcif(tmp_path):
+    (tmp_path / "a.cbf").write_bytes(b"###CBF\n_array_data.header_contents\n" + cbf_binary.SECTION)
+    with Source(tmp_path / "a.cbf") as source:
+        assert not imgcif.detect(source)
 
 
 def test_negative_counts_of_an_integrating_detector_are_measurements(rng):

@@ -9,10 +9,11 @@ import pytest
 
 from diffranet_utils.core.errors import InputError, MissingDataError
 from diffranet_utils.frames import formats as frame_formats
-from diffranet_utils.frames import headers as frame_headers
+from diffranet_utils.frames import hdf5
 from diffranet_utils.frames import masks as frame_masks
 from diffranet_utils.frames import read as frames
 from diffranet_utils.frames.masks import Flag
+from diffranet_utils.frames.shapes import require_shape
 from diffranet_utils.studies.diffranet import labelled_frames
 from diffranet_utils.studies.diffranet.labels import RealLabel
 
@@ -251,7 +252,7 @@ def test_colour_is_refused(tmp_path):
 def test_hdf5_without_images(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["entry/other"] = np.zeros(3)
-    with pytest.raises(InputError, match="no image stack"):
+    with pytest.raises(InputError, match="no array of images"):
         frames.read_frame(tmp_path / "a.h5")
 
 
@@ -325,7 +326,7 @@ def test_what_is_too_small_for_a_detector(tmp_path, shape):
 
 def test_the_largest_detectors_fit_and_no_more(tmp_path, monkeypatch):
     for shape in ((4150, 4371), (16 * 1024, 1024), (3840, 3840)):  # EIGER 16M, JUNGFRAU 16M, binned Rayonix MX340
-        frame_formats._check_shape("a.h5", shape)
+        require_shape(shape)
     path = write_stack(tmp_path / "a.h5", (1, 9900, 9900), chunks=(1, 100, 100), compression="gzip")
     with h5py.File(path, "a") as file:
         file["entry/data/data_000001"][0, :100, :100] = 1
@@ -335,7 +336,7 @@ def test_the_largest_detectors_fit_and_no_more(tmp_path, monkeypatch):
     with h5py.File(layered, "a") as file:
         file["entry/data/data_000001"][0] = 1
     assert frames.read_frame(layered).data.max() == 1
-    monkeypatch.setattr(frame_headers, "MAX_CHUNK_BYTES", 100_000)
+    monkeypatch.setattr(hdf5, "MAX_CHUNK_BYTES", 100_000)
     with pytest.raises(InputError, match="repack"):
         frames.read_frame(layered)
 

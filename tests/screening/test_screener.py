@@ -18,8 +18,9 @@ from diffranet_utils.studies.diffranet.presets import get
 from diffranet_utils.studies.diffranet.study import STUDY
 from tests.frames.test_read import KINDS, counts, damaged, write_cbf, write_eiger, write_smv
 
+SCREENER = screening.load_screener(STUDY)
 VERDICTS = {"hit", "miss", "unsure", "unreadable"}
-KEYS = {"file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds", "model", "reason"}
+KEYS = {"file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds", "model", "reason", "evidence"}
 
 
 @dataclasses.dataclass
@@ -198,12 +199,13 @@ def test_every_file_has_its_line(tmp_path):
 
 def test_the_stand_in_says_so_and_is_reproducible():
     item = real_set.StandInFrame(2019, 0)
-    row, raw, mask, spots = real_set._prepare(item)
+    row, raw, mask, spots = real_set._prepare(item, SCREENER)
     assert row["note"] == real_set.STAND_IN and row["file"].startswith("stand_in")
+    assert row["verdict"] in VERDICTS - {"unreadable"}
     assert raw.shape == (4, 512, 512) and 0.85 < mask.mean() < 1
     assert row["flags"]["gap"] > 100_000 and row["flags"]["beamstop"] > 1000 and row["flags"]["overload"] > 0
     assert spots.sum() <= row["n_spots"]
-    assert np.array_equal(raw, real_set._prepare(item)[1])
+    assert np.array_equal(raw, real_set._prepare(item, SCREENER)[1])
 
 
 def test_spots_are_counted_in_their_crop():

@@ -4,9 +4,7 @@ import numpy as np
 
 from diffranet_utils.records.chapters import run_chapter
 from diffranet_utils.records.metrics import accuracy, balanced_accuracy
-from diffranet_utils.screening.screener import HIT_SPOTS, MODELS, load_model, load_screener
-from diffranet_utils.studies.diffranet.labels import is_hit
-from diffranet_utils.studies.diffranet.study import STUDY
+from diffranet_utils.screening.screener import HIT, HIT_SPOTS, MISS, MODELS, load_model
 
 TRAINED_BY = {"rf": "32_hyperopt_search", "svm": "32_hyperopt_search", "deepfreak": "40_deepfreak"}
 LEFT_OUT = {("deepfreak", "full")}
@@ -58,7 +56,7 @@ def baseline_values(found):
 
 
 def screener_values(found):
-    """Record entries of the model in the package on real crops and frames, and its answer for each frame.
+    """Record entry of the screener in the package on whole frames, and its answer for each frame.
 
     A frame counts as right only if the answer is; *unsure* is wrong.
 
@@ -72,15 +70,6 @@ def screener_values(found):
     verdicts : list of str
         One per frame.
     """
-    model = load_screener(STUDY).model
-    x = model.features(found.raw, found.mask)
-    chance, distance = model.proba_features(x)[:, is_hit(model.classes_)].sum(axis=1), model.distance(x)
-    numbers = range(len(found.table))
-    verdicts = [model.answer(chance[found.frame == k].mean(), np.median(distance[found.frame == k])) for k in numbers]
-    right = [v == ("hit" if hit else "miss") for v, hit in zip(verdicts, found.frame_hits, strict=True)]
-    values = {
-        f"screener_{found.key}_crop_accuracy": accuracy(found.hits, chance > 0.5),
-        f"screener_{found.key}_crop_balanced_accuracy": balanced_accuracy(found.hits, chance > 0.5),
-        f"screener_{found.key}_frame_accuracy": accuracy(np.ones(len(right), bool), np.array(right)),
-    }
-    return values, verdicts
+    verdicts = [row["verdict"] for row in found.table]
+    right = [v == (HIT if hit else MISS) for v, hit in zip(verdicts, found.frame_hits, strict=True)]
+    return {f"screener_{found.key}_frame_accuracy": accuracy(np.ones(len(right), bool), np.array(right))}, verdicts

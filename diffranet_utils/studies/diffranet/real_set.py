@@ -15,6 +15,8 @@ from diffranet_utils.frames.headers import Header
 from diffranet_utils.frames.masks import fill_crops
 from diffranet_utils.instrument.geometry import Detector
 from diffranet_utils.instrument.shadows import Beamstop, Modules, Shadows
+from diffranet_utils.screening import judge
+from diffranet_utils.screening.screener import Screener
 from diffranet_utils.studies.diffranet import labelled_frames
 from diffranet_utils.studies.diffranet.dataset import KINDS
 from diffranet_utils.studies.diffranet.labels import RealLabel, is_hit
@@ -49,7 +51,8 @@ class RealSet:
     source : str
         `REAL` or `STAND_IN`: goes into every title, table and record.
     table : list of dict
-        One per frame: file, label (a title of `RealLabel`), note, n_spots, resolution_A, flags.
+        One per frame: file, label (a title of `RealLabel`), note, n_spots, resolution_A, flags, and the verdict of the
+        screener in the package.
     raw, mask : ndarray, shape (n_crops, 512, 512), uint8 and bool
     frame : ndarray, shape (n_crops,), int64
         Which frame a crop comes from.
@@ -210,7 +213,8 @@ def load(run):
     RealSet
     """
     items, source = find_items(run)
-    jobs = (delayed(_prepare)(item) for item in items)
+    screener = Screener(judge.load())
+    jobs = (delayed(_prepare)(item, screener) for item in items)
     results = Parallel(n_jobs=run.preset.n_workers, prefer="threads")(jobs)
     rows, raw, mask, spots = zip(*results, strict=True)
     index = np.repeat(np.arange(len(items)), [len(crops) for crops in raw])
@@ -240,7 +244,7 @@ def image_kinds(found, synthetic_mean):
     return {"raw": raw, "preprocessed": frames.preprocess(raw, gain)}, gain
 
 
-def _prepare(item):
+def _prepare(item, screener):
     frame, label, note = open_item(item)
     found = peaks.find_peaks(frame.data, frame.mask)
     crops = frames.prepare_frame(frame)
@@ -252,6 +256,7 @@ def _prepare(item):
         "n_spots": len(found),
         "resolution_A": peaks.resolution(frame, found),
         "flags": frame.flag_counts(),
+        "verdict": screener.screen(frame)["verdict"],
     }
     return row, crops.raw, crops.mask, _spots_in(found, crops)
 

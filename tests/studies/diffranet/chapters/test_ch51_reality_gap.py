@@ -133,7 +133,10 @@ def test_climb_reports_every_rung_and_model(run, monkeypatch):
 def made_set():
     return reality_gap.real_set.RealSet(
         "made",
-        [{"label": "diffraction", "n_spots": 50}, {"label": "no-diffraction", "n_spots": 0}],
+        [
+            {"label": "diffraction", "n_spots": 50, "verdict": "hit"},
+            {"label": "no-diffraction", "n_spots": 0, "verdict": "unsure"},
+        ],
         np.full((4, 64, 64), 30, np.uint8),
         np.ones((4, 64, 64), bool),
         np.array([0, 0, 1, 1]),
@@ -161,7 +164,9 @@ def test_the_reported_model_is_chosen_without_real_frames(run, monkeypatch):
         "ccd",
     }
     assert details["source"] == "made" and details["against_count"]["p"] == 1.0
-    assert len(details["screener_verdicts"]) == 2 and values["screener_real_frame_accuracy"]["n"] == 2
+    assert details["screener_verdicts"] == ["hit", "unsure"]
+    accuracy = values["screener_real_frame_accuracy"]
+    assert (accuracy["value"], accuracy["n"]) == (0.5, 2)
 
 
 def test_both_halves_hold_both_kinds():
