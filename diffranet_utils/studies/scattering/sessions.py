@@ -7,7 +7,7 @@ whether a method knows the technique or the user.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from diffranet_utils.studies.scattering.gisaxs import (
 from diffranet_utils.studies.scattering.labels import TECHNIQUES
 
 DETECTORS_MM = ((168.7, 179.4), (83.8, 106.5), (253.7, 288.8), (200.0, 200.0))
+GEOMETRIES = 4  # kept in memory: all patterns of a session share one
 SEEN = 0.5  # a feature is seen where it is this much of all else
 
 
@@ -153,6 +154,16 @@ def _camera(rng, n, distance_mm, wavelength_A, beam_down=(0.35, 0.65)):
     )
 
 
+@lru_cache(maxsize=GEOMETRIES)
+def _transmission(camera):
+    return camera.transmission()
+
+
+@lru_cache(maxsize=GEOMETRIES)
+def _grazing(camera, incidence_deg):
+    return camera.grazing(incidence_deg)
+
+
 def _draw_saxs(rng, n):
     camera = _camera(rng, n, (1200, 4500), (0.7, 1.6), (0.2, 0.8))
     kind = ("dilute", "hard", "mesophase", "stack", "fibre", "calibrant")[rng.integers(6)]
@@ -169,7 +180,7 @@ def _draw_saxs(rng, n):
 
 
 def _saxs_parts(facts, camera, strength, rng):
-    q, chi = camera.transmission()
+    q, chi = _transmission(camera)
     grid = np.geomspace(max(q.min(), 1e-4), q.max(), 400)
     size, kind = facts["size_A"] * (1 + 0.02 * rng.normal()), facts["kind"]
     parasitic = facts["parasitic"] / strength * np.interp(q, grid, (grid / grid[40]) ** -3.5)
@@ -195,7 +206,7 @@ def _saxs_parts(facts, camera, strength, rng):
 
 def _draw_waxs(rng, n):
     camera = _camera(rng, n, (90, 260), (0.5, 1.3), (0.2, 0.8))
-    largest = camera.transmission()[0].max()
+    largest = _transmission(camera)[0].max()
     if rng.random() < 0.6:
         name = list(waxs.CUBIC)[rng.integers(len(waxs.CUBIC))]
         rings = waxs.powder_rings(name, largest)
@@ -216,7 +227,7 @@ def _draw_waxs(rng, n):
 
 
 def _waxs_parts(facts, camera, strength, rng):
-    q, chi = camera.transmission()
+    q, chi = _transmission(camera)
     texture = facts["texture"] if facts["textured"] else None
     rings = waxs.ring_pattern(q, chi, facts["rings"], facts["width_A"], texture)
     rings = rings * waxs.grainy(q, chi, facts["grains"], rng) * strength
@@ -243,13 +254,13 @@ def _draw_gisaxs(rng, n):
         "disorder": float(rng.uniform(0.08, 0.3)),
         "rough": float(10 ** rng.uniform(-2.5, -0.5)),
     }
-    horizon = camera.grazing(incidence)[0] < 0
+    horizon = _grazing(camera, incidence)[0] < 0
     return Session("GISAXS", camera, None, partial(_gisaxs_parts, facts), horizon)
 
 
 def _gisaxs_parts(facts, camera, strength, rng):
     surface, distance = facts["surface"], facts["distance_A"] * (1 + 0.01 * rng.normal())
-    exit_angle, q = camera.grazing(surface.incidence_deg)
+    exit_angle, q = _grazing(camera, surface.incidence_deg)
     plane = np.hypot(q[0], q[1])
     structure = np.ones_like(plane)
     if facts["order"] == "paracrystal":
@@ -264,7 +275,7 @@ def _gisaxs_parts(facts, camera, strength, rng):
 
 def _specular(camera, surface):
     """The reflected beam and its rod, narrow in the plane of incidence."""
-    exit_angle, q = camera.grazing(surface.incidence_deg)
+    exit_angle, q = _grazing(camera, surface.incidence_deg)
     width = 2 * camera.wavenumber * camera.width_mm / camera.n / camera.distance_mm
     spot = np.exp(-(((exit_angle - np.radians(surface.incidence_deg)) * 1000) ** 2))
     return np.where(exit_angle > 0, (5 * spot + 0.05) * np.exp(-((q[1] / width) ** 2)), 0)
@@ -287,12 +298,12 @@ def _draw_giwaxs(rng, n):
         "halo": float(rng.uniform(0.05, 0.6)),
         "incidence_deg": incidence,
     }
-    horizon = camera.grazing(incidence)[0] < 0
+    horizon = _grazing(camera, incidence)[0] < 0
     return Session("GIWAXS", camera, None, partial(_giwaxs_parts, facts), horizon)
 
 
 def _giwaxs_parts(facts, camera, strength, rng):
-    exit_angle, q = camera.grazing(facts["incidence_deg"])
+    exit_angle, q = _grazing(camera, facts["incidence_deg"])
     length, chi = giwaxs.polar(q)
     above = exit_angle > 0
     wave = Surface(camera.wavelength_A, 0.2, Medium.of_density(0.7, camera.wavelength_A))
