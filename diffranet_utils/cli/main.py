@@ -22,7 +22,7 @@ app.add_typer(dataset_app, name="dataset")
 app.add_typer(data_app, name="data")
 
 Root = Annotated[Path, typer.Option(help="Folder of the data set.")]
-Preset = Annotated[str, typer.Option(help="Size of the run: smoke, workshop or paper.")]
+Preset = Annotated[str, typer.Option(help="Size of the run: smoke, workshop, overnight or full.")]
 Seed = Annotated[int, typer.Option(help="The only source of randomness.")]
 
 
@@ -170,6 +170,10 @@ def run(  # noqa: PLR0913 - options of a command
     chapter: Annotated[str, typer.Argument(help="Chapter, such as 41_bohb_search.")],
     preset: Preset = "smoke",
     seed: Seed = 2019,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a parameter of the chapter: topology=10, classifiers=svm ..."),
+    ] = None,
     data_dir: Annotated[Path, typer.Option(help="Parent folder of data sets.")] = Path("build/data"),
     out: Annotated[Path, typer.Option(help="Parent folder of records and models.")] = Path("build/results"),
     scheduler: Annotated[str | None, typer.Option(help="Dask scheduler for images and fits, tcp://HOST:PORT.")] = None,
@@ -180,9 +184,11 @@ def run(  # noqa: PLR0913 - options of a command
     ] = None,
 ):
     """Run the heavy step of a chapter and write its record."""
+    from dataclasses import replace
+
     from diffranet_utils.cli.registry import study_of
     from diffranet_utils.core import distributed
-    from diffranet_utils.records import chapters, provenance
+    from diffranet_utils.records import chapters, parameters, provenance
     from diffranet_utils.records.tables import format_entry
 
     searches = chapter == "41_bohb_search"
@@ -195,7 +201,11 @@ def run(  # noqa: PLR0913 - options of a command
         not (worker and listen is not None),
         "Choose one of --worker and --listen: a search, or a worker of one elsewhere.",
     )
-    started = provenance.start_run(study_of(chapter), preset, seed, data_dir, out, scheduler, listen)
+    changes = parameters.from_text(change or [])
+    started = provenance.start_run(
+        study_of(chapter), preset, seed, data_dir.absolute(), out.absolute(), chapter, **changes
+    )
+    started = replace(started, scheduler=scheduler, listen=listen)
     if worker:
         from diffranet_utils.studies.diffranet.chapters.ch41_bohb_search import work
 
@@ -206,7 +216,7 @@ def run(  # noqa: PLR0913 - options of a command
         return
     for key, entry in record["values"].items():
         typer.echo(f"{key}: {format_entry(entry)}")
-    typer.echo(f"The record is {started.results_dir / chapter}.json ({record['seconds']} s)")
+    typer.echo(f"The record is {started.record_path(chapter)} ({record['seconds']} s)")
 
 
 class OptionalOut(typer.core.TyperCommand):
@@ -275,7 +285,7 @@ def info():
     for name, version in origin["versions"].items():
         typer.echo(f"{name}: {version}")
     for preset in presets.PRESETS.values():
-        sizes = ", ".join(f"{size} {split}" for split, size in preset.split_sizes.items())
+        sizes = ", ".join(f"{size} {split}" for split, size in preset.dataset.split_sizes.items())
         typer.echo(f"preset {preset.name}: {sizes} images")
 
 

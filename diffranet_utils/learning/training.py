@@ -21,12 +21,11 @@ from diffranet_utils.learning.training_settings import (
     SMALL,
     Settings,
     learning_rate_at,
-    preset_settings,
 )
 
 __all__ = [
     "PAPER_CONFIGURATIONS", "SMALL", "Divergence", "Evaluation", "Settings", "TrainedNetwork", "evaluate",
-    "first_images", "learning_rate_at", "load_network", "pixel_mean", "preset_settings", "save_network", "train",
+    "first_images", "learning_rate_at", "load_network", "pixel_mean", "save_network", "train",
     "turned",
 ]  # fmt: skip
 CHECK_EVERY = 20  # steps between two looks at the loss: each look makes a GPU wait

@@ -1,9 +1,8 @@
 """How a network is trained: the settings, the paper's own ones, and the learning rate of every epoch."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import cos, pi
 
-from diffranet_utils.core import distributed
 from diffranet_utils.core.errors import require
 
 
@@ -74,21 +73,3 @@ def learning_rate_at(settings, epoch):
     if settings.schedule == "cosine":
         return settings.learning_rate * (1 + cos(pi * epoch / settings.epochs)) / 2
     return settings.learning_rate * settings.decay_rate ** (epoch // settings.decay_epochs)
-
-
-def preset_settings(run):
-    """Topology and settings that chapter 40 trains: the paper's own where Table 11 has its topology, else `SMALL`.
-
-    Parameters
-    ----------
-    run : provenance.Run
-
-    Returns
-    -------
-    topology : int
-    settings : Settings
-        With one image a batch for each process at least, where several train together.
-    """
-    found = dict(PAPER_CONFIGURATIONS.values()).get(run.preset.topology, SMALL)
-    batch_size = max(found.batch_size, distributed.n_processes())
-    return run.preset.topology, replace(found, epochs=run.preset.epochs, seed=run.seed, batch_size=batch_size)

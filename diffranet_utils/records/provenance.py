@@ -4,13 +4,14 @@ import os
 import platform
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
 from diffranet_utils.core.errors import MissingDataError, require
 from diffranet_utils.core.files import read_json, write_json
 from diffranet_utils.core.fingerprint import code_fingerprint
+from diffranet_utils.records import parameters
 from diffranet_utils.records.study import Study
 
 PACKAGES = (
@@ -39,6 +40,10 @@ class Run:
         Address, ``HOST`` or ``HOST:PORT``, at which a search of networks takes workers from other machines.
     study : Study, optional
         The study whose chapters run; one step alone needs none.
+    chapter : str
+        The chapter that the run was started for; empty for any.
+    changes : dict
+        Parameters of the chapter that differ from the preset's.
     """
 
     preset: object
@@ -48,14 +53,42 @@ class Run:
     scheduler: str | None = None
     listen: str | None = None
     study: Study | None = None
+    chapter: str = ""
+    changes: dict = field(default_factory=dict, hash=False)
 
     @property
     def models_dir(self):
         """Folder of trained models, beside the records."""
         return self.results_dir / "models"
 
+    @property
+    def mark(self):
+        """What the names of this run's own files bear if it differs from the preset, such as ``+topology=10``."""
+        return parameters.mark(self.changes)
 
-def start_run(study, preset, seed, data_dir, results_dir, scheduler=None, listen=None):
+    def record_path(self, chapter):
+        """File of the record of a chapter."""
+        return self.results_dir / f"{chapter}{self.mark if chapter == self.chapter else ''}.json"
+
+    def as_preset(self):
+        """The run without its changes: what another chapter is run with on the way."""
+        if not self.changes:
+            return self
+        return replace(self, preset=self.study.preset(self.preset.name), chapter="", changes={})
+
+    def __str__(self):
+        """Preset, seed, what was changed, and the folders, for the top of a page."""
+        lines = [
+            f"preset {self.preset.name}, seed {self.seed}",
+            f"data: {self.data_dir}",
+            f"records: {self.results_dir}",
+        ]
+        if self.changes:
+            lines.insert(1, f"CHANGED from the preset: {parameters.in_words(self.changes)}")
+        return "\n".join(lines)
+
+
+def start_run(study, preset, seed, data_dir, results_dir, chapter="", **changes):
     """Make a `Run` from a notebook's parameters.
 
     Parameters
@@ -66,22 +99,32 @@ def start_run(study, preset, seed, data_dir, results_dir, scheduler=None, listen
     seed : int
         Zero or more.
     data_dir, results_dir : path-like
-        Parent folders; the preset's name is added to each.
-    scheduler, listen : str, optional
-        See `Run`.
+        Parent folders; the preset's name is added to each. A relative path counts from the project's folder, or from
+        the current one where the package lies in no project, so that a notebook runs from anywhere.
+    chapter : str
+        Needed for changes.
+    **changes
+        Parameters of the chapter by name; None stands for the preset's own.
 
     Raises
     ------
     InputError
-        If the preset is unknown or the seed is negative.
+        If the preset is unknown, the seed is negative, or the chapter has no such parameter or not with this value.
     """
     require(isinstance(seed, int) and seed >= 0, f"SEED is {seed!r}: give an integer of zero or more.")
-    sizes = study.preset(preset)
-    return Run(sizes, seed, Path(data_dir) / preset, Path(results_dir) / preset, scheduler, listen, study)
+    sizes, section = study.preset(preset), study.sections.get(chapter)
+    asked, differing = parameters.changed(getattr(sizes, section) if section else None, changes, chapter)
+    if differing:
+        sizes = replace(sizes, **{section: asked})
+    base = ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()
+    # A changed data set is another one; all else reads that of the preset.
+    own = preset + (parameters.mark(differing) if section == "dataset" else "")
+    data, results = base / data_dir / own, base / results_dir / preset
+    return Run(sizes, seed, data, results, study=study, chapter=chapter, changes=differing)
 
 
 def save_result(chapter, run, values, details=None, seconds=None):
-    """Write the record of a chapter to ``<results_dir>/<chapter>.json``.
+    """Write the record of a chapter to ``<results_dir>/<chapter>.json``; a changed run's name says what it changed.
 
     Parameters
     ----------
@@ -104,13 +147,14 @@ def save_result(chapter, run, values, details=None, seconds=None):
     record = {
         "chapter": chapter,
         "preset": run.preset.name,
+        **({"changes": run.changes} if run.changes else {}),
         "seed": run.seed,
         "seconds": None if seconds is None else round(seconds, 2),
         **origin(),
         "values": values,
         "details": details or {},
     }
-    write_json(run.results_dir / f"{chapter}.json", record)
+    write_json(run.record_path(chapter), record)
     return record
 
 

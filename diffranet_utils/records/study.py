@@ -70,6 +70,8 @@ class Study:
         Classes that count as a hit; empty where the study has no such question.
     package : str
         Where the chapters' steps are found: ``<package>.chapters.ch<chapter>``.
+    sections : mapping of str
+        Chapter to the field of a preset that holds its parameters, see `records.parameters`.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Study:
     chapters: tuple[str, ...] = ()
     hits: tuple[int, ...] = ()
     package: str = ""
+    sections: Mapping = field(default_factory=dict, hash=False)
 
     @property
     def class_names(self):

@@ -1,5 +1,6 @@
 """The joint search space of feature extractors and classifiers: Table 8 of the paper, in full."""
 
+from dataclasses import dataclass, field
 from itertools import combinations
 
 from diffranet_utils.features.sift import N_WORDS
@@ -65,89 +66,111 @@ PAPER_BEST = (
 )
 
 
-def labels(classifiers=CLASSIFIERS):
-    """Names that Hyperopt gives to the dimensions, such as ``svm_C``."""
-    inner = [f"{kind}_{name}" for group in (EXTRACTORS, classifiers) for kind in group for name in group[kind]]
-    return ["extractor", "classifier", *inner]
-
-
-def hyperopt_space(classifiers=CLASSIFIERS):
-    """The space as Hyperopt takes it; every leaf is the index of a value.
-
-    Ladders such as C are ordered: `quniform` lets the estimator learn that neighbours behave alike. Half a step
-    is added at both ends, because rounding would otherwise make the end values half as likely.
+@dataclass(frozen=True)
+class Space:
+    """A joint space: one branch for each extractor and each classifier, with the values of its settings.
 
     Parameters
     ----------
-    classifiers : dict
-        `CLASSIFIERS`, the paper's, or `ALL_CLASSIFIERS`.
-
-    Returns
-    -------
-    dict
-        Its dimensions are named by `labels`.
+    extractors, classifiers : dict
+        Kind -> setting -> its values.
     """
-    from hyperopt import hp
 
-    def leaf(kind, name, values):
-        label, n = f"{kind}_{name}", len(values)
-        return hp.choice(label, list(range(n))) if name in CATEGORICAL else hp.quniform(label, -0.49, n - 0.51, 1)
+    extractors: dict = field(default_factory=lambda: EXTRACTORS, hash=False)
+    classifiers: dict = field(default_factory=lambda: CLASSIFIERS, hash=False)
 
-    def branches(label, group):
-        return hp.choice(label, [{name: leaf(kind, name, v) for name, v in group[kind].items()} for kind in group])
+    @property
+    def roles(self):
+        """Pairs of a role in a configuration and its branches."""
+        return (("extractor", self.extractors), ("classifier", self.classifiers))
 
-    return {"extractor": branches("extractor", EXTRACTORS), "classifier": branches("classifier", classifiers)}
+    def part(self, extractors, classifiers):
+        """The space with these kinds only, in the order of the whole."""
+        kept = zip((self.extractors, self.classifiers), (extractors, classifiers), strict=True)
+        return Space(*({kind: group[kind] for kind in group if kind in kinds} for group, kinds in kept))
+
+    def __contains__(self, config):
+        """Whether a configuration lies on branches of this space."""
+        return all(config[role] in group for role, group in self.roles)
+
+    def labels(self):
+        """Names that Hyperopt gives to the dimensions, such as ``svm_C``."""
+        inner = [f"{kind}_{name}" for _, group in self.roles for kind in group for name in group[kind]]
+        return ["extractor", "classifier", *inner]
+
+    def dimensions(self):
+        """The space as Hyperopt takes it; every leaf is the index of a value.
+
+        Ladders such as C are ordered: `quniform` lets the estimator learn that neighbours behave alike. Half a step
+        is added at both ends, because rounding would otherwise make the end values half as likely.
+
+        Returns
+        -------
+        dict
+            Its dimensions are named by `labels`.
+        """
+        from hyperopt import hp
+
+        def leaf(kind, name, values):
+            label, n = f"{kind}_{name}", len(values)
+            return hp.choice(label, list(range(n))) if name in CATEGORICAL else hp.quniform(label, -0.49, n - 0.51, 1)
+
+        def branches(label, group):
+            return hp.choice(label, [{name: leaf(kind, name, v) for name, v in group[kind].items()} for kind in group])
+
+        return {role: branches(role, group) for role, group in self.roles}
+
+    def decode(self, indices):
+        """Turn Hyperopt's indices into plain settings.
+
+        Parameters
+        ----------
+        indices : dict
+            Label of each dimension in use -> index.
+
+        Returns
+        -------
+        dict
+            ``extractor``, ``classifier`` and the parameters of both, as JSON holds them.
+        """
+        config = {}
+        for role, group in self.roles:
+            kind = config[role] = list(group)[int(indices[role])]
+            config |= {name: values[round(float(indices[f"{kind}_{name}"]))] for name, values in group[kind].items()}
+        return config
+
+    def encode(self, config):
+        """The inverse of `decode`.
+
+        Parameters
+        ----------
+        config : dict
+
+        Returns
+        -------
+        dict
+            For example ``{"extractor": 0, "classifier": 1, "glcm_distances": 14, ...}``.
+
+        Raises
+        ------
+        ValueError
+            If a value is not in the space.
+        """
+        indices = {}
+        for role, group in self.roles:
+            kind = config[role]
+            indices[role] = list(group).index(kind)
+            indices |= {f"{kind}_{name}": list(values).index(config[name]) for name, values in group[kind].items()}
+        return indices
 
 
-def decode(indices):
-    """Turn Hyperopt's indices into plain settings.
-
-    Parameters
-    ----------
-    indices : dict
-        Label of each dimension in use -> index.
-
-    Returns
-    -------
-    dict
-        ``extractor``, ``classifier`` and the parameters of both, as JSON holds them.
-    """
-    config = {}
-    for role, group in (("extractor", EXTRACTORS), ("classifier", ALL_CLASSIFIERS)):
-        kind = config[role] = list(group)[int(indices[role])]
-        config |= {name: values[round(float(indices[f"{kind}_{name}"]))] for name, values in group[kind].items()}
-    return config
-
-
-def encode(config):
-    """The inverse of `decode`.
-
-    Parameters
-    ----------
-    config : dict
-
-    Returns
-    -------
-    dict
-        For example ``{"extractor": 0, "classifier": 1, "glcm_distances": 14, ...}``.
-
-    Raises
-    ------
-    ValueError
-        If a value is not in the space.
-    """
-    indices = {}
-    for role, group in (("extractor", EXTRACTORS), ("classifier", ALL_CLASSIFIERS)):
-        kind = config[role]
-        indices[role] = list(group).index(kind)
-        indices |= {f"{kind}_{name}": list(values).index(config[name]) for name, values in group[kind].items()}
-    return indices
+PAPER_SPACE, WIDE_SPACE = Space(), Space(classifiers=ALL_CLASSIFIERS)
 
 
 def describe(config):
     """Settings on one line, such as ``glcm distances [1, 5] angles_deg [0] | svm C 32 gamma 0.5``."""
     words = []
-    for role, group in (("extractor", EXTRACTORS), ("classifier", ALL_CLASSIFIERS)):
+    for role, group in WIDE_SPACE.roles:
         inner = [f"{name} {short(config[name])}" for name in group[config[role]]]
         words.append(" ".join([config[role], *inner]))
     return " | ".join(words)

@@ -20,7 +20,9 @@ class Evaluator:
     ----------
     train, validation : dataset.Split
     run : provenance.Run
-        Seed, threads, training images for SIFT, and the folder where extracted features are kept.
+        Seed, threads, and the folder where extracted features are kept.
+    n_sift : int, optional
+        Training images that SIFT sees; by default all.
     timeout_s : float, optional
         A fit that takes longer is stopped and counts as failed; None fits in this process, without limit.
     n_classes : int, optional
@@ -29,10 +31,10 @@ class Evaluator:
         Tells which labels are hits; with it a trial also has an accuracy over hit or miss.
     """
 
-    def __init__(self, train, validation, run, timeout_s=None, n_classes=None, is_hit=None):
+    def __init__(self, train, validation, run, *, n_sift=None, timeout_s=None, n_classes=None, is_hit=None):
         self.train, self.validation = train, validation
         self.seed, self.n_workers, self.timeout_s = run.seed, run.preset.n_workers, timeout_s
-        few = train.images[: run.preset.n_sift]
+        few = train.images[:n_sift]
         self.stores = [
             FeatureStore(images, run.data_dir / "features", self.n_workers)
             for images in (train.images, validation.images, few)

@@ -10,10 +10,10 @@ import pandas as pd
 from diffranet_utils.core.errors import DiffranetError, require
 from diffranet_utils.core.files import sha256_of, write_bytes
 from diffranet_utils.core.progress import progress
-from diffranet_utils.search.space import CLASSIFIERS, PAPER_BEST, decode, describe, encode, hyperopt_space, labels
+from diffranet_utils.search.space import PAPER_BEST, PAPER_SPACE, describe
 
 
-def run_search(evaluate, n_evaluations, seed, path, identity="", starts=PAPER_BEST, classifiers=CLASSIFIERS):
+def run_search(evaluate, n_evaluations, seed, path, identity="", starts=PAPER_BEST, space=PAPER_SPACE):
     """Search the joint space with the tree-structured Parzen estimator (Bergstra et al., 2011).
 
     Every trial is appended to `path` as it ends, and a CSV table beside it is kept up to date. A search that was
@@ -32,9 +32,8 @@ def run_search(evaluate, n_evaluations, seed, path, identity="", starts=PAPER_BE
     identity : str
         What else decides the results (images, code): trials recorded under another identity are set aside.
     starts : sequence of dict
-        Settings to look at first.
-    classifiers : dict
-        Part of the space, see `search_space.hyperopt_space`.
+        Settings to look at first, as far as they lie in the space.
+    space : search.space.Space
 
     Returns
     -------
@@ -48,10 +47,11 @@ def run_search(evaluate, n_evaluations, seed, path, identity="", starts=PAPER_BE
         If the estimator suggests other settings than those recorded.
     """
     require(n_evaluations > 0, f"n_evaluations is {n_evaluations}: give at least 1.")
-    log, suggest = TrialLog(path, sha256_of(f"{seed} {identity}".encode())[:16]), Suggestions(seed, classifiers)
+    log, suggest = TrialLog(path, sha256_of(f"{seed} {identity}".encode())[:16]), Suggestions(seed, space)
+    starts = [config for config in starts if config in space]
     for number in progress(range(n_evaluations), title="search", unit="trial"):
-        indices = encode(starts[number]) if number < len(starts) else suggest.next()
-        trial = log.replay_or_run(decode(indices), evaluate)
+        indices = space.encode(starts[number]) if number < len(starts) else suggest.next()
+        trial = log.replay_or_run(space.decode(indices), evaluate)
         suggest.add(indices, None if trial["status"] == "failed" else 1 - trial["accuracy"])
         log.write_table()
     return log.done
@@ -66,16 +66,15 @@ class Suggestions:
     Parameters
     ----------
     seed : int
-    classifiers : dict
-        See `run_search`.
+    space : search.space.Space
     """
 
-    def __init__(self, seed, classifiers=CLASSIFIERS):
+    def __init__(self, seed, space=PAPER_SPACE):
         from hyperopt import Trials
         from hyperopt.base import Domain
 
-        self.seed, self.trials, self.labels = seed, Trials(), labels(classifiers)
-        self.domain = Domain(None, hyperopt_space(classifiers))
+        self.seed, self.trials, self.labels = seed, Trials(), space.labels()
+        self.domain = Domain(None, space.dimensions())
 
     def next(self):
         """Indices of the next point, label -> index."""

@@ -14,7 +14,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 OPENING = ["You will be able to", "Before you start"]
 CLOSING = ["Check", "Results", "Exercises", "Limits", "Summary", "What's next", "Further reading"]
 TAGS = {"parameters", "hide-input", "hide-output", "solution", "raises-exception"}
-LITERALS = {"PRESET": "smoke", "SEED": 2019, "DATA_DIR": "../build/data", "RESULTS_DIR": "../build/results"}
+LITERALS = {"PRESET": "smoke", "SEED": 2019, "DATA_DIR": "build/data", "RESULTS_DIR": "build/results"}
 MAX_LINES = 20
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -15,7 +15,7 @@ from diffranet_utils.instrument import background, geometry
 from diffranet_utils.learning import training
 from diffranet_utils.records import provenance
 from diffranet_utils.search import bohb
-from diffranet_utils.studies.diffranet import claims, crop_tables, presets, real_tuning, variety
+from diffranet_utils.studies.diffranet import claims, crop_tables, presets, variety
 from diffranet_utils.studies.diffranet.stations import DIFFRANET
 from tests.studies.diffranet.test_claims import CONFUSIONS
 
@@ -137,7 +137,7 @@ def polarised_loss():
 def lowest_beside_a_border():
     rows = record("32_hyperopt_search")["details"]["by_visible"]
     worst = min(rows, key=lambda row: row["svm"]["value"])
-    borders = vars(presets.get("full").station.borders).values()
+    borders = vars(presets.get("full").dataset.experiment.borders).values()
     return any(worst["low"] <= border <= worst["high"] for border in borders)
 
 
@@ -330,9 +330,10 @@ SENTENCES = [
     ("notebooks/60_scorecard.ipynb", "of two samples of one size whose intervals just touch, $p$ is already below 0.01",
      lambda: 2 * norm.sf(norm.isf(0.025) * 2**0.5) < 0.01),
     ("book/paper_vs_ours.md", "50 visible spots in the data set, 15 for all crops of",
-     lambda: presets.get("full").station.borders.weak == 50
+     lambda: presets.get("full").dataset.experiment.borders.weak == 50
      and {station.borders.weak for station in crop_tables.HELD_OUT.values()} == {variety.FEW_SPOTS.weak} == {15}),
-    ("book/paper_vs_ours.md", "the first 30 % of the trials of our searches", lambda: real_tuning.SHARE_TRIED == 0.3),
+    ("book/paper_vs_ours.md", "the first 30 % of the trials of our searches",
+     lambda: all(p.ladder.share_tried == 0.3 for p in presets.PRESETS.values())),
     ("book/intro.md", "there a count of spots that has learned nothing does as well as any model",
      lambda: value("51_reality_gap", "peak_count_real_frame_accuracy")
      >= max(value("51_reality_gap", key) for key in ("screener_real_frame_accuracy", "best_real_accuracy"))),

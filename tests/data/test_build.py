@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from diffranet_utils.studies.diffranet.dataset import make_image, recipe
-from tests.data.test_split import TINY, digest
+from tests.data.test_split import STATION, TINY, digest, resized
 
 from diffranet_utils.data import build as dataset_build
 from diffranet_utils.core.errors import DiffranetError
@@ -18,8 +18,18 @@ from diffranet_utils.core.journal import Journal
 
 KILLS = 20
 # Four rows of the detector are enough: what matters here is files, not physics.
-LONG = replace(TINY, n_train=60, n_validation=15, n_test=15)
-FORK = multiprocessing.get_context("fork")  # starts in milliseconds, with the kernels compiled
+LONG = resized(TINY, n_train=60, n_validation=15, n_test=15)
+# Children start in milliseconds, with the kernels compiled, from a server without threads: a fork of this process may
+# inherit a lock that some thread of a library holds, and then waits for ever.
+CHILDREN = multiprocessing.get_context("forkserver")
+CHILDREN.set_forkserver_preload(["tests.data.warm"])
+PATIENCE_S = 120
+
+
+def build_in_steps(root):
+    """Build with a journal written after every second image, so that a kill loses little."""
+    dataset_build.BATCH = 2
+    dataset_build.build_dataset(root, recipe(LONG), 3, workers=1)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +46,7 @@ def same_set(one, other):
 
 def seconds_of_an_image():
     start = time.perf_counter()
-    make_image(LONG.station, 3, "train", 0)
+    make_image(STATION, 3, "train", 0)
     return time.perf_counter() - start
 
 
@@ -45,13 +55,13 @@ def lines_of(root):
     return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
 
-def test_twenty_kills_leave_no_trace(undisturbed, tmp_path, monkeypatch, rng):
-    monkeypatch.setattr(dataset_build, "BATCH", 2)
+def test_twenty_kills_leave_no_trace(undisturbed, tmp_path, rng):
     one_image = min(seconds_of_an_image() for _ in range(3))
     for kill in range(KILLS):
-        child = FORK.Process(target=dataset_build.build_dataset, args=(tmp_path, recipe(LONG), 3, 1))
+        child = CHILDREN.Process(target=build_in_steps, args=(tmp_path,))
         child.start()
-        while child.is_alive() and lines_of(tmp_path) < 3 * kill:  # the next one gets a little further, however slow
+        deadline = time.monotonic() + PATIENCE_S
+        while child.is_alive() and time.monotonic() < deadline and lines_of(tmp_path) < 3 * kill:  # the next one gets a little further, however slow
             time.sleep(one_image / 10)
         time.sleep(float(rng.uniform(0, 2)) * one_image)
         assert child.is_alive(), "the set was finished before the last kill"
@@ -95,8 +105,8 @@ def build_with_little_room(root, answer):
 
 
 def test_a_full_disk_stops_with_one_line_and_resumes(undisturbed, tmp_path):
-    answer = FORK.Queue()
-    child = FORK.Process(target=build_with_little_room, args=(tmp_path, answer))
+    answer = CHILDREN.Queue()
+    child = CHILDREN.Process(target=build_with_little_room, args=(tmp_path, answer))
     child.start()
     message = answer.get(timeout=120)
     child.join()
@@ -116,8 +126,8 @@ def test_a_read_only_folder_stops_with_one_line(tmp_path):
 
 
 def test_a_smaller_set_may_follow_a_larger_one(undisturbed, tmp_path):
-    dataset_build.build_dataset(tmp_path, recipe(replace(LONG, n_train=8, n_validation=2, n_test=2)), 3, workers=1)
-    card = dataset_build.build_dataset(tmp_path, recipe(replace(LONG, n_train=3, n_validation=4, n_test=2)), 3, workers=1)
+    dataset_build.build_dataset(tmp_path, recipe(resized(LONG, n_train=8, n_validation=2, n_test=2)), 3, workers=1)
+    card = dataset_build.build_dataset(tmp_path, recipe(resized(LONG, n_train=3, n_validation=4, n_test=2)), 3, workers=1)
     assert card["made"] == 2 and sum(card["counts"]["train"].values()) == 3
     expected = digest(undisturbed)
     assert all(expected[path] == sha for path, sha in digest(tmp_path).items())

@@ -20,13 +20,18 @@ from diffranet_utils.instrument.geometry import Detector
 from diffranet_utils.studies.diffranet.stations import DIFFRANET
 
 # A small station, so that a test takes seconds: few domains, a coarse table, 96 x 96 pixels at the same angles.
-TINY = replace(
-    presets.get("smoke"), n_train=14, n_validation=5, n_test=6,
-    station=replace(
-        DIFFRANET, name="tiny", detector=Detector(96, 96, 0.9173, 80.0),
-        crystal=replace(DIFFRANET.crystal, n_domains=5, d_min_A=4.0),
-    ),
+STATION = replace(
+    DIFFRANET, name="tiny", detector=Detector(96, 96, 0.9173, 80.0),
+    crystal=replace(DIFFRANET.crystal, n_domains=5, d_min_A=4.0),
 )  # fmt: skip
+TINY = replace(
+    presets.get("smoke"), dataset=presets.DataSet(station=STATION, n_train=14, n_validation=5, n_test=6)
+)
+
+
+def resized(preset, section="dataset", **changes):
+    """A preset with other parameters of one section."""
+    return replace(preset, **{section: replace(getattr(preset, section), **changes)})
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +48,7 @@ def digest(root):
 
 def test_layout_manifest_and_card_agree(built):
     manifest = load_manifest(built)
-    assert manifest.groupby("split").size().to_dict() == TINY.split_sizes
+    assert manifest.groupby("split").size().to_dict() == TINY.dataset.split_sizes
     assert digest(built) == dict(zip(manifest.path, manifest.sha256, strict=True))
     for row in manifest.itertuples():
         assert row.path == f"synthetic/{row.split}/{row.label}/{row.id}.pgm"
@@ -53,7 +58,7 @@ def test_layout_manifest_and_card_agree(built):
 
 def test_images_are_those_of_their_seed(built):
     row = load_manifest(built).query("split == 'validation'").iloc[3]
-    shot = dataset.make_image(TINY.station, 7, "validation", 3)
+    shot = dataset.make_image(STATION, 7, "validation", 3)
     assert np.array_equal(read_image(built / row.path), shot.image)
     assert row.label == shot.label and row.n_visible == shot.truth["n_visible"]
 
@@ -66,13 +71,13 @@ def test_pgm_is_read_by_an_independent_library(built):
 
 
 def test_bytes_do_not_depend_on_workers_or_size(built, tmp_path):
-    build_dataset(tmp_path, recipe(replace(TINY, n_train=12, n_validation=2, n_test=1)), 7, workers=2)
+    build_dataset(tmp_path, recipe(resized(TINY, n_train=12, n_validation=2, n_test=1)), 7, workers=2)
     smaller, larger = digest(tmp_path), digest(built)
     assert len(smaller) == 15 and all(larger[name] == value for name, value in smaller.items())
 
 
 def test_another_seed_makes_other_images(built, tmp_path):
-    build_dataset(tmp_path, recipe(replace(TINY, n_train=2, n_validation=1, n_test=1)), 8, workers=1)
+    build_dataset(tmp_path, recipe(resized(TINY, n_train=2, n_validation=1, n_test=1)), 8, workers=1)
     assert not set(digest(tmp_path).values()) & set(digest(built).values())
 
 
@@ -82,7 +87,7 @@ def test_a_folder_of_another_set_is_refused(built):
 
 
 def test_images_of_another_seed_are_not_thrown_away(tmp_path):
-    small = replace(TINY, n_train=2, n_validation=1, n_test=1)
+    small = resized(TINY, n_train=2, n_validation=1, n_test=1)
     run = provenance.Run(small, 8, tmp_path / "data", tmp_path)
     dataset.ensure_dataset(run)
     before = digest(run.data_dir)
@@ -100,7 +105,7 @@ def test_split_arrays_equal_the_files(built):
 
 
 def test_ensure_builds_once_and_again_for_new_code(tmp_path, monkeypatch):
-    preset = replace(TINY, n_train=2, n_validation=1, n_test=1)
+    preset = resized(TINY, n_train=2, n_validation=1, n_test=1)
     run = provenance.Run(preset, 7, tmp_path / "data", tmp_path / "results")
     root = dataset.ensure_dataset(run)
     before = {p: p.stat().st_mtime_ns for p in root.rglob("*.pgm")}

@@ -68,7 +68,7 @@ def test_even_attention_falls_on_a_mask_by_its_area():
 def crystal_shot():
     """The first image of a data set that shows spots: number and rendered shot."""
     for number in range(40):
-        shot = make_image(presets.get("smoke").station, 3, "test", number)
+        shot = make_image(presets.get("smoke").dataset.experiment, 3, "test", number)
         if shot.label >= 4:
             return number, shot
     raise AssertionError("no crystal among forty shots")
@@ -76,10 +76,10 @@ def crystal_shot():
 
 def test_spot_mask_covers_the_bright_bragg_pixels_and_little_else(crystal_shot):
     number, shot = crystal_shot
-    mask = spot_attention.spot_mask(presets.get("smoke").station, 3, "test", number)
+    mask = spot_attention.spot_mask(presets.get("smoke").dataset.experiment, 3, "test", number)
     assert shot.bragg[mask].sum() > 0.8 * shot.bragg.sum()
     assert 0.01 < mask.mean() < 0.5
-    wider = spot_attention.spot_mask(presets.get("smoke").station, 3, "test", number, radius=4)
+    wider = spot_attention.spot_mask(presets.get("smoke").dataset.experiment, 3, "test", number, radius=4)
     assert (wider | ~mask).all() and wider.sum() > mask.sum()
 
 

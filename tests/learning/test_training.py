@@ -16,7 +16,6 @@ from diffranet_utils.data.split import Split
 from diffranet_utils.learning import training
 from diffranet_utils.learning.checkpoints import read_tensors
 from diffranet_utils.learning.networks.resnet import Topology, build_deepfreak
-from diffranet_utils.studies.diffranet.study import STUDY
 
 TINY = Topology("tiny", filters=2, second_pool=2, blocks=(1, 1, 1, 1))
 SETTINGS = training.Settings(epochs=3, batch_size=5, learning_rate=0.05, decay_epochs=2, n_statistics=12, seed=3)
@@ -291,22 +290,3 @@ def test_two_processes_average_their_gradients(split, tmp_path):
     assert trained.about["history"][0]["loss"] == pytest.approx(np.mean(losses), rel=1e-4)
     for after, before, one, two in zip(trained.network.parameters(), start.parameters(), *gradients, strict=True):
         assert torch.allclose(after, before - SETTINGS.learning_rate * (one + two) / 2, atol=1e-5)
-
-
-def test_preset_settings_are_the_papers_where_it_has_them():
-    from diffranet_utils.records import provenance
-
-    topology, settings = training.preset_settings(provenance.start_run(STUDY, "full", 7, "d", "r"))
-    assert (topology, settings.learning_rate, settings.batch_size) == (8, 8.4474e-4, 1)
-    assert (settings.epochs, settings.seed) == (50, 7)
-
-
-def test_several_processes_get_an_image_each(monkeypatch):
-    from diffranet_utils.core import distributed
-    from diffranet_utils.records import provenance
-
-    paper = provenance.start_run(STUDY, "full", 7, "d", "r")
-    monkeypatch.setattr(distributed, "n_processes", lambda: 2)
-    assert training.preset_settings(paper)[1].batch_size == 2
-    monkeypatch.setattr(distributed, "n_processes", lambda: 1)
-    assert training.preset_settings(paper)[1].batch_size == 1

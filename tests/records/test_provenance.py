@@ -31,7 +31,7 @@ def test_bad_seeds_are_named(seed):
 
 
 def test_an_unknown_preset_lists_the_known():
-    with pytest.raises(InputError, match="'huge': choose one of smoke, workshop, full"):
+    with pytest.raises(InputError, match="'huge': choose one of smoke, workshop, overnight, full"):
         provenance.start_run(STUDY, "huge", 1, "a", "b")
 
 

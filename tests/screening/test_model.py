@@ -63,10 +63,10 @@ def test_distance_by_hand(tiny):
 
 def test_conformal_limit_covers(rng):
     # Of exchangeable doubts the limit covers 1 - alpha: checked where the answer is known, on uniform ones.
-    limits = [screener_model._conformal_limit(rng.random(400)) for _ in range(200)]
-    assert np.mean(limits) >= 1 - screener_model.ALPHA
-    assert np.mean(limits) == pytest.approx(1 - screener_model.ALPHA, abs=0.01)
-    assert screener_model._conformal_limit(np.array([0.1, 0.4])) == 0.4
+    limits = [screener_training._conformal_limit(rng.random(400)) for _ in range(200)]
+    assert np.mean(limits) >= 1 - screener_training.ALPHA
+    assert np.mean(limits) == pytest.approx(1 - screener_training.ALPHA, abs=0.01)
+    assert screener_training._conformal_limit(np.array([0.1, 0.4])) == 0.4
 
 
 def test_round_trip(tiny, tmp_path, rng):

@@ -21,6 +21,7 @@ from diffranet_utils.search import trials
 from diffranet_utils.studies.diffranet import joint_search
 from diffranet_utils.studies.diffranet.labels import is_hit
 from diffranet_utils.studies.diffranet.study import STUDY
+from tests.data.test_split import resized
 
 FOREST = search_space.PAPER_BEST[0] | {"n_trees": 20}
 MACHINE = search_space.PAPER_BEST[1] | {"gamma": 0.0}
@@ -52,7 +53,7 @@ def splits():
 @pytest.fixture
 def run(tmp_path):
     made = start_run(STUDY, "smoke", 4, tmp_path / "data", tmp_path / "results")
-    return replace(made, preset=replace(made.preset, n_evaluations=6, n_sift=None))
+    return replace(made, preset=resized(made.preset, "search", n_evaluations=6, n_sift=None))
 
 
 def toy(config):
@@ -79,13 +80,13 @@ def test_space_is_table_8():
 
 
 def test_points_and_settings_convert_both_ways():
-    domain = Domain(None, search_space.hyperopt_space())
+    domain = Domain(None, search_space.PAPER_SPACE.dimensions())
     drawn = [document["misc"]["vals"] for document in rand.suggest(list(range(600)), domain, Trials(), 5)]
-    configs = [search_space.decode({k: v[0] for k, v in values.items() if len(v)}) for values in drawn]
+    configs = [search_space.PAPER_SPACE.decode({k: v[0] for k, v in values.items() if len(v)}) for values in drawn]
     for config in configs:
         assert json.loads(json.dumps(config)) == config
-        assert search_space.decode(search_space.encode(config)) == config
-        assert set(search_space.encode(config)) <= set(search_space.labels())
+        assert search_space.PAPER_SPACE.decode(search_space.PAPER_SPACE.encode(config)) == config
+        assert set(search_space.PAPER_SPACE.encode(config)) <= set(search_space.PAPER_SPACE.labels())
     assert {(c["extractor"], c["classifier"]) for c in configs} == {
         (e, c) for e in search_space.EXTRACTORS for c in search_space.CLASSIFIERS
     }
@@ -304,7 +305,7 @@ def test_search_step(splits, run, monkeypatch):
 
 
 def test_more_classifiers_join_the_space_on_request(tmp_path, splits, run):
-    wide = trials.run_search(toy, 40, 5, tmp_path / "wide", classifiers=search_space.ALL_CLASSIFIERS)
+    wide = trials.run_search(toy, 40, 5, tmp_path / "wide", space=search_space.WIDE_SPACE)
     kinds = {trial["config"]["classifier"] for trial in wide}
     assert kinds == {"rf", "svm", "et", "boosting"}
     narrow = trials.run_search(toy, 40, 5, tmp_path / "narrow")
@@ -316,7 +317,12 @@ def test_more_classifiers_join_the_space_on_request(tmp_path, splits, run):
         {"classifier": "boosting", "n_rounds": 20, "learning_rate": 0.3, "max_leaf_nodes": 7},
     ):
         assert evaluator(lbp | config)["accuracy"] > 0.5  # a fifth by chance
-        assert search_space.decode(search_space.encode(lbp | config | {"n_trees": 10, "n_rounds": 50})) is not None
+        assert (
+            search_space.WIDE_SPACE.decode(
+                search_space.WIDE_SPACE.encode(lbp | config | {"n_trees": 10, "n_rounds": 50})
+            )
+            is not None
+        )
 
 
 def test_table_of_trials_keeps_up(tmp_path):

@@ -49,13 +49,16 @@ def recipe(preset):
     -------
     data.build.Recipe
     """
+    asked, station = preset.dataset, preset.dataset.experiment
+    changes = {key: getattr(asked, key) for key in ("crystal", "wavelength_A") if getattr(asked, key) is not None}
     identity = {
-        "station": preset.station.name,
+        "station": station.name,
+        **changes,
         "gpu": wants_gpu(),
         "code": code_fingerprint(render_shot.__module__),
     }
-    make = partial(_make, preset.station)
-    return Recipe(preset.name, preset.split_sizes, Label, make, identity, n_workers=preset.n_workers)
+    make = partial(_make, station)
+    return Recipe(preset.name, asked.split_sizes, Label, make, identity, n_workers=preset.n_workers)
 
 
 def recipe_of(name):

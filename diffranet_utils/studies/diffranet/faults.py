@@ -6,10 +6,9 @@ from skimage.feature import graycomatrix, graycoprops
 from diffranet_utils.features.texture import PROPERTIES, glcm_features, lbp_codes
 from diffranet_utils.learning.classifiers import UNTUNED, make_classifier
 from diffranet_utils.learning.training import first_images
-from diffranet_utils.learning.training_settings import preset_settings
 from diffranet_utils.records import metrics
 from diffranet_utils.studies.diffranet.dataset import ensure_dataset, load_split
-from diffranet_utils.studies.diffranet.network_study import Variant, train_variant
+from diffranet_utils.studies.diffranet.network_study import Variant, preset_settings, train_variant
 
 DISTANCE, ANGLE = 5, 0  # Table 8's defaults for the co-occurrence matrix
 LBP = (24, 3)  # and for local binary patterns
@@ -57,11 +56,11 @@ def _swapped_glcm(image):
 
 def _learning_rates(run, training, test):
     """Small trainings at the rate asked for and at a tenth of it, which the fault makes of it: mean over seeds."""
-    n = run.preset.n_study
+    n = run.preset.network.n_study
     small, seen = first_images(training, n), first_images(test, 2 * n)
     rate = preset_settings(run)[1].learning_rate
     variants = {"rate_right": Variant("as asked for"), "rate_wrong": Variant("a tenth", {"learning_rate": rate / 10})}
-    seeds, found = range(run.seed, run.seed + run.preset.study_seeds), {}
+    seeds, found = range(run.seed, run.seed + run.preset.network.study_seeds), {}
     for name, variant in variants.items():
         rows = [train_variant(run, variant, seed, small, seen) for seed in seeds]
         found[name] = metrics.mean_interval([row["accuracy"]["value"] for row in rows])

@@ -21,7 +21,7 @@ def full_shot(run, number=0, edge_um=15.0):
     -------
     Shot
     """
-    station, rng = run.preset.station, np.random.default_rng([run.seed, 1000, number])
+    station, rng = run.preset.shots.experiment, np.random.default_rng([run.seed, 1000, number])
     rotation = random_orientation(rng)
     domains = mosaic_domains(rng, station.crystal.mosaic_deg, station.crystal.n_domains)
     pose = shots.Pose(rotation, domains, np.array([edge_um]))

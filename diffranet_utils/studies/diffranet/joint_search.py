@@ -6,7 +6,7 @@ from diffranet_utils.core.fingerprint import code_fingerprint
 from diffranet_utils.learning.fitted import save_model
 from diffranet_utils.records import metrics
 from diffranet_utils.records.provenance import versions
-from diffranet_utils.search.space import CLASSIFIERS, EXTRACTORS, describe
+from diffranet_utils.search.space import EXTRACTORS, PAPER_SPACE, describe
 from diffranet_utils.search.tpe import TIMED_FROM, TIMEOUT_S, Evaluator
 from diffranet_utils.search.trials import best_trial, run_search
 from diffranet_utils.studies.diffranet.dataset import ensure_dataset, load_split
@@ -28,21 +28,28 @@ def search_step(run):
     root = ensure_dataset(run)
     train, validation, test = (load_split(root, split) for split in ("train", "validation", "test"))
     timeout_s = TIMEOUT_S if len(train.labels) >= TIMED_FROM else None
-    evaluator = Evaluator(train, validation, run, timeout_s, len(Label), is_hit)
-    path = run.results_dir / "32_hyperopt_search_trials.jsonl"
-    trials = run_search(evaluator, run.preset.n_evaluations, run.seed, path, _identity(evaluator))
+    asked = run.preset.search
+    space = PAPER_SPACE.part(asked.extractors, asked.classifiers)
+    evaluator = Evaluator(
+        train, validation, run, n_sift=asked.n_sift, timeout_s=timeout_s, n_classes=len(Label), is_hit=is_hit
+    )
+    path = run.results_dir / f"32_hyperopt_search{run.mark}_trials.jsonl"
+    trials = run_search(evaluator, asked.n_evaluations, run.seed, path, _identity(evaluator), space=space)
     values, details, found = {}, {"trials": trials, "describe": [describe(t["config"]) for t in trials]}, {}
-    for kind in CLASSIFIERS:
+    for kind in space.classifiers:
         trial = best_trial(trials, "classifier", kind)
         model = evaluator.fit(trial["config"])
         found[kind] = model.predict(test.images)
         entries, details[kind] = _score(kind, trial, test.labels, found[kind])
-        save_model(model, run.models_dir / f"{kind}.skops", seed=run.seed, preset=run.preset.name, values=entries)
+        save_model(
+            model, run.models_dir / f"{kind}{run.mark}.skops", seed=run.seed, preset=run.preset.name, values=entries
+        )
         values |= entries
-    for kind in ("glcm", "lbp"):
+    for kind in (k for k in ("glcm", "lbp") if k in space.extractors):
         values[f"{kind}_validation_accuracy"] = _validation_entry(best_trial(trials, "extractor", kind))
     details["best_per_extractor"] = _best_per_extractor(trials)
-    details["mcnemar"] = metrics.mcnemar(test.labels, found["rf"], found["svm"])
+    if len(found) == 2:
+        details["mcnemar"] = metrics.mcnemar(test.labels, *found.values())
     return values, details
 
 

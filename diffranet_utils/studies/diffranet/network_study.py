@@ -8,9 +8,9 @@ import torch
 
 from diffranet_utils.core import distributed
 from diffranet_utils.learning.networks.resnet import build_deepfreak
-from diffranet_utils.learning.networks.topologies import TOPOLOGIES
+from diffranet_utils.learning.networks.topologies import find_topology
 from diffranet_utils.learning.training import evaluate, first_images, train
-from diffranet_utils.learning.training_settings import PAPER_CONFIGURATIONS, preset_settings
+from diffranet_utils.learning.training_settings import PAPER_CONFIGURATIONS, SMALL
 from diffranet_utils.records import metrics
 from diffranet_utils.records.tables import grouped
 from diffranet_utils.studies.diffranet.labels import is_hit
@@ -47,6 +47,30 @@ VARIANTS = {
 }
 
 
+def preset_settings(run):
+    """Topology and settings that chapter 40 trains: the paper's own where Table 11 has its topology, else `SMALL`.
+
+    Parameters
+    ----------
+    run : provenance.Run
+        Its width, learning rate and batch size, where given, take the place of these.
+
+    Returns
+    -------
+    topology : Topology
+    settings : Settings
+        With one image a batch for each process at least, where several train together.
+    """
+    asked = run.preset.network
+    topology, of_paper = find_topology(asked.topology), dict(PAPER_CONFIGURATIONS.values())
+    if asked.width is not None:
+        topology = replace(topology, filters=asked.width)
+    usual = of_paper.get(asked.topology, SMALL)
+    batch_size = max(asked.batch_size or usual.batch_size, distributed.n_processes())
+    rate = asked.learning_rate or usual.learning_rate
+    return topology, replace(usual, epochs=asked.epochs, seed=run.seed, batch_size=batch_size, learning_rate=rate)
+
+
 def preset_variants(preset):
     """The variants that a preset compares: the paper's other configurations too, where it trains one of them.
 
@@ -54,7 +78,7 @@ def preset_variants(preset):
     -------
     dict of str to Variant
     """
-    if preset.topology == PAPER_CONFIGURATIONS["B"][0]:
+    if preset.network.topology == PAPER_CONFIGURATIONS["B"][0]:
         return VARIANTS | {f"configuration_{name}": _paper_variant(name) for name in ("A", "C")}
     return VARIANTS
 
@@ -99,11 +123,11 @@ def run_study(run, folder, training, test):
         Per variant and seed: ``variant``, ``title``, ``seed``, ``accuracy`` and ``hit_accuracy`` (record entries),
         ``history``.
     """
-    n, rows = run.preset.n_study, []
+    n, rows = run.preset.network.n_study, []
     for name, variant in preset_variants(run.preset).items():
         small = scaled(first_images(training, n), variant.size)
         seen = scaled(first_images(test, 2 * n), variant.size)
-        for seed in range(run.seed, run.seed + run.preset.study_seeds):
+        for seed in range(run.seed, run.seed + run.preset.network.study_seeds):
             row = train_variant(run, variant, seed, small, seen, folder / f"{name}_{seed}.safetensors")
             rows.append({"variant": name, "title": variant.title, **row})
     return rows
@@ -127,8 +151,8 @@ def train_variant(run, variant, seed, training, test, checkpoint=None):
         ``seed``, ``accuracy`` and ``hit_accuracy`` (record entries), ``history``.
     """
     topology, settings = preset_settings(run)
-    settings = replace(settings, epochs=run.preset.study_epochs, seed=seed, **variant.changes)
-    topology = TOPOLOGIES[topology if variant.topology is None else variant.topology]
+    settings = replace(settings, epochs=run.preset.network.study_epochs, seed=seed, **variant.changes)
+    topology = topology if variant.topology is None else find_topology(variant.topology)
     if variant.size < 512:  # the last map is smaller than the second pool: average all of it, as ResNet-50 does
         topology = replace(topology, second_pool=min(topology.second_pool, variant.size // 32))
     network = build_deepfreak(topology, image_size=variant.size, generator=torch.Generator().manual_seed(seed))

@@ -25,11 +25,12 @@ def ensure_models(run):
         Chapters that had to be run first.
     """
     trained = []
-    for name, chapter in TRAINED_BY.items():
+    names = run.preset.real_frames.models
+    for name, chapter in ((name, TRAINED_BY[name]) for name in names):
         if not _path(run, name).exists() and chapter not in trained and (name, run.preset.name) not in LEFT_OUT:
             trained.append(chapter)
-            run_chapter(chapter, run)
-    return {name: load_model(_path(run, name)) for name in MODELS if _path(run, name).exists()}, trained
+            run_chapter(chapter, run.as_preset())
+    return {name: load_model(_path(run, name)) for name in names if _path(run, name).exists()}, trained
 
 
 def _path(run, name):

@@ -156,8 +156,9 @@ def find_items(run):
     source : str
         `REAL` or `STAND_IN`.
     """
-    folder = os.environ.get(labelled_frames.REAL_VARIABLE)
-    labelled = (published_items(folder) if folder else None) or labelled_frames.find_real()
+    asked = run.preset.real_frames.frames or run.preset.ladder.frames
+    folder = asked or os.environ.get(labelled_frames.REAL_VARIABLE)
+    labelled = (published_items(folder) if folder else None) or labelled_frames.find_real(asked)
     if labelled:
         return labelled, REAL
     return [StandInFrame(run.seed, k) for k in range(N_STAND_IN)], STAND_IN

@@ -7,6 +7,7 @@ import numpy as np
 
 from diffranet_utils.core.progress import progress
 from diffranet_utils.features.texture import FeatureStore
+from diffranet_utils.learning.checkpoints import load_network
 from diffranet_utils.learning.classifiers import make_classifier
 from diffranet_utils.records.chapters import run_chapter
 from diffranet_utils.records.metrics import accuracy, balanced_accuracy
@@ -18,7 +19,6 @@ from diffranet_utils.studies.diffranet.crop_tables import draw
 from diffranet_utils.studies.diffranet.dataset import ensure_dataset, load_split
 from diffranet_utils.studies.diffranet.labels import RealLabel, is_hit
 
-SHARE_TRIED = 0.3  # of the search; its first trials are the best settings of the paper
 TUNED_STATIONS = {"pilatus": 24, "ccd": 24}  # simulated stations unlike the training one: crops of each
 CHAPTER, NETWORK_CHAPTER = "32_hyperopt_search", "41_bohb_search"
 NETWORK = "deepfreak"
@@ -32,15 +32,16 @@ def tuning_studies(run, sets):
     run : provenance.Run
         Chapter 32 is run if it has not been; networks take part if chapter 41 has.
     sets : list of real_set.RealSet
-        Each with a source of its own.
+        Each with a source of its own. Networks, which take long, meet the first only.
 
     Returns
     -------
     dict of dict
         By source.
     """
-    tried = _texture_candidates(run, sets)
-    return {found.source: tuning_study(found, tried + _network_candidates(run, found)) for found in sets}
+    images = _images_of(run, sets)
+    tried, networks = _texture_candidates(run, images), _network_candidates(run, sets[0], images)
+    return {found.source: tuning_study(found, tried + networks * (found is sets[0])) for found in sets}
 
 
 def tuning_study(found, tried):
@@ -124,9 +125,10 @@ def validation_frames(found):
     return chosen
 
 
-def _texture_candidates(run, sets):
+def _texture_candidates(run, images):
     """Forests and SVMs of the first trials of chapter 32, as `tuning_study` wants them."""
-    evaluator, images = _prepare(run, sets)
+    train, validation = (load_split(ensure_dataset(run), split) for split in ("train", "validation"))
+    evaluator = Evaluator(train, validation, run, n_sift=run.preset.search.n_sift)
     stores = {kind: FeatureStore(crops, n_workers=run.preset.n_workers) for kind, crops in images.items()}
     return [
         {
@@ -137,35 +139,40 @@ def _texture_candidates(run, sets):
     ]  # fmt: skip
 
 
-def _network_candidates(run, found):
-    """Networks of the search of chapter 41, which notes what each makes of real crops; none if it has not run."""
-    path = run.results_dir / f"{NETWORK_CHAPTER}.json"
-    runs = load_result(run.results_dir, NETWORK_CHAPTER)["details"]["runs"] if path.exists() else []
-    return [
-        {
-            "classifier": NETWORK, "accuracy": 1 - tried["loss"],
-            "settings": " ".join(f"{name} {short(value)}" for name, value in tried["config"].items()),
-            "hits": {(found.source, kind): np.array(hits) for kind, hits in tried["info"]["real_hits"].items()},
-        }
-        for tried in runs if tried["info"].get("real_source") == found.source
-    ]  # fmt: skip
+def _network_candidates(run, found, images):
+    """Networks that the search of chapter 41 saved, before the crops of one set; none if it has not run."""
+    if not (run.results_dir / f"{NETWORK_CHAPTER}.json").exists():
+        return []
+    details, candidates = load_result(run.results_dir, NETWORK_CHAPTER)["details"], []
+    for tried in progress(details["runs"], title="tuning", unit="network"):
+        path = run.results_dir / details["networks"] / tried["info"].get("network", "")
+        if path.is_file():  # a configuration that failed has none
+            settings = " ".join(f"{name} {short(value)}" for name, value in tried["config"].items())
+            hits = _hits_of_network(load_network(path), found, images)
+            candidates.append(
+                {"classifier": NETWORK, "accuracy": 1 - tried["loss"], "settings": settings, "hits": hits}
+            )
+    return candidates
+
+
+def _hits_of_network(network, found, images):
+    """Which crops a network calls hits, by source and kind of image."""
+    mine = {key: crops for key, crops in images.items() if key[0] == found.source}
+    return {key: is_hit(network.predict(crops)) for key, crops in mine.items()}
 
 
 def _trials(run):
     there = (run.results_dir / f"{CHAPTER}.json").exists()
-    record = load_result(run.results_dir, CHAPTER) if there else run_chapter(CHAPTER, run)
+    record = load_result(run.results_dir, CHAPTER) if there else run_chapter(CHAPTER, run.as_preset())
     trials = [t for t in record["details"]["trials"] if t["status"] == "ok"]
-    return trials[: max(round(SHARE_TRIED * len(trials)), 3)]
+    return trials[: max(round(run.preset.ladder.share_tried * len(trials)), 3)]
 
 
-def _prepare(run, sets):
-    root = ensure_dataset(run)
-    train, validation = (load_split(root, split) for split in ("train", "validation"))
-    target = float(train.images.mean())
-    images = {
-        (found.source, kind): crops for found in sets for kind, crops in real_set.image_kinds(found, target)[0].items()
-    }
-    return Evaluator(train, validation, run), images
+def _images_of(run, sets):
+    """Crops of every set, as they are and as bright as the training images: (source, kind) to images."""
+    target = float(load_split(ensure_dataset(run), "train").images.mean())
+    kinds = {found.source: real_set.image_kinds(found, target)[0] for found in sets}
+    return {(source, kind): crops for source, both in kinds.items() for kind, crops in both.items()}
 
 
 def _hits_found(config, evaluator, stores):

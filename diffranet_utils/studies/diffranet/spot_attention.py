@@ -63,7 +63,7 @@ def attention_on_spots(network, split, name, run, n_images, methods=None):
         image = np.asarray(split.images[k : k + 1])
         with torch.no_grad():
             predicted = int(network(torch.from_numpy(image.copy())[:, None]).argmax()) + 1
-        mask = spot_mask(run.preset.station, run.seed, name, int(split.ids[k].split("_")[1]))
+        mask = spot_mask(run.preset.dataset.experiment, run.seed, name, int(split.ids[k].split("_")[1]))
         for method, explain in (methods or METHODS).items():
             attention = explain(network, image, [predicted])[0]
             share, area = concentration(attention, mask)

@@ -21,4 +21,12 @@ CHAPTERS = (
     "60_scorecard",
 )
 
-STUDY = Study("diffranet", Label, presets.PRESETS, CLAIMS, CHAPTERS, tuple(filter(is_hit, Label)))
+STUDY = Study(
+    "diffranet",
+    Label,
+    presets.PRESETS,
+    CLAIMS,
+    CHAPTERS,
+    hits=tuple(filter(is_hit, Label)),
+    sections=presets.SECTIONS,
+)

@@ -10,6 +10,7 @@ from diffranet_utils.data.split import Split
 from diffranet_utils.records import provenance
 from diffranet_utils.studies.diffranet import network_study, presets
 from diffranet_utils.studies.diffranet.study import STUDY
+from tests.data.test_split import resized
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def test_scaling_keeps_the_mean_brightness_and_the_labels(split):
 
 def test_study_trains_every_variant_with_every_seed(split, tmp_path):
     run = provenance.start_run(STUDY, "smoke", 5, tmp_path, tmp_path)
-    run = replace(run, preset=replace(run.preset, n_study=4, study_epochs=1, study_seeds=2))
+    run = replace(run, preset=resized(run.preset, "network", n_study=4, study_epochs=1, study_seeds=2))
     rows = network_study.run_study(run, tmp_path / "work", split, split)
     assert [(row["variant"], row["seed"]) for row in rows] == [
         (name, seed) for name in network_study.VARIANTS for seed in (5, 6)
@@ -52,3 +53,19 @@ def test_gains_are_paired_by_seed():
     (key, gain), *others = network_study.study_values(rows).items()
     assert key == "gain_of_turned_images" and not others
     assert (gain["value"], gain["low"], gain["high"], gain["n"]) == pytest.approx((0.03, low, high, 3))
+
+
+def test_preset_settings_are_the_papers_where_it_has_them():
+    topology, settings = network_study.preset_settings(provenance.start_run(STUDY, "full", 7, "d", "r"))
+    assert (topology.name, settings.learning_rate, settings.batch_size) == ("8", 8.4474e-4, 1)
+    assert (settings.epochs, settings.seed) == (50, 7)
+
+
+def test_several_processes_get_an_image_each(monkeypatch):
+    from diffranet_utils.core import distributed
+
+    paper = provenance.start_run(STUDY, "full", 7, "d", "r")
+    monkeypatch.setattr(distributed, "n_processes", lambda: 2)
+    assert network_study.preset_settings(paper)[1].batch_size == 2
+    monkeypatch.setattr(distributed, "n_processes", lambda: 1)
+    assert network_study.preset_settings(paper)[1].batch_size == 1

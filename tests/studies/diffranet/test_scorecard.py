@@ -62,7 +62,7 @@ def test_larger_presets_win_in_the_readme(run, tmp_path):
         larger = provenance.start_run(STUDY, preset, 5, tmp_path, tmp_path / "committed")
         save_forest(larger, n_right, 1000)
     line = next(line for line in scorecard.readme_table().splitlines() if line.startswith("| Random forest, test"))
-    assert "90.0" in line and line.endswith("| paper |")
+    assert "90.0" in line and line.endswith("| full |")
 
 
 REAL_RAW = next(claim for claim in claims.CLAIMS if claim.key == "rf_real_raw_accuracy")

@@ -11,9 +11,6 @@ from diffranet_utils.studies.diffranet.dataset import make_image
 from diffranet_utils.studies.diffranet.labels import is_hit
 from diffranet_utils.studies.diffranet.stations import unit_crystal
 
-N_TRAIN, N_TEST = 80, 60
-DISTANCES, ANGLES = (1, 4), (0, 90)
-
 
 def simulate(run, split, n):
     """Simulate the first images of a split of the run's data set.
@@ -29,8 +26,9 @@ def simulate(run, split, n):
     images : ndarray, shape (n, n_slow, n_fast), uint8
     labels : ndarray, shape (n,), int64
     """
-    unit_crystal(run.preset.station.crystal)  # made once, before the threads ask for it
-    jobs = (delayed(make_image)(run.preset.station, run.seed, split, k) for k in range(n))
+    station = run.preset.quickstart.experiment
+    unit_crystal(station.crystal)  # made once, before the threads ask for it
+    jobs = (delayed(make_image)(station, run.seed, split, k) for k in range(n))
     threads = Parallel(n_jobs=run.preset.n_workers, prefer="threads", return_as="generator")
     made = list(progress(threads(jobs), total=n, title=split))
     return np.stack([shot.image for shot in made]), np.array([int(shot.label) for shot in made])
@@ -48,11 +46,12 @@ def step(run):
     values, details : dict
         See `provenance.save_result`.
     """
-    train, labels = simulate(run, "train", N_TRAIN)
-    test, truth = simulate(run, "test", N_TEST)
+    asked = run.preset.quickstart
+    train, labels = simulate(run, "train", asked.n_train)
+    test, truth = simulate(run, "test", asked.n_test)
     forest = RandomForestClassifier(100, random_state=run.seed)
-    forest.fit(glcm_features(train, DISTANCES, ANGLES), labels)
-    predicted = forest.predict(glcm_features(test, DISTANCES, ANGLES))
+    forest.fit(glcm_features(train, asked.distances, asked.angles_deg), labels)
+    predicted = forest.predict(glcm_features(test, asked.distances, asked.angles_deg))
     values = {
         "quickstart_accuracy": metrics.accuracy(truth, predicted),
         "quickstart_hit_accuracy": metrics.hit_accuracy(truth, predicted, is_hit),

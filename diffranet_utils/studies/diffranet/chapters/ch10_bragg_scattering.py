@@ -27,7 +27,7 @@ def step(run):
     values, details : dict
         See `provenance.save_result`.
     """
-    station, shot = run.preset.station, full_shot(run)
+    station, shot = run.preset.shots.experiment, full_shot(run)
     crystal, beam = unit_crystal(station.crystal).rotated(shot.crystals[0].rotation), station_beam(shot, station)
     images, seconds = {}, {}
     for backend in ("reflections", "pixels"):

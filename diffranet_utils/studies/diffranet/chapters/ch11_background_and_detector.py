@@ -20,7 +20,7 @@ def step(run):
     values, details : dict
         See `provenance.save_result`.
     """
-    station, shot = run.preset.station, full_shot(run)
+    station, shot = run.preset.shots.experiment, full_shot(run)
     beam = station_beam(shot, station)
     layers = {layer.material: background.expected_photons(beam, station.detector, (layer,)) for layer in station.layers}
     values = {

@@ -27,12 +27,12 @@ def step(run):
     values, details : dict
         See `provenance.save_result`.
     """
-    n = 3 if run.preset.name == "smoke" else 12
+    n = run.preset.shots.n_orientations
     rows = [row for number in range(n) for row in visible_spots(run, number)]
     mean = [np.mean([r["n_visible"] for r in rows if r["edge_um"] == e and r["energy"] == 1.0]) for e in EDGES_UM]
     at_ten = float(mean[EDGES_UM.index(10)])
     values = {"visible_spots_10um": plain_value(at_ten, f"spots, mean of {n} orientations")}
-    borders = asdict(run.preset.station.borders)
+    borders = asdict(run.preset.shots.experiment.borders)
     for name, border in borders.items():
         edge = float(np.interp(np.log1p(border), np.log1p(mean), EDGES_UM))
         values[f"{name}_edge_um"] = plain_value(edge, "µm at the mean pulse")
@@ -55,7 +55,7 @@ def visible_spots(run, number):
     list of dict
         ``edge_um``, ``energy`` (of the mean pulse), ``orientation``, ``n_visible``.
     """
-    station, shot = run.preset.station, full_shot(run, number)
+    station, shot = run.preset.shots.experiment, full_shot(run, number)
     unit, cells = shots.unit_pattern(shot.crystals[0], station, station_beam(shot, station))
     blurred = spread(unit, station.detector.pixel_mm * 1e3, station.readout)
     volume, rows = unit_crystal(station.crystal).volume_A3, []

@@ -27,10 +27,10 @@ def step(run):
     root = ensure_dataset(run)
     card, manifest = read_json(root / "card.json"), load_manifest(root)
     for k in range(3):  # compile, and make the table of structure factors
-        make_image(run.preset.station, run.seed, "validation", k)
+        make_image(run.preset.dataset.experiment, run.seed, "validation", k)
     start, n = perf_counter(), 20
     for k in range(n):
-        make_image(run.preset.station, run.seed, "train", k)
+        make_image(run.preset.dataset.experiment, run.seed, "train", k)
     values = {
         "images_per_second_per_core": plain_value(n / (perf_counter() - start), "image/s on one core"),
         "images": plain_value(len(manifest), "image"),

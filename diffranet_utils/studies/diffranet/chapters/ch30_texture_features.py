@@ -10,12 +10,11 @@ from diffranet_utils.studies.diffranet.labels import Label
 
 # Table 8's default extractors, and every co-occurrence feature at once.
 TABLES = {
-    "GLCM, distance 5, angle 0": lambda store: store.glcm((5,), (0,)),
-    "GLCM, all 20 offsets": lambda store: store.glcm(),
-    "LBP, 24 points, radius 3": lambda store: store.lbp(24, 3),
-    "LBP, 8 points, radius 0": lambda store: store.lbp(8, 0),
+    "glcm_default": ("GLCM, distance 5, angle 0", lambda store: store.glcm((5,), (0,))),
+    "glcm_all": ("GLCM, all 20 offsets", lambda store: store.glcm()),
+    "lbp_default": ("LBP, 24 points, radius 3", lambda store: store.lbp(24, 3)),
+    "lbp_radius_0": ("LBP, 8 points, radius 0", lambda store: store.lbp(8, 0)),
 }
-KEYS = ("glcm_default_accuracy", "glcm_all_accuracy", "lbp_default_accuracy", "lbp_radius_0_accuracy")
 N_SHUFFLES = 5
 
 
@@ -34,15 +33,22 @@ def step(run):
     root = ensure_dataset(run)
     train, validation = (load_split(root, split) for split in ("train", "validation"))
     stores = [FeatureStore(split.images, root / "features", run.preset.n_workers) for split in (train, validation)]
-    rows = []
-    for name, table in TABLES.items():
+    asked = run.preset.textures
+    rows, drops, values = [], {}, {}
+    for key in asked.extractors:
+        title, table = TABLES[key]
         x, x_validation = (table(store) for store in stores)
-        models = {kind: make_classifier(c, run.seed).fit(x, train.labels) for kind, c in UNTUNED.items()}
+        models = {
+            kind: make_classifier(c, run.seed).fit(x, train.labels)
+            for kind, c in UNTUNED.items()
+            if kind in asked.classifiers
+        }
         scores = {kind: metrics.accuracy(validation.labels, m.predict(x_validation)) for kind, m in models.items()}
-        rows.append({"features": name, "columns": x.shape[1]} | scores)
-        if name == "GLCM, all 20 offsets":
+        rows.append({"features": title, "columns": x.shape[1]} | scores)
+        if "rf" in scores:
+            values[f"{key}_accuracy"] = scores["rf"]
+        if key == "glcm_all" and "rf" in models:
             drops = property_drops(models["rf"], x_validation, validation.labels, np.random.default_rng(run.seed))
-    values = {key: row["rf"] for key, row in zip(KEYS, rows, strict=True)}
     single = stores[0].glcm((1,), (0,))
     means = {
         label.title: single[train.labels == label].mean(axis=0) for label in Label if (train.labels == label).any()

@@ -41,8 +41,8 @@ def step(run):
     values, details = search_step(run)
     root = ensure_dataset(run)
     train, validation, test = (load_split(root, split) for split in ("train", "validation", "test"))
-    on_test, wrong = Evaluator(train, test, run), {}
-    best = {kind: best_trial(details["trials"], "classifier", kind)["config"] for kind in ("rf", "svm")}
+    on_test, wrong = Evaluator(train, test, run, n_sift=run.preset.search.n_sift), {}
+    best = {kind: best_trial(details["trials"], "classifier", kind)["config"] for kind in run.preset.search.classifiers}
     details["seeds"] = {}
     for kind, config in best.items():
         scores, model, tables = over_seeds(on_test, config, run)

@@ -8,12 +8,11 @@ from diffranet_utils.core import distributed
 from diffranet_utils.learning.checkpoints import save_network, work_name
 from diffranet_utils.learning.networks.resnet import build_deepfreak, topology_table
 from diffranet_utils.learning.training import evaluate, first_images, train
-from diffranet_utils.learning.training_settings import preset_settings
 from diffranet_utils.records import metrics
 from diffranet_utils.records.provenance import origin, plain_value
 from diffranet_utils.studies.diffranet import dataset
 from diffranet_utils.studies.diffranet.labels import Label, is_hit
-from diffranet_utils.studies.diffranet.network_study import forget, run_study, study_values
+from diffranet_utils.studies.diffranet.network_study import forget, preset_settings, run_study, study_values
 from diffranet_utils.studies.diffranet.spot_attention import attention_on_spots, attention_values
 
 
@@ -34,7 +33,7 @@ def step(run):
     work = run.results_dir / "checkpoints" / f"40_deepfreak_{work_name(run, root, __name__)}"
     network, values, details = _train_once(run, work.with_suffix(".safetensors"), training, validation, test)
     study = run_study(run, work, training, test)
-    looks = attention_on_spots(network, test, "test", run, run.preset.n_explained)
+    looks = attention_on_spots(network, test, "test", run, run.preset.network.n_explained)
     if distributed.is_leader():
         work.with_suffix(".safetensors").unlink(missing_ok=True)
     forget(work)
@@ -43,15 +42,15 @@ def step(run):
 
 def _train_once(run, checkpoint, training, validation, test):
     topology, settings = preset_settings(run)
-    training = first_images(training, run.preset.n_network_train)
+    training = first_images(training, run.preset.network.n_train)
     network = build_deepfreak(topology, generator=torch.Generator().manual_seed(run.seed))
     history = train(network, training, settings, validation, checkpoint)
     on_test = evaluate(network, test, title="test")
     about = {"settings": asdict(settings), "n_train": len(training.labels), "origin": origin()}
     if distributed.is_leader():
-        save_network(run.models_dir / "deepfreak.safetensors", network, about)
+        save_network(run.models_dir / f"deepfreak{run.mark}.safetensors", network, about)
     details = {
-        "topology": topology,
+        "topology": run.preset.network.topology,
         "settings": asdict(settings),
         "n_train": len(training.labels),
         "n_processes": distributed.n_processes(),

@@ -1,7 +1,7 @@
 """The heavy step of the BOHB chapter: networks as configurations, a search, its blind twin, and workers elsewhere."""
 
 import socket
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,9 @@ import torch
 
 from diffranet_utils.core.errors import InputError, require
 from diffranet_utils.data.split import Split
-from diffranet_utils.learning.checkpoints import work_name
+from diffranet_utils.learning.checkpoints import save_network, work_name
 from diffranet_utils.learning.networks.resnet import build_deepfreak
 from diffranet_utils.learning.networks.topologies import TOPOLOGIES
-from diffranet_utils.learning.predict import predict_proba
 from diffranet_utils.learning.training import evaluate, first_images, train
 from diffranet_utils.learning.training_settings import Settings
 from diffranet_utils.records import metrics
@@ -29,8 +28,7 @@ from diffranet_utils.search.bohb import (
     search_space,
     trajectory,
 )
-from diffranet_utils.studies.diffranet import dataset, real_set
-from diffranet_utils.studies.diffranet.labels import is_hit
+from diffranet_utils.studies.diffranet import dataset
 
 EPOCH_TIMEOUT_S = 300.0  # generous: on two cores an epoch of the small presets lasts seconds
 PORT = 9377  # of the name server, where workers elsewhere look for a search
@@ -44,20 +42,17 @@ class NetworkEvaluation:
     ----------
     training, validation : Split
     folder : Path
-        For the checkpoints.
+        For the checkpoints and networks.
     seed : int
-    real : dict of str to ndarray, shape (n, 512, 512), uint8
-        Real crops, by kind. The search never sees what a network makes of them; chapter 51 does.
-    real_source : str
-        What they are.
+    keep : bool
+        Leave every network in ``networks``, for chapter 51 to try on real frames.
     """
 
     training: Split
     validation: Split
     folder: Path
     seed: int
-    real: dict = field(default_factory=dict)
-    real_source: str = ""
+    keep: bool = True
 
     def __call__(self, config_id, config, budget):
         """Return 1 - validation accuracy and its counts; the arguments are those of `run_bohb`."""
@@ -71,12 +66,14 @@ class NetworkEvaluation:
         seen = evaluate(network, self.validation)
         n_right = int((seen.predicted == self.validation.labels).sum())
         self._forget_before(config_id[0] - 1)
+        saved = self.folder / "networks" / f"{path.stem}_{settings.epochs}.safetensors"
+        if self.keep:
+            save_network(saved, network, {"config": config, "epochs": settings.epochs})
         info = {"n_right": n_right, "n": len(seen.predicted), "training_loss": history[-1]["loss"]}
-        hits = {kind: is_hit(predict_proba(network, crops).argmax(axis=1) + 1) for kind, crops in self.real.items()}
-        return 1 - seen.accuracy, info | {"real_source": self.real_source, "real_hits": hits}
+        return 1 - seen.accuracy, info | {"network": saved.name}
 
     def _forget_before(self, iteration):
-        """Delete checkpoints of brackets that are over: a paper-sized search would fill the disk."""
+        """Delete checkpoints of brackets that are over: with their momenta they take twice the room of the networks."""
         for path in (self.folder / "checkpoints").glob("*.safetensors"):
             if int(path.name.split("_")[0]) < iteration:
                 path.unlink(missing_ok=True)
@@ -91,9 +88,9 @@ def preset_space(preset, seed):
     -------
     ConfigSpace.ConfigurationSpace
     """
-    widest = TOPOLOGIES[preset.topology].filters
+    widest = TOPOLOGIES[preset.brackets.widest].filters
     topologies = [key for key, topology in TOPOLOGIES.items() if key and topology.filters <= widest]
-    batch_sizes = [size for size in BATCH_SIZES if size <= preset.n_bohb_train // 4]
+    batch_sizes = [size for size in BATCH_SIZES if size <= preset.brackets.n_train // 4]
     return search_space(topologies, batch_sizes, seed)
 
 
@@ -132,13 +129,10 @@ def can_listen(host, port):
 
 def _prepare(run):
     """What master and workers share: the evaluation of a configuration, and a name only the same search has."""
-    root, n = dataset.ensure_dataset(run), run.preset.n_bohb_train
+    root, n = dataset.ensure_dataset(run), run.preset.brackets.n_train
     training, validation = (first_images(dataset.load_split(root, name), n) for name in ("train", "validation"))
     name = work_name(run, root, __name__)
-    found = real_set.load(run)
-    real, _ = real_set.image_kinds(found, float(training.images.mean()))
-    folder = run.results_dir / "bohb" / name
-    return NetworkEvaluation(training, validation, folder, run.seed, real, found.source), name
+    return NetworkEvaluation(training, validation, run.results_dir / "bohb" / name, run.seed), name
 
 
 def work(run, nameserver):
@@ -181,22 +175,23 @@ def step(run):
     values, details : dict
         For `provenance.save_result`.
     """
-    preset, (host, port) = run.preset, ("127.0.0.1", 0) if run.listen is None else address(run.listen)
+    asked, (host, port) = run.preset.brackets, ("127.0.0.1", 0) if run.listen is None else address(run.listen)
     can_listen(host, port)  # before a data set is made
     evaluation, name = _prepare(run)
     settings = SearchSettings(
-        preset.bohb_min_epochs, preset.bohb_max_epochs, preset.bohb_iterations, preset.eta, seed=run.seed,
-        timeout_s=EPOCH_TIMEOUT_S * (1 + preset.bohb_max_epochs), host=host, port=port, name=name,
+        asked.min_epochs, asked.max_epochs, asked.n_brackets, asked.eta, seed=run.seed,
+        timeout_s=EPOCH_TIMEOUT_S * (1 + asked.max_epochs), host=host, port=port, name=name,
     )  # fmt: skip
-    space = preset_space(preset, run.seed)
+    space = preset_space(run.preset, run.seed)
     runs = run_bohb(evaluation, space, settings, evaluation.folder)
     best = incumbent(runs)
     require(best is not None, f"Every configuration failed: see {evaluation.folder / 'runs.jsonl'}.")
-    blind = replace(evaluation, folder=evaluation.folder.with_name(f"{name}-random"), real={})
+    blind = replace(evaluation, folder=evaluation.folder.with_name(f"{name}-random"), keep=False)
     random_runs = random_search(blind, space, settings, epochs_spent(runs), blind.folder)
     values = _values(runs, best, random_runs, evaluation.validation)
     details = {
         "settings": asdict(settings),
+        "networks": str(evaluation.folder.relative_to(run.results_dir) / "networks"),
         "topologies": list(space["topology"].choices),
         "n_train": len(evaluation.training.labels),
         "n_validation": len(evaluation.validation.labels),

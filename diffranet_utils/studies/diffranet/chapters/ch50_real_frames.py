@@ -3,7 +3,6 @@
 import numpy as np
 
 from diffranet_utils.records.metrics import accuracy, balanced_accuracy
-from diffranet_utils.screening.screener import MODELS
 from diffranet_utils.studies.diffranet import real_set
 from diffranet_utils.studies.diffranet.dataset import ensure_dataset, load_split
 from diffranet_utils.studies.diffranet.labels import is_hit
@@ -35,4 +34,7 @@ def step(run):
             verdicts[f"{name} {kind}"] = labels.tolist()
     details = {"source": found.source, "frames": found.table, "crop_frame": found.frame.tolist(), "gain": gain}
     details |= {"crop_labels": verdicts, "crop_spots": found.crop_spots.tolist(), "synthetic_mean": target}
-    return values, details | {"trained_here": trained, "left_out": sorted(set(MODELS) - set(models))}
+    return values, details | {
+        "trained_here": trained,
+        "left_out": sorted(set(run.preset.real_frames.models) - set(models)),
+    }

@@ -257,7 +257,7 @@ def step(run):
     values, details : dict
         See `provenance.save_result`.
     """
-    n = run.preset.n_ladder
+    n = run.preset.ladder.n_train
     found = real_set.load(run)
     n_check = max(n // 4, 12)
     check = check_sets(run, n_check)

@@ -10,20 +10,24 @@ from diffranet_utils.studies.diffranet import dataset
 from diffranet_utils.studies.diffranet.chapters import ch00_quickstart as quickstart
 from tests.data import test_split as test_dataset
 
-RUN = provenance.Run(test_dataset.TINY, 7, Path("data"), Path("results"))
+RUN = provenance.Run(
+    test_dataset.resized(test_dataset.TINY, "quickstart", station=test_dataset.STATION),
+    7,
+    Path("data"),
+    Path("results"),
+)
 
 
 def test_images_come_in_the_order_of_the_data_set():
     images, labels = quickstart.simulate(RUN, "train", 5)
-    made = [dataset.make_image(RUN.preset.station, 7, "train", k) for k in range(5)]
+    made = [dataset.make_image(RUN.preset.quickstart.experiment, 7, "train", k) for k in range(5)]
     assert all(np.array_equal(image, shot.image) for image, shot in zip(images, made, strict=True))
     assert labels.tolist() == [int(shot.label) for shot in made]
 
 
-def test_forest_beats_the_commonest_class(monkeypatch):
-    monkeypatch.setattr(quickstart, "N_TRAIN", 60)
-    monkeypatch.setattr(quickstart, "N_TEST", 40)
-    values, details = quickstart.step(replace(RUN, seed=3))
+def test_forest_beats_the_commonest_class():
+    small = test_dataset.resized(RUN.preset, "quickstart", n_train=60, n_test=40)
+    values, details = quickstart.step(replace(RUN, seed=3, preset=small))
     commonest = np.bincount(details["truth"]).max() / 40
     assert values["quickstart_accuracy"]["value"] > commonest
     assert values["quickstart_accuracy"]["n"] == len(details["predicted"]) == 40

@@ -22,6 +22,7 @@ from diffranet_utils.studies.diffranet.chapters import (
 from diffranet_utils.studies.diffranet.chapters.ch11_background_and_detector import photon_transfer
 from diffranet_utils.studies.diffranet.full_shot import full_shot
 from diffranet_utils.studies.diffranet.stations import DIFFRANET
+from tests.data.test_split import resized
 
 # Few domains, a coarse table, 96 x 96 pixels at the same angles.
 TINY = replace(
@@ -32,7 +33,7 @@ TINY = replace(
 
 @pytest.fixture
 def run(tmp_path):
-    return provenance.Run(replace(presets.get("smoke"), station=TINY), 7, tmp_path, tmp_path)
+    return provenance.Run(resized(presets.get("smoke"), "shots", station=TINY), 7, tmp_path, tmp_path)
 
 
 def check_record(values, details):
@@ -108,7 +109,7 @@ def test_visible_spots_grow_with_size(run):
 def test_visible_spots_equal_those_of_a_rendered_shot(run):
     rows = pd.DataFrame(ch12_five_classes.visible_spots(run, 2)).set_index(["energy", "edge_um"]).n_visible
     for edge in (10, 30):
-        truth = shots.render_shot(full_shot(run, 2, edge_um=edge), run.preset.station).truth
+        truth = shots.render_shot(full_shot(run, 2, edge_um=edge), run.preset.shots.experiment).truth
         assert rows[1.0, edge] == truth["n_visible"] > 0
 
 

@@ -9,6 +9,7 @@ from diffranet_utils.records.provenance import start_run
 from diffranet_utils.search import tpe as search
 from diffranet_utils.studies.diffranet.chapters import ch32_hyperopt_search as search_analysis
 from diffranet_utils.studies.diffranet.study import STUDY
+from tests.data.test_split import resized
 from tests.search.test_tpe import FOREST, MACHINE, make_split
 
 
@@ -21,7 +22,7 @@ def splits():
 @pytest.fixture
 def run(tmp_path):
     made = start_run(STUDY, "smoke", 4, tmp_path / "data", tmp_path / "results")
-    return replace(made, preset=replace(made.preset, n_evaluations=6, n_sift=None))
+    return replace(made, preset=resized(made.preset, "search", n_evaluations=6, n_sift=None))
 
 
 def test_a_machine_has_no_seed_and_a_forest_has(splits, run):

@@ -1,4 +1,5 @@
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from diffranet_utils.studies.diffranet.chapters import ch51_reality_gap as reali
 from diffranet_utils.studies.diffranet.chapters.ch51_reality_gap import GREY_PER_SIGMA, GREY_ZERO, Rung, normalise
 from diffranet_utils.studies.diffranet.crop_tables import HELD_OUT, draw
 from diffranet_utils.studies.diffranet.presets import get
+from tests.data.test_split import resized
 
 
 @pytest.fixture
@@ -208,7 +210,7 @@ def test_each_choice_follows_its_own_images(run, monkeypatch):
     frames4 = [{"label": label, "n_spots": 9} for label in ("diffraction", "no-diffraction") * 2]
     raw = np.random.default_rng(1).integers(0, 60, (4, 64, 64)).astype(np.uint8)
     found = dataclasses.replace(made_set(), table=frames4, raw=raw, frame=np.arange(4))
-    small = dataclasses.replace(run.preset, n_train=16, n_validation=8, n_test=4, n_sift=16)
+    small = resized(resized(run.preset, n_train=16, n_validation=8, n_test=4), "search", n_sift=16)
     monkeypatch.setattr(real_tuning, "_trials", lambda run: trials)
 
     def found_hits(config, *rest):
@@ -226,13 +228,23 @@ def test_each_choice_follows_its_own_images(run, monkeypatch):
         assert row["balanced_accuracy"]["value"] == (0.5 if simulated else 1.0)
 
 
-def test_networks_of_the_search_take_part_where_it_has_seen_the_same_crops(run, monkeypatch):
-    def tried(loss, hits, source="made"):
-        info = {"real_source": source, "real_hits": {"raw": hits, "preprocessed": hits}}
-        return {"loss": loss, "info": info, "config": {"topology": 9, "learning_rate": 0.00123456}}
+def test_saved_networks_of_the_search_take_part(run, monkeypatch):
+    def tried(loss, name):
+        return {
+            "loss": loss,
+            "info": {"network": name} if name else {},
+            "config": {"topology": 9, "learning_rate": 0.00123456},
+        }
 
-    runs = [tried(0.1, [True] * 4), tried(0.3, [True, False] * 2), tried(0.0, [False] * 4, "other")]
-    write_json(run.results_dir / "41_bohb_search.json", {"details": {"runs": runs}})
+    said = {"yes": [5, 5, 5, 5], "right": [4, 1, 3, 2]}  # labels that each network gives to the crops
+    runs = [tried(0.1, "yes"), tried(0.3, "right"), tried(0.0, "lost"), tried(0.0, None)]
+    write_json(run.results_dir / "41_bohb_search.json", {"details": {"runs": runs, "networks": "n"}})
+    for name in said:
+        write_json(run.results_dir / "n" / name, {})
+    networks = {name: SimpleNamespace(predict=lambda crops, name=name: np.array(said[name])) for name in said}
+    monkeypatch.setattr(real_tuning, "load_network", lambda path: networks[path.name])
+    kinds = {("made", kind): None for kind in ("raw", "preprocessed")}
+    monkeypatch.setattr(real_tuning, "_images_of", lambda run, sets: kinds)
     frames4 = [{"label": label, "n_spots": 9} for label in ("diffraction", "no-diffraction") * 2]
     found = dataclasses.replace(made_set(), table=frames4, frame=np.arange(4))
     monkeypatch.setattr(real_tuning, "_texture_candidates", lambda *arguments: [])
