@@ -83,6 +83,11 @@ def images_of(recipe):
             number += 1
 
 
+def image_number(image_id):
+    """Number of an image within its split from its id, such as 12 of ``test_000012``."""
+    return int(image_id.split("_")[1])
+
+
 def build_dataset(root, recipe, seed, workers=None, scheduler=None):
     """Make every missing image of a data set, then its manifest and card.
 
@@ -155,7 +160,7 @@ def open_journal(root, recipe, check_files=True):
     first = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
 
     def number_of(row):
-        k = int(row["id"].split("_")[1])
+        k = image_number(row["id"])
         return first[row["split"]] + k if k < sizes[row["split"]] else None  # a larger set may have been here
 
     journal = Journal(root / "journal.jsonl", number_of, sum(sizes.values()))

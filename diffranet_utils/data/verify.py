@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from diffranet_utils.data.split import load_manifest
-from diffranet_utils.data.build import make_file, open_journal, write_manifest
+from diffranet_utils.data.build import image_number, make_file, open_journal, write_manifest
 from diffranet_utils.core.errors import DiffranetError, MissingDataError
 from diffranet_utils.core.files import read_json, sha256_of, write_bytes, write_json
 from diffranet_utils.core.progress import progress
@@ -111,7 +111,7 @@ def _repair(root, rows, report, seed, recipe):
     """Make damaged and missing files again."""
     wrong = rows[rows.path.isin(report.damaged + report.missing)]
     for row in progress(list(wrong.itertuples()), title="repair", unit="image"):
-        path, content, _ = make_file(recipe, seed, row.id, row.split, int(row.id.split("_")[1]))
+        path, content, _ = make_file(recipe, seed, row.id, row.split, image_number(row.id))
         if path.as_posix() != row.path or sha256_of(content) != row.sha256:
             raise DiffranetError(
                 f"{row.path} comes out differently: another version of the program made {root}. Build it anew."

@@ -124,7 +124,7 @@ class SiftBag(TransformerMixin, BaseEstimator):
 
 
 def stored_descriptors(store):
-    """Descriptors and counts of a `features.FeatureStore`'s images, extracted once; see `sift_descriptors`."""
+    """Descriptors and counts of a `store.FeatureStore`'s images, extracted once; see `sift_descriptors`."""
     found = cache(lambda: sift_descriptors(store.images, store.n_workers))
     names = ("sift-descriptors", "sift-counts")
     return tuple(store.cached(name, lambda k=k: found()[k], __name__) for k, name in enumerate(names))

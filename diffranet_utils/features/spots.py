@@ -278,7 +278,8 @@ class SpotFeatures(TransformerMixin, BaseEstimator):
         -------
         ndarray, shape (n, len(NAMES)), float64
         """
-        masks = np.ones(images.shape, bool) if masks is None else masks
+        if masks is None:
+            masks = np.broadcast_to(np.ones(images.shape[1:], bool), images.shape)  # one mask, seen once per image
         require(masks.shape == images.shape, f"Masks {masks.shape} do not fit images {images.shape}.")
         with ThreadPoolExecutor(self.n_workers) as pool:
             return np.stack(list(pool.map(spot_features, images, masks)))

@@ -1,19 +1,14 @@
 """Global texture of an image as a row of numbers: co-occurrence (GLCM) and local binary patterns (LBP).
 
-Both are computed over whole image sets on several threads, and kept on disk so that no search extracts them twice.
+Both are computed over whole image sets on several threads.
 """
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from diffranet_utils.core.device import wants_gpu
 from diffranet_utils.core.errors import require
-from diffranet_utils.core.files import atomic_path, sha256_of
-from diffranet_utils.core.fingerprint import code_fingerprint
 from diffranet_utils.core.progress import progress
 from diffranet_utils.features import texture_kernels
 
@@ -84,7 +79,7 @@ def glcm_features(images, distances=DISTANCES, angles_deg=ANGLES_DEG, n_workers=
         texture_kernels.glcm_properties(np.ascontiguousarray(image), offsets, out)
         return out[rows].T.ravel()
 
-    return _map_images(one, images, n_workers, "GLCM")
+    return map_images(one, images, n_workers, "GLCM")
 
 
 def glcm_names(distances=DISTANCES, angles_deg=ANGLES_DEG):
@@ -155,7 +150,7 @@ def lbp_features(images, points, radius, n_workers=1):
     def one(image):
         return np.bincount(lbp_codes(image, points, radius).ravel(), minlength=points + 2) / image.size
 
-    return _map_images(one, images, n_workers, f"LBP {points}, {radius}")
+    return map_images(one, images, n_workers, f"LBP {points}, {radius}")
 
 
 class GlcmFeatures(TransformerMixin, BaseEstimator):
@@ -208,79 +203,28 @@ class LbpFeatures(TransformerMixin, BaseEstimator):
         return True
 
 
-class FeatureStore:
-    """Features of one image set, extracted when first asked for and kept in `.npy` files.
+def map_images(function, images, n_workers, title):
+    """Stack `function` of each image, in the order of the images.
 
     Parameters
     ----------
+    function : callable
+        Takes one image, returns ndarray, shape (n_features,).
     images : ndarray, shape (n, rows, columns), uint8
-    folder : path-like, optional
-        Where the files go; without it the tables live in memory only.
     n_workers : int
         Threads.
+    title : str
+        Of the progress bar, which many images have.
+
+    Returns
+    -------
+    ndarray, shape (n, n_features)
+
+    Raises
+    ------
+    InputError
+        If `images` has another shape or type, or none in it.
     """
-
-    def __init__(self, images, folder=None, n_workers=1):
-        self.images, self.n_workers = images, n_workers
-        self.folder = None if folder is None else Path(folder)
-        self._tables, self._key = {}, None
-
-    @property
-    def key(self):
-        """Hash of the images: another data set never meets this one's files."""
-        if self._key is None:
-            digest = hashlib.sha256(str(self.images.shape).encode())
-            for image in self.images:
-                digest.update(np.ascontiguousarray(image))
-            self._key = digest.hexdigest()
-        return self._key
-
-    def glcm(self, distances=DISTANCES, angles_deg=ANGLES_DEG):
-        """Columns of the one GLCM table that holds all distances and angles; see `glcm_features`."""
-        # On a GPU the last bits differ, so its tables have another name.
-        table = self.cached("glcm-gpu", self._glcm_on_gpu) if wants_gpu() else self.cached("glcm", self._glcm)
-        return table[:, glcm_columns(distances, angles_deg)]
-
-    def _glcm(self):
-        return glcm_features(self.images, n_workers=self.n_workers)
-
-    def _glcm_on_gpu(self):
-        from diffranet_utils.features.texture_torch import glcm_features as on_gpu
-
-        return on_gpu(np.asarray(self.images))
-
-    def lbp(self, points, radius):
-        """LBP histograms; see `lbp_features`."""
-        name = f"lbp-{points}-{radius}"
-        return self.cached(name, lambda: lbp_features(self.images, points, radius, self.n_workers))
-
-    def cached(self, name, compute, module=__name__):
-        """Look a table up in memory, then on disk, and compute it only if it is in neither.
-
-        Parameters
-        ----------
-        name : str
-            Extractor with its parameters.
-        compute : callable
-            Returns the ndarray.
-        module : str
-            Full name of the module that computes: a change in it or in what it imports makes a new file.
-        """
-        if name not in self._tables:
-            self._tables[name] = compute() if self.folder is None else self._from_disk(name, compute, module)
-        return self._tables[name]
-
-    def _from_disk(self, name, compute, module):
-        digest = sha256_of(self.key.encode(), code_fingerprint(module).encode())[:16]
-        path = self.folder / f"{name}-{digest}.npy"
-        if not path.exists():
-            with atomic_path(path) as temporary, temporary.open("wb") as file:
-                np.save(file, compute(), allow_pickle=False)
-        return np.load(path, allow_pickle=False)
-
-
-def _map_images(function, images, n_workers, title):
-    """Stack `function` of each image, worked out on `n_workers` threads, in the order of the images."""
     shape, dtype = np.shape(images), getattr(images, "dtype", None)
     require(
         len(shape) == 3 and dtype == np.uint8, f"Images have shape {shape}, {dtype}: give (n, rows, columns) uint8."

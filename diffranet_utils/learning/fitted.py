@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
+from sklearn.pipeline import FeatureUnion
 
 from diffranet_utils.core.errors import DiffranetError, MissingDataError, require
 from diffranet_utils.core.files import atomic_path, read_json, write_json
 from diffranet_utils.features.sift import SiftBag
+from diffranet_utils.features.spots import SpotFeatures
 from diffranet_utils.features.texture import GlcmFeatures, LbpFeatures
 from diffranet_utils.records.provenance import origin
 
@@ -106,7 +108,12 @@ def make_extractor(config, n_workers=1, words=None):
         return GlcmFeatures(config["distances"], config["angles_deg"], n_workers)
     if kind == "lbp":
         return LbpFeatures(config["points"], config["radius"], n_workers)
-    require(kind == "sift", f"Unknown extractor {kind!r}: choose one of glcm, lbp, sift.")
+    if kind == "spots":
+        return SpotFeatures(n_workers)
+    if kind == "spots_glcm":
+        parts = [(name, make_extractor(config | {"extractor": name}, n_workers)) for name in ("spots", "glcm")]
+        return FeatureUnion(parts)
+    require(kind == "sift", f"Unknown extractor {kind!r}: choose one of glcm, lbp, sift, spots, spots_glcm.")
     bag = SiftBag(config["n_words"], n_workers)
     bag.words_ = words
     return bag

@@ -51,6 +51,8 @@ MORE_CLASSIFIERS = {
     },
 }
 ALL_CLASSIFIERS = CLASSIFIERS | MORE_CLASSIFIERS
+# Not in the paper either: statistics of what stands out of the noise, alone and beside the co-occurrence features.
+SPOT_EXTRACTORS = {"spots": {}, "spots_glcm": EXTRACTORS["glcm"]}
 CATEGORICAL = ("distances", "angles_deg", "class_weight")  # no order among the values; all others have one
 
 # Settings that the search looks at first: Table 3 in full; Table 4's best LBP and SIFT, with Table 8's defaults for
@@ -63,6 +65,13 @@ PAPER_BEST = (
     | {"C": 32.0, "gamma": 0.5, "class_weight": CLASS_WEIGHTS[4]},
     {"extractor": "lbp", "points": 24, "radius": 3, **_MACHINE},
     {"extractor": "sift", "n_words": 25, **_FOREST},
+)
+
+
+_TREES = UNTUNED["rf"] | {"classifier": "et"}
+SPOT_STARTS = (
+    {"extractor": "spots", **_TREES},
+    {"extractor": "spots_glcm", "distances": [1, 2, 4, 5, 8], "angles_deg": [0, 45, 90, 135], **_TREES},
 )
 
 
@@ -165,12 +174,13 @@ class Space:
 
 
 PAPER_SPACE, WIDE_SPACE = Space(), Space(classifiers=ALL_CLASSIFIERS)
+SPOT_SPACE = Space(SPOT_EXTRACTORS, ALL_CLASSIFIERS)
 
 
 def describe(config):
     """Settings on one line, such as ``glcm distances [1, 5] angles_deg [0] | svm C 32 gamma 0.5``."""
     words = []
-    for role, group in WIDE_SPACE.roles:
+    for role, group in Space(EXTRACTORS | SPOT_EXTRACTORS, ALL_CLASSIFIERS).roles:
         inner = [f"{name} {short(config[name])}" for name in group[config[role]]]
         words.append(" ".join([config[role], *inner]))
     return " | ".join(words)

@@ -4,7 +4,7 @@ import joblib
 import numpy as np
 
 from diffranet_utils.features.sift import SiftBag, stored_descriptors
-from diffranet_utils.features.texture import FeatureStore
+from diffranet_utils.features.store import FeatureStore
 from diffranet_utils.learning.classifiers import make_classifier
 from diffranet_utils.learning.fitted import FittedModel, fit_temperature
 from diffranet_utils.records import metrics
@@ -64,6 +64,10 @@ class Evaluator:
         kind = config["extractor"]
         if kind == "glcm":
             return store.glcm(config["distances"], config["angles_deg"])
+        if kind == "spots":
+            return store.spots()
+        if kind == "spots_glcm":
+            return np.hstack([store.spots(), store.glcm(config["distances"], config["angles_deg"])])
         if kind == "lbp":
             return store.lbp(config["points"], config["radius"])
         return self.bag(config["n_words"]).count_words(*stored_descriptors(store))

@@ -38,11 +38,12 @@ work()
 def command():
     started = []
 
-    def start(how, **kwargs):
+    def start(how, hang_up=signal.SIG_DFL):  # under nohup it would be ignored
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         process = subprocess.Popen(
             [sys.executable, "-c", COMMAND, how],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **kwargs,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, hang_up),
         )  # fmt: skip
         started.append(process)
         assert process.stdout.readline() == "ready\n"
@@ -80,7 +81,7 @@ def test_a_second_request_ends_a_slow_clean_up(command, second):
 
 
 def test_an_ignored_hang_up_stays_ignored(command):
-    process = command("quick", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    process = command("quick", hang_up=signal.SIG_IGN)
     process.send_signal(signal.SIGHUP)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.5)

@@ -11,7 +11,7 @@ import pytest
 LIMIT_S = 5.0
 
 POOL = """
-import os, sys, time
+import os, signal, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from diffranet_utils.core.lifeline import tie_to_parent
@@ -21,6 +21,7 @@ def nap(_):
     time.sleep(60)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored
     tied = {"initializer": tie_to_parent, "initargs": (os.getpid(),)}
     tied = tied if sys.argv[2] == "tied" else {}
     with ProcessPoolExecutor(2, mp_context=get_context(sys.argv[1]), **tied) as pool:

@@ -1,5 +1,7 @@
 """Bragg images against nanoBragg, against the plain pixel loop and against closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import integrate, special
@@ -7,11 +9,17 @@ from scipy import integrate, special
 from diffranet_utils.core.errors import InputError
 from diffranet_utils.crystals import bragg, nanobragg
 from diffranet_utils.crystals.crystal import Crystal, StructureFactors, cell_vectors, mosaic_domains, random_orientation
+from diffranet_utils.instrument import geometry
 from diffranet_utils.instrument.geometry import Beam, Detector
 from diffranet_utils.instrument.sources import source_grid
 
 REFERENCES = (
     "square_one_domain", "tophat_one_domain", "tophat_mosaic", "tophat_divergence_dispersion", "gauss_mosaic_monoclinic"
+)  # fmt: skip
+# Crops that every clone has; see golden/nanobragg.
+GOLDEN = (
+    "square_one_domain", "round_one_domain", "tophat_one_domain", "tophat_mosaic", "tophat_divergence_dispersion",
+    "gauss_mosaic_monoclinic", "tophat_off_centre_triclinic", "wide_angle",
 )  # fmt: skip
 DETECTOR = Detector(128, 96, 0.172, 40.0)
 BEAM = Beam(1.5, 1e12, 30.0)
@@ -29,6 +37,71 @@ def bragg_tilt():
     sine = 1.5 / (2 * 10)
     cosine = np.sqrt(1 - sine**2)
     return np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]])
+
+
+def golden_detector(golden, name, shift_px=(0.0, 0.0)):
+    case = golden.index["bragg"][name]
+    detector = Detector(*case["pixels"], golden.index["pixel_mm"], case["distance_mm"])
+    slow, fast = case["beam_px"] or (detector.beam_slow_px, detector.beam_fast_px)
+    return replace(detector, beam_slow_px=slow + shift_px[0], beam_fast_px=fast + shift_px[1])
+
+
+def golden_images(golden, name, shift_px=(0.0, 0.0), **changes):
+    """Ours and nanoBragg's image of one crop; `changes` spoil ours."""
+    case, data = golden.index["bragg"][name], golden.arrays(name)
+    factors = StructureFactors.from_hkl(data["hkl"], data["F"])
+    options = {key: case[key] for key in ("spot", "oversample")} | {"tophat_r2": nanobragg.JANUARY_2019_R2}
+    parts = {"n_cells": case["n_cells"], "domains": data["domains"], "sources": data["sources"]}
+    parts |= {key: value for key, value in changes.items() if key in parts}
+    ours = bragg.expected_photons(
+        Crystal(data["cell_vectors_A"], tuple(parts["n_cells"]), factors),
+        Beam(golden.index["wavelength_A"], 1e12, 30.0, parts["sources"]),
+        golden_detector(golden, name, shift_px),
+        parts["domains"],
+        **options | {key: value for key, value in changes.items() if key not in parts},
+    )
+    return golden.cut(ours, case["crop"]), data["photons"]
+
+
+def same_image(ours, theirs):
+    """Lit in the same pixels, and there equal to float32's digits."""
+    return np.array_equal(ours > 0, theirs > 0) and np.allclose(ours, theirs, rtol=1e-5, atol=1e-6 * theirs.max())
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_crops_equal_nanobraggs(golden, name):
+    ours, theirs = golden_images(golden, name)
+    assert (theirs > 0).sum() > 100  # of sub-pixel spots
+    assert same_image(ours, theirs)
+    assert ours.sum(dtype=float) == pytest.approx(theirs.sum(dtype=float), rel=1e-7)
+
+
+@pytest.mark.parametrize("backend", ["reflections", "torch", "pixels"])
+def test_every_backend_equals_nanobragg(golden, backend):
+    assert same_image(*golden_images(golden, "tophat_mosaic", backend=backend))
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("tophat_mosaic", {"shift_px": (0.5, 0)}), ("tophat_mosaic", {"shift_px": (0, 0.5)}),
+        ("square_one_domain", {"shift_px": (0.02, 0)}), ("tophat_off_centre_triclinic", {"shift_px": (0.2, 0)}),
+        ("tophat_one_domain", {"tophat_r2": bragg.TOPHAT_R2}), ("gauss_mosaic_monoclinic", {"spot": "round"}),
+        ("gauss_mosaic_monoclinic", {"n_cells": (6, 9, 7)}), ("tophat_one_domain", {"oversample": 1}),
+        ("tophat_mosaic", {"domains": STILL}), ("tophat_divergence_dispersion", {"sources": None}),
+    ],
+)  # fmt: skip
+def test_small_errors_show_in_the_crops(golden, name, error):
+    assert not same_image(*golden_images(golden, name, **error))
+
+
+def test_polarisation_is_nanobraggs(golden):
+    # The same image with and without the factor; the crop reaches to 57 degrees from the beam.
+    with_factor, without = (golden.arrays(f"wide_angle{end}")["photons"] for end in ("", "_unpolarised_away"))
+    ours = geometry.polarization(golden_detector(golden, "wide_angle"))
+    theirs = with_factor.astype(float) / without
+    assert np.allclose(golden.cut(ours, golden.index["bragg"]["wide_angle"]["crop"]), theirs, rtol=1e-6)
+    assert theirs.min() < 0.66
 
 
 @pytest.mark.parametrize("name", REFERENCES)

@@ -8,6 +8,7 @@ from sklearn.pipeline import make_pipeline
 
 from diffranet_utils.core.errors import InputError
 from diffranet_utils.features import texture as features
+from diffranet_utils.features.store import FeatureStore
 
 HARALICK = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [0, 2, 2, 2], [2, 2, 3, 3]], np.uint8)  # of the 1973 paper
 
@@ -132,17 +133,17 @@ def test_transformers_work_in_a_pipeline(images):
 
 
 def test_store_extracts_once_and_notices_other_images(images, tmp_path, monkeypatch):
-    store = features.FeatureStore(images, tmp_path)
+    store = FeatureStore(images, tmp_path)
     first = store.lbp(8, 1), store.glcm((2,), (45,))
     monkeypatch.setattr(features, "lbp_features", lambda *a: pytest.fail("extracted twice"))
     monkeypatch.setattr(features, "glcm_features", lambda *a, **k: pytest.fail("extracted twice"))
-    again = features.FeatureStore(images.copy(), tmp_path)
+    again = FeatureStore(images.copy(), tmp_path)
     np.testing.assert_array_equal(again.lbp(8, 1), first[0])
     np.testing.assert_array_equal(again.glcm((2,), (45,)), first[1])
     changed = images.copy()
     changed[0, 0, 0] ^= 1
     with pytest.raises(pytest.fail.Exception):
-        features.FeatureStore(changed, tmp_path).lbp(8, 1)
+        FeatureStore(changed, tmp_path).lbp(8, 1)
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".npy", ".npy"]
 
 

@@ -8,6 +8,7 @@ from skimage.feature import graycomatrix, graycoprops
 from diffranet_utils.core.errors import InputError
 from diffranet_utils.features import texture as features
 from diffranet_utils.features import texture_torch as glcm_torch
+from diffranet_utils.features.store import FeatureStore
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here"))]
 
@@ -52,9 +53,9 @@ def test_what_is_no_stack_of_images_is_refused(images):
 
 
 def test_a_store_counts_on_the_gpu_where_it_is_asked_to(images, monkeypatch, tmp_path):
-    here = features.FeatureStore(images, tmp_path).glcm()
+    here = FeatureStore(images, tmp_path).glcm()
     whole = glcm_torch.glcm_features
     monkeypatch.setattr(glcm_torch, "glcm_features", lambda stack: whole(stack, device="cpu"))  # no GPU needed here
     monkeypatch.setenv("DIFFRANET_GPU", "1")
-    np.testing.assert_allclose(features.FeatureStore(images, tmp_path).glcm(), here, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(FeatureStore(images, tmp_path).glcm(), here, rtol=1e-5, atol=1e-9)
     assert len(list(tmp_path.glob("glcm-gpu-*.npy"))) == 1 and len(list(tmp_path.glob("glcm-*.npy"))) == 2

@@ -32,6 +32,36 @@ def mismatch(image, slow, fast):
     return np.sqrt(np.mean((image[np.ix_(*faced)] - turned) ** 2))
 
 
+def made_up_f2(stol):
+    """Squared amplitude of the made-up molecule whose table nonBragg read; golden/nanobragg has the formula."""
+    return (4 * np.exp(-((stol / 0.25) ** 2)) + 3 * np.exp(-(((stol - 0.16) / 0.06) ** 2))) ** 2
+
+
+def liquid_images(golden, name, monkeypatch, f2=made_up_f2, shift_px=0.0):
+    """Ours and nonBragg's crop of a layer of the made-up liquid."""
+    stated = golden.index["liquid"]
+    liquid = background.Material(stated["density_g_cm3"], stated["molar_mass"], f2)
+    monkeypatch.setitem(background.MATERIALS, "liquid", liquid)
+    slow, fast = stated["pixels"]
+    beam = (fast / 2 - 0.5 + shift_px, slow / 2 + 0.5)  # as in NONBRAGG
+    detector = Detector(slow, fast, golden.index["pixel_mm"], stated["distance_mm"], *beam)
+    ours = background.expected_photons(BEAM, detector, (Layer("liquid", stated["thickness_mm"]),))
+    return golden.cut(ours, stated["crops"][name]), golden.arrays(name)["photons"]
+
+
+@pytest.mark.parametrize("name", ["liquid_centre", "liquid_corner"])
+def test_crops_equal_nonbraggs(golden, monkeypatch, name):
+    ours, theirs = liquid_images(golden, name, monkeypatch)
+    assert np.allclose(ours, theirs, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("name", ["liquid_centre", "liquid_corner"])
+@pytest.mark.parametrize("error", [{"shift_px": 0.5}, {"f2": lambda s: made_up_f2(1.001 * s)}])
+def test_small_errors_show_in_nonbraggs_crops(golden, monkeypatch, name, error):
+    ours, theirs = liquid_images(golden, name, monkeypatch, **error)
+    assert not np.allclose(ours, theirs, rtol=1e-5, atol=0)
+
+
 @pytest.mark.parametrize("key", ["water_10um", "air_5mm"])
 def test_reference_images_are_symmetric_about_the_centre_in_use(reference_dir, key):
     image = np.load(reference_dir / "nonbragg" / "background_512.npz")[key].astype(float)

@@ -8,12 +8,19 @@ from diffranet_utils.instrument.geometry import Beam
 from diffranet_utils.instrument.sources import source_grid
 
 
-def test_grid_is_nanobraggs(reference_dir):
-    theirs = np.load(reference_dir / "nanobragg" / "tophat_divergence_dispersion.npz")["sources"]
+def assert_same_grid(theirs, rtol):
     ours = source_grid(1.5, (2.0, 2.0), (3, 3), 0.01, 5)
     assert ours.shape == theirs.shape
     order = [np.lexsort(grid[:, [4, 2, 1]].round(13).T) for grid in (ours, theirs)]
-    assert np.allclose(ours[order[0]], theirs[order[1]], rtol=1e-9, atol=1e-13)
+    assert np.allclose(ours[order[0]], theirs[order[1]], rtol=rtol, atol=1e-13)
+
+
+def test_grid_is_the_one_nanobragg_prints(golden):
+    assert_same_grid(golden.arrays("tophat_divergence_dispersion")["sources"], 1e-5)  # six digits are printed
+
+
+def test_grid_is_nanobraggs(reference_dir):
+    assert_same_grid(np.load(reference_dir / "nanobragg" / "tophat_divergence_dispersion.npz")["sources"], 1e-9)
 
 
 def test_one_source_is_the_plain_beam():

@@ -27,7 +27,7 @@ FOREST = search_space.PAPER_BEST[0] | {"n_trees": 20}
 MACHINE = search_space.PAPER_BEST[1] | {"gamma": 0.0}
 ONE_OF_EACH = [
     UNTUNED["rf"] | {"extractor": kind} | {name: values[0] for name, values in settings.items()}
-    for kind, settings in search_space.EXTRACTORS.items()
+    for kind, settings in (search_space.EXTRACTORS | search_space.SPOT_EXTRACTORS).items()
 ]
 
 

@@ -57,13 +57,29 @@ def count_visible(blurred, scale, back, station):
     -------
     int
     """
-    readout, shade = station.readout, shadows.shade(station.detector, station.shadows)
+    shade = shadows.shade(station.detector, station.shadows)
     if shade is not None:
         blurred, back = blurred * (shade.transmission * shade.usable), back * shade.transmission
+    return int(_local_maxima(blurred, (N_SIGMA / scale) ** 2 * noise_variance(back, station)))
+
+
+def noise_variance(back, station):
+    """The sigma^2 of `count_visible`.
+
+    Parameters
+    ----------
+    back : ndarray, shape (n_slow, n_fast), float32
+        Expected background photons, behind all shadows.
+    station : Station
+
+    Returns
+    -------
+    ndarray, shape (n_slow, n_fast), float32
+    """
+    readout = station.readout
     weight = noise_gain(station.detector.pixel_mm * 1e3, readout)
     variance = weight * (back + (readout.calibration_rms * back) ** 2) + readout.read_noise**2
-    variance = np.maximum(variance, np.float32(LEAST_NOISE**2))
-    return int(_local_maxima(blurred, (N_SIGMA / scale) ** 2 * variance))
+    return np.maximum(variance, np.float32(LEAST_NOISE**2))
 
 
 @njit(cache=True, nogil=True)

@@ -113,9 +113,22 @@ class Words:
 
 @parameters
 class Search:
-    """Chapter 32: evaluations of Hyperopt, the part of the space, and the training images that SIFT sees."""
+    """Chapter 32: evaluations of Hyperopt, the part of the paper's space, and the training images that SIFT sees.
+
+    Parameters
+    ----------
+    n_evaluations : int
+        Trials in the paper's space.
+    n_spot_evaluations : int
+        Trials in the space of spot statistics.
+    extractors, classifiers : sequence of str
+        Branches of the paper's space.
+    n_sift : int, optional
+        By default all training images.
+    """
 
     n_evaluations: Annotated[int, Field(ge=1, le=100_000)]
+    n_spot_evaluations: Annotated[int, Field(ge=2, le=100_000)]
     extractors: Extractors = ("glcm", "lbp", "sift")
     classifiers: Classifiers = ("rf", "svm")
     n_sift: PositiveInt | None
@@ -247,7 +260,7 @@ OF_THE_STUDY = {
     "dataset": DataSet(n_train=10_000, n_validation=2400, n_test=12_600),
     "shots": Shots(n_orientations=12),
     "words": Words(n_train=None),
-    "search": Search(n_evaluations=150, n_sift=None),
+    "search": Search(n_evaluations=150, n_spot_evaluations=60, n_sift=None),
     "ladder": Ladder(n_train=2500),
 }
 
@@ -260,7 +273,7 @@ PRESETS = {
             dataset=DataSet(n_train=200, n_validation=80, n_test=120),
             shots=Shots(n_orientations=3),
             words=Words(n_train=80),
-            search=Search(n_evaluations=10, n_sift=80),
+            search=Search(n_evaluations=10, n_spot_evaluations=4, n_sift=80),
             network=Network(topology=9, epochs=3, n_train=64, n_study=16, study_epochs=1, study_seeds=2, n_explained=3),
             brackets=Brackets(n_brackets=1, min_epochs=1, max_epochs=3, n_train=32, widest=9),
             ladder=Ladder(n_train=28),
@@ -270,7 +283,7 @@ PRESETS = {
             dataset=DataSet(n_train=2000, n_validation=500, n_test=1000),
             shots=Shots(n_orientations=12),
             words=Words(n_train=None),
-            search=Search(n_evaluations=50, n_sift=None),
+            search=Search(n_evaluations=50, n_spot_evaluations=20, n_sift=None),
             network=Network(
                 topology=9, epochs=12, n_train=2000, n_study=400, study_epochs=6, study_seeds=3, n_explained=24,
             ),

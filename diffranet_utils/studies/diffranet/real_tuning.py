@@ -6,7 +6,7 @@ Training is on simulated images throughout. The configurations are those that th
 import numpy as np
 
 from diffranet_utils.core.progress import progress
-from diffranet_utils.features.texture import FeatureStore
+from diffranet_utils.features.store import FeatureStore
 from diffranet_utils.learning.checkpoints import load_network
 from diffranet_utils.learning.classifiers import make_classifier
 from diffranet_utils.records.chapters import run_chapter

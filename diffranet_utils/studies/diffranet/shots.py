@@ -161,15 +161,10 @@ def render_shot(shot, station, backend="auto"):
     -------
     ShotImage
     """
-    detector, readout = station.detector, station.readout
-    beam, shade = station.beam(shot.photons, shot.wavelength_A), shadows.shade(detector, station.shadows)
-    back = background.expected_photons(beam, detector, station_layers(shot, station))
+    beam, shade = station.beam(shot.photons, shot.wavelength_A), shadows.shade(station.detector, station.shadows)
+    back = background.expected_photons(beam, station.detector, station_layers(shot, station))
     pattern, back, edges, visible = _crystal_patterns(shot, station, beam, back, backend)
-    rng = np.random.default_rng(shot.noise_seed)
-    total = back + pattern if shade is None else (back + pattern) * shade.transmission
-    counts = read_out(total, detector, readout, rng)
-    if shade is not None:
-        counts = shade.read(counts, readout.saturation)
+    counts = expose(back + pattern, station, np.random.default_rng(shot.noise_seed))
     truth = {
         "pulse_photons": shot.photons,
         "wavelength_A": shot.wavelength_A,
@@ -183,6 +178,28 @@ def render_shot(shot, station, backend="auto"):
     masks = {} if shade is None else shade.masks()
     label = label_of(shot.photons, visible, station.borders)
     return ShotImage(to_8bit(counts), label, truth, pattern, back, counts, masks)
+
+
+def expose(expected, station, rng):
+    """One exposure of what is expected: shadows, counting, read-out.
+
+    Parameters
+    ----------
+    expected : ndarray, shape (n_slow, n_fast), float32
+        Photons per pixel before any shadow.
+    station : Station
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, shape (n_slow, n_fast), float32
+        Counts.
+    """
+    detector, readout = station.detector, station.readout
+    shade = shadows.shade(detector, station.shadows)
+    if shade is None:
+        return read_out(expected, detector, readout, rng)
+    return shade.read(read_out(expected * shade.transmission, detector, readout, rng), readout.saturation)
 
 
 def station_layers(shot, station):

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from scipy.ndimage import maximum_filter
 
+from diffranet_utils.data.build import image_number
 from diffranet_utils.instrument.detector import spread
 from diffranet_utils.learning.attention import METHODS, concentration
 from diffranet_utils.records.metrics import mean_interval
@@ -63,7 +64,7 @@ def attention_on_spots(network, split, name, run, n_images, methods=None):
         image = np.asarray(split.images[k : k + 1])
         with torch.no_grad():
             predicted = int(network(torch.from_numpy(image.copy())[:, None]).argmax()) + 1
-        mask = spot_mask(run.preset.dataset.experiment, run.seed, name, int(split.ids[k].split("_")[1]))
+        mask = spot_mask(run.preset.dataset.experiment, run.seed, name, image_number(split.ids[k]))
         for method, explain in (methods or METHODS).items():
             attention = explain(network, image, [predicted])[0]
             share, area = concentration(attention, mask)

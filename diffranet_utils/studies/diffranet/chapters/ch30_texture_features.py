@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from diffranet_utils.features.texture import PROPERTIES, FeatureStore, glcm_names
+from diffranet_utils.features.store import FeatureStore
+from diffranet_utils.features.texture import PROPERTIES, glcm_names
 from diffranet_utils.learning.classifiers import UNTUNED, make_classifier
 from diffranet_utils.records import metrics
 from diffranet_utils.studies.diffranet.dataset import ensure_dataset, load_split

@@ -12,7 +12,7 @@ from diffranet_utils.features.sift import (
     sift_descriptors,
     stored_descriptors,
 )
-from diffranet_utils.features.texture import FeatureStore
+from diffranet_utils.features.store import FeatureStore
 from diffranet_utils.learning.classifiers import UNTUNED, make_classifier
 from diffranet_utils.records import metrics
 from diffranet_utils.studies.diffranet.dataset import ensure_dataset, load_split

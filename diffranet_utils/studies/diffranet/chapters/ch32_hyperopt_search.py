@@ -18,6 +18,7 @@ from diffranet_utils.studies.diffranet.chapters.ch30_texture_features import pro
 from diffranet_utils.studies.diffranet.dataset import ensure_dataset, load_split
 from diffranet_utils.studies.diffranet.joint_search import search_step
 from diffranet_utils.studies.diffranet.labels import Label, is_hit
+from diffranet_utils.studies.diffranet.spot_search import spot_search
 
 N_SEEDS = 5  # of a search on at least `search.TIMED_FROM` images; two of a smaller one, which shows the code only
 N_TOP = 10  # configurations whose test accuracy is looked at, to measure what peeking would have cost
@@ -41,20 +42,23 @@ def step(run):
     values, details = search_step(run)
     root = ensure_dataset(run)
     train, validation, test = (load_split(root, split) for split in ("train", "validation", "test"))
-    on_test, wrong = Evaluator(train, test, run, n_sift=run.preset.search.n_sift), {}
+    on_test, found = Evaluator(train, test, run, n_sift=run.preset.search.n_sift), {}
     best = {kind: best_trial(details["trials"], "classifier", kind)["config"] for kind in run.preset.search.classifiers}
     details["seeds"] = {}
     for kind, config in best.items():
         scores, model, tables = over_seeds(on_test, config, run)
         details["seeds"][kind] = scores
-        wrong[kind] = model.predict(tables[2]) != test.labels
+        found[kind] = model.predict(tables[2])
         if kind == "rf" and config["extractor"] == "glcm":
             details["importance"] = importance(model, tables[2], test.labels, config, run)
     rows = load_manifest(root).query("split == 'test'")
+    wrong = {kind: labels != test.labels for kind, labels in found.items()}
     details["by_visible"] = by_visible(rows.n_visible.to_numpy(), wrong)
     details["peeking"] = peeking(details["trials"], on_test)
     entries, details["spot_count"] = spot_count(validation, test, run.preset.n_workers)
-    return values | entries, details
+    splits = {"train": train, "validation": validation, "test": test}
+    on_spots, details["spots"] = spot_search(run, splits, rows, found["svm"] if "svm" in found else found["rf"])
+    return values | entries | on_spots, details
 
 
 def over_seeds(evaluator, config, run):
