@@ -2,8 +2,9 @@
 
 from diffranet_utils.core.errors import InputError
 from diffranet_utils.studies.diffranet.study import STUDY as DIFFRANET
+from diffranet_utils.studies.scattering.study import STUDY as SCATTERING
 
-STUDIES = (DIFFRANET,)
+STUDIES = (DIFFRANET, SCATTERING)
 
 
 def study_of(chapter):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from diffranet_utils.core.errors import require
+from diffranet_utils.core.progress import progress
+from diffranet_utils.core.workers import completed
 from diffranet_utils.studies.scattering.labels import TECHNIQUES, TURNS_DEG
 from diffranet_utils.studies.scattering.sessions import draw_session, take
 
@@ -38,7 +40,7 @@ class Collection:
         return Collection(self.images[rows], self.labels[rows], self.sessions[rows])
 
 
-def make_collection(counts, n_sessions, seed, size=256):
+def make_collection(counts, n_sessions, seed, size=256, workers=1, scheduler=None):
     """Simulate a collection.
 
     Parameters
@@ -50,6 +52,8 @@ def make_collection(counts, n_sessions, seed, size=256):
     seed : int
     size : int
         Pixels of a side.
+    workers, scheduler
+        Who simulates, see `core.workers.completed`; the images are the same.
 
     Returns
     -------
@@ -64,17 +68,46 @@ def make_collection(counts, n_sessions, seed, size=256):
     known = ", ".join(TECHNIQUES)
     unknown = [name for name in counts if name not in TECHNIQUES]
     require(not unknown, f"Unknown techniques {', '.join(unknown)}: choose of {known}.")
-    images, labels, sessions = [], [], []
-    for name, n in counts.items():
-        label = TECHNIQUES.index(name)
-        for number in range(min(n_sessions, n)):
-            session = draw_session(name, seed, number, size)
-            for k in range(number, n, n_sessions):
-                rng = np.random.default_rng([seed, label, number, k])
-                images.append(take(session, rng).image)
-                labels.append(label)
-                sessions.append(label * n_sessions + number)
-    return Collection(np.stack(images), np.array(labels), np.array(sessions))
+    tasks = [
+        (name, seed, number, tuple(range(number, n, n_sessions)), size)
+        for name, n in counts.items()
+        for number in range(min(n_sessions, n))
+    ]
+    bar = progress(total=sum(counts.values()), title="patterns")
+    made = {}
+    for task, images in completed(_take_session, tasks, workers, scheduler):
+        made[task] = images
+        bar.update(len(images))
+    bar.close()
+    labels = [TECHNIQUES.index(name) for name, _, _, ks, _ in tasks for _ in ks]
+    sessions = [TECHNIQUES.index(name) * n_sessions + number for name, _, number, ks, _ in tasks for _ in ks]
+    images = np.concatenate([made[task] for task in tasks])
+    return Collection(images, np.array(labels), np.array(sessions))
+
+
+def pattern_at(technique, seed, number, k, size=256):
+    """One pattern of a collection with all its truth.
+
+    Parameters
+    ----------
+    technique : str
+    seed, number, k : int
+        Of the collection, of the session within its technique, of the image within its technique.
+    size : int
+
+    Returns
+    -------
+    sessions.Pattern
+        Its image is that of `make_collection`.
+    """
+    session = draw_session(technique, seed, number, size)
+    return take(session, np.random.default_rng([seed, TECHNIQUES.index(technique), number, k]))
+
+
+def _take_session(task):
+    """Images of one session, shape (n, size, size), and the task that asked for them."""
+    technique, seed, number, ks, size = task
+    return task, np.stack([pattern_at(technique, seed, number, k, size).image for k in ks])
 
 
 def turned(collection):

@@ -1,6 +1,23 @@
 """The four techniques and the sizes of the sets in which Ushizima et al. (2021) sort them."""
 
-TECHNIQUES = ("SAXS", "WAXS", "GISAXS", "GIWAXS")
+from enum import IntEnum
+
+
+class Technique(IntEnum):
+    """The classes; a label is a member's value."""
+
+    SAXS = 0
+    WAXS = 1
+    GISAXS = 2
+    GIWAXS = 3
+
+    @property
+    def title(self):
+        """Name for tables and figures."""
+        return self.name
+
+
+TECHNIQUES = tuple(technique.title for technique in Technique)
 """Class names; a label is an index into this tuple."""
 
 TRAIN_COUNTS = {
