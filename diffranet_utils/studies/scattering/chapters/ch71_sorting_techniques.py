@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from diffranet_utils.core.errors import require
 from diffranet_utils.learning.attention import concentration, layer_grad_cam
 from diffranet_utils.learning.neighbours import nearest, precision_at
 from diffranet_utils.records import metrics
@@ -41,6 +42,8 @@ def step(run):
     features, missing = {}, {}
     for split, half in halves.items():
         features[split], missing[split] = all_features(names[split], half, asked.sizes(run.seed))
+    for split, reasons in missing.items():
+        require(features[split], f"No representation on split {split}: {reasons}. Choose others.")
     tables = scored(run, halves, features)
     rows = [row for split in halves for row in table_rows(split, tables, features)]
     truth = {name: collection.labels[half.test] for name, half in halves.items()}
@@ -56,11 +59,11 @@ def step(run):
         "glcm_distances": glcm_distances(run, halves["random"]),
         "n_test": len(halves["random"].test),
     }
-    if EXPLAINED in features["random"]:
-        found, details["maps"] = attention_scores(run, halves["random"])
-        close, details["neighbours"] = similarity(halves["random"], features["random"][EXPLAINED])
-        values |= found | close
-    return values, details
+    sizes = asked.sizes(run.seed)
+    looked_at = features_of_half(BY_NAME[EXPLAINED], halves["random"], sizes)
+    maps, details["maps"] = attention_scores(run, halves["random"])
+    close, details["neighbours"] = similarity(halves["random"], looked_at)
+    return values | maps | close, details
 
 
 def halved(collection, run):
@@ -145,7 +148,8 @@ def headline(rows, truth):
     -------
     values : dict
     best : list of dict
-        Table 3: one row a representation on the split at random, by kappa.
+        Table 3: the best model by kappa of each representation on each split, with ``pooled``, the
+        accuracy over all folds.
     """
     values, tables = {}, {}
     for split, key in (("random", "best_accuracy"), ("session", "best_accuracy_unseen_sessions")):
@@ -157,7 +161,12 @@ def headline(rows, truth):
         for row in tables["random"]:
             if row["representation"] == name:
                 values[key] = metrics.accuracy(truth["random"], row["predicted"])
-    return values, [_small(row) for table in tables.values() for row in table]
+    best = [
+        _small(row) | {"pooled": metrics.accuracy(truth[split], row["predicted"])}
+        for split, table in tables.items()
+        for row in table
+    ]
+    return values, best
 
 
 def _plain(row, split):
