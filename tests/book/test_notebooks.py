@@ -131,7 +131,7 @@ def test_every_figure_has_alternative_text(path):
 
 def test_the_chapter_is_in_the_table_of_contents_and_has_a_step(path):
     listed = re.findall(r"notebooks/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    assert listed == [chapter for study in STUDIES for chapter in study.chapters]
+    assert sorted(listed) == sorted(name for study in STUDIES for name in study.chapters)
     assert path.stem in [*listed, "_template"]
 
 
