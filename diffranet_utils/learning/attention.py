@@ -22,11 +22,34 @@ def grad_cam(network, images, classes, stage=2):
     ndarray, shape (n, size, size), float32
         Zero or more; what speaks against the class is cut off.
     """
+    layer = network.stages[stage - 1]
+    return layer_grad_cam(network, layer, _input(images), _targets(classes), images.shape[1:])
+
+
+def layer_grad_cam(network, layer, x, targets, shape):
+    """Grad-CAM of any layer of any network.
+
+    Parameters
+    ----------
+    network, layer : nn.Module
+        The layer gives maps, shape (n, channels, h, w).
+    x : Tensor
+        What the network takes.
+    targets : Tensor, shape (n,), int64
+        Column of the scores to explain.
+    shape : (int, int)
+        Rows and columns of the answer.
+
+    Returns
+    -------
+    ndarray, shape (n, *shape), float32
+        Zero or more.
+    """
     from captum.attr import LayerAttribution, LayerGradCam
 
-    explainer = LayerGradCam(network, network.stages[stage - 1])
-    maps = explainer.attribute(_input(images), target=_targets(classes), relu_attributions=True)
-    return LayerAttribution.interpolate(maps, images.shape[1:], "bilinear").detach().numpy()[:, 0]
+    explainer = LayerGradCam(network, layer)
+    maps = explainer.attribute(x, target=targets, relu_attributions=True)
+    return LayerAttribution.interpolate(maps, tuple(shape), "bilinear").detach().numpy()[:, 0]
 
 
 def smooth_grad(network, images, classes, n_samples=8, noise=2.0, seed=0):

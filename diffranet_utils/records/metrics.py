@@ -208,3 +208,43 @@ def _pair(truth, predicted):
     truth, predicted = np.asarray(truth), np.asarray(predicted)
     require(truth.shape == predicted.shape, f"{truth.shape} labels, {predicted.shape} predictions: give one each.")
     return truth, predicted
+
+
+def seven_scores(truth, predicted, probabilities):
+    """The seven metrics that a study of classifiers reports, defined as PyCaret does.
+
+    Parameters
+    ----------
+    truth, predicted : array_like, shape (n,), int
+        Classes from 0.
+    probabilities : array_like, shape (n, n_classes)
+
+    Returns
+    -------
+    dict
+        ``accuracy``; ``auc``, one class against the rest, weighted by the classes' sizes (NaN if a
+        class is absent); ``recall``, the classes' mean; ``precision`` and ``f1``, weighted by
+        size; Cohen's ``kappa`` (doi:10.1177/001316446002000104); ``mcc``, Matthews' coefficient
+        for several classes (doi:10.1016/j.compbiolchem.2004.09.006).
+    """
+    from sklearn import metrics as scores
+
+    truth, predicted = _pair(truth, predicted)
+    probabilities = np.asarray(probabilities, dtype=float)
+    n_classes = probabilities.shape[1]
+    # A class that nobody answers counts as precision 0, without a warning.
+    weighted = {"average": "weighted", "zero_division": 0}
+    auc = np.nan
+    if len(np.unique(truth)) == n_classes:
+        even = probabilities / probabilities.sum(axis=1, keepdims=True)
+        auc = scores.roc_auc_score(truth, even, multi_class="ovr", average="weighted")
+    found = {
+        "accuracy": scores.accuracy_score(truth, predicted),
+        "auc": auc,
+        "recall": scores.recall_score(truth, predicted, average="macro", zero_division=0),
+        "precision": scores.precision_score(truth, predicted, **weighted),
+        "f1": scores.f1_score(truth, predicted, **weighted),
+        "kappa": scores.cohen_kappa_score(truth, predicted),
+        "mcc": scores.matthews_corrcoef(truth, predicted),
+    }
+    return {name: float(value) for name, value in found.items()}
