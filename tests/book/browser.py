@@ -56,7 +56,7 @@ class Page:
         self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
         self.value("window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => 1) : 1")
 
-    def wait(self, script, seconds=20):
+    def wait(self, script, seconds=90):
         """Wait until an expression is true."""
         end = time.monotonic() + seconds
         while not self.value(script):
