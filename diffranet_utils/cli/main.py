@@ -244,19 +244,19 @@ def screen(  # noqa: PLR0913 - options of a command
     idle: Annotated[float | None, typer.Option(help="With --watch, stop after so many quiet seconds.")] = None,
     mask: Annotated[Path | None, typer.Option(help="Image of pixels to leave out: zero where good.")] = None,
     recursive: Annotated[bool, typer.Option("--recursive", help="Look into folders in folders too.")] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes; by default one for each core.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes; files are then reported as they are done.")] = 1,
     scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to use instead, tcp://HOST:PORT.")] = None,
 ):
     """Say for each real frame whether it shows diffraction: hit, miss, unsure or unreadable."""
     require(not (as_json and as_csv), "Choose one of --json and --csv.")
     require(not watch or len(paths) == 1, "--watch follows one folder: give just that.")
-    from diffranet_utils.screening.command import How, all_cores, make_screener, run
+    from diffranet_utils.screening.command import How, make_screener, run
 
     study = None  # loading it takes longer than judging a frame, and only trained classifiers have its classes
     if model is not None and str(model) != "count":
         from diffranet_utils.studies.diffranet.study import STUDY as study
     kind = "json" if as_json else "csv" if as_csv else None
-    how = How(recursive, all_cores() if workers is None else workers, scheduler, watch, idle)
+    how = How(recursive, workers, scheduler, watch, idle)
     run(paths, make_screener(study, model, mask), kind, out, report, how)
 
 

@@ -1,6 +1,5 @@
 """The command `diffranet screen`, from the paths to the last line."""
 
-import os
 import signal
 import sys
 import time
@@ -20,11 +19,6 @@ from diffranet_utils.screening.watch import Watch
 
 FEW_FILES = 24
 SAVE_S = 10  # while a folder is watched, the table on disk is at most so old
-
-
-def all_cores():
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def make_screener(study, model=None, mask=None):
