@@ -34,7 +34,7 @@ AT_ONCE = {"smoke": 2}  # chapters side by side; larger ones have the machine to
 # What the chapters of a stage, a notebook's first digit, or a single one read: data, models and records of those.
 READS = {
     "3": ("2",), "4": ("2",), "5": ("2", "3", "4"), "6": tuple("012345"),
-    "50": ("20", "32", "40"), "51": ("20", "32", "41"),
+    "50": ("20", "32", "40"), "51": ("20", "32", "41"), "71": ("70",), "81": ("80",), "91": ("90",),
 }  # fmt: skip
 
 

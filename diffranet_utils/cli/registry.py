@@ -2,8 +2,11 @@
 
 from diffranet_utils.core.errors import InputError
 from diffranet_utils.studies.diffranet.study import STUDY as DIFFRANET
+from diffranet_utils.studies.drops.study import STUDY as DROPS
+from diffranet_utils.studies.scattering.study import STUDY as SCATTERING
+from diffranet_utils.studies.space_groups.study import STUDY as SPACE_GROUPS
 
-STUDIES = (DIFFRANET,)
+STUDIES = (DIFFRANET, SCATTERING, DROPS, SPACE_GROUPS)
 
 
 def study_of(chapter):

@@ -41,7 +41,10 @@ class FeatureStore:
     def glcm(self, distances=texture.DISTANCES, angles_deg=texture.ANGLES_DEG):
         """Columns of the one GLCM table that holds all distances and angles; see `texture.glcm_features`."""
         # On a GPU the last bits differ, so its tables have another name.
-        table = self.cached("glcm-gpu", self._glcm_on_gpu) if wants_gpu() else self.cached("glcm", self._glcm)
+        if wants_gpu():
+            table = self.cached("glcm-gpu", self._glcm_on_gpu, "diffranet_utils.features.texture_torch")
+        else:
+            table = self.cached("glcm", self._glcm)
         return table[:, texture.glcm_columns(distances, angles_deg)]
 
     def _glcm(self):

@@ -228,7 +228,7 @@ def expected_variance(readout, pixel_um, level, fixed_pattern=True):
     """Variance of a flat field in closed form, away from the edges and from saturation.
 
     ``w (B + (c B)^2) + r^2 + 1/12``: B the expected photons, c the calibration error, w the sum of the squared
-    point spread, r the read noise; rounding down adds the last term.
+    point spread, r the read noise; rounding down adds the last term, but not where a counter gives whole photons.
 
     Parameters
     ----------
@@ -245,4 +245,6 @@ def expected_variance(readout, pixel_um, level, fixed_pattern=True):
         Photons squared.
     """
     uneven = (readout.calibration_rms * level) ** 2 if fixed_pattern else 0.0
-    return noise_gain(pixel_um, readout) * (level + uneven) + readout.read_noise**2 + 1 / 12
+    counts_photons = readout.point_spread == "none" and readout.read_noise == 0
+    rounding = 0 if counts_photons else 1 / 12
+    return noise_gain(pixel_um, readout) * (level + uneven) + readout.read_noise**2 + rounding

@@ -22,11 +22,34 @@ def grad_cam(network, images, classes, stage=2):
     ndarray, shape (n, size, size), float32
         Zero or more; what speaks against the class is cut off.
     """
+    layer = network.stages[stage - 1]
+    return layer_grad_cam(network, layer, _input(images), _targets(classes), images.shape[1:])
+
+
+def layer_grad_cam(network, layer, x, targets, shape):
+    """Grad-CAM of any layer of any network.
+
+    Parameters
+    ----------
+    network, layer : nn.Module
+        The layer gives maps, shape (n, channels, h, w).
+    x : Tensor
+        What the network takes.
+    targets : Tensor, shape (n,), int64
+        Column of the scores to explain.
+    shape : (int, int)
+        Rows and columns of the answer.
+
+    Returns
+    -------
+    ndarray, shape (n, *shape), float32
+        Zero or more.
+    """
     from captum.attr import LayerAttribution, LayerGradCam
 
-    explainer = LayerGradCam(network, network.stages[stage - 1])
-    maps = explainer.attribute(_input(images), target=_targets(classes), relu_attributions=True)
-    return LayerAttribution.interpolate(maps, images.shape[1:], "bilinear").detach().numpy()[:, 0]
+    explainer = LayerGradCam(network, layer)
+    maps = explainer.attribute(x, target=targets, relu_attributions=True)
+    return LayerAttribution.interpolate(maps, tuple(shape), "bilinear").detach().numpy()[:, 0]
 
 
 def smooth_grad(network, images, classes, n_samples=8, noise=2.0, seed=0):
@@ -46,15 +69,39 @@ def smooth_grad(network, images, classes, n_samples=8, noise=2.0, seed=0):
     -------
     ndarray, shape (n, size, size), float32
     """
+    maps = smooth_gradients(network, _input(images), _targets(classes), n_samples, noise, seed)
+    return maps.numpy()[:, 0]
+
+
+def smooth_gradients(network, batch, targets, n_samples, noise, seed=0):
+    """SmoothGrad of any network, channel by channel.
+
+    Parameters
+    ----------
+    network : nn.Module
+        In evaluation mode; maps the batch to scores.
+    batch : Tensor, shape (n, n_channels, h, w), float32
+    targets : Tensor, shape (n,), int64
+        Columns of the scores.
+    n_samples : int
+        Noisy copies.
+    noise : float
+        Standard deviation of the noise, in units of the batch.
+    seed : int
+
+    Returns
+    -------
+    Tensor, shape (n, n_channels, h, w), float32
+        Zero or more.
+    """
     from captum.attr import NoiseTunnel, Saliency
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # captum draws from torch's global generator and takes no other
-        maps = NoiseTunnel(Saliency(network)).attribute(
-            _input(images), nt_type="smoothgrad", nt_samples=n_samples, nt_samples_batch_size=1, stdevs=noise,
-            target=_targets(classes),
-        )  # fmt: skip
-    return maps.detach().numpy()[:, 0]
+        return NoiseTunnel(Saliency(network)).attribute(
+            batch.detach().requires_grad_(), nt_type="smoothgrad", nt_samples=n_samples, nt_samples_batch_size=1,
+            stdevs=noise, target=targets,
+        ).detach()  # fmt: skip
 
 
 METHODS = {"Grad-CAM": grad_cam, "SmoothGrad": smooth_grad}

@@ -166,6 +166,27 @@ def mcnemar(truth, first, second):
     return {"first_only": a, "second_only": b, "p": float(p)}
 
 
+def paired_gain(first, second):
+    """What a second classifier gains in accuracy on the same images, as a record entry.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (n,), bool
+        Whether each got the image right.
+
+    Returns
+    -------
+    dict
+        With Wald's interval of a difference of paired proportions (Newcombe, 1998, method 1,
+        doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C).
+    """
+    first, second = _pair(np.asarray(first, dtype=bool), np.asarray(second, dtype=bool))
+    gaps = second.astype(float) - first
+    half = 1.959964 * gaps.std() / np.sqrt(gaps.size)
+    gain = float(gaps.mean())
+    return {"value": gain, "n": gaps.size, "low": gain - half, "high": gain + half, "interval": "paired Wald 95 %"}
+
+
 def mean_interval(values, confidence=0.95):
     """Mean of repeated runs with Student's t interval, as a record entry.
 
@@ -187,3 +208,43 @@ def _pair(truth, predicted):
     truth, predicted = np.asarray(truth), np.asarray(predicted)
     require(truth.shape == predicted.shape, f"{truth.shape} labels, {predicted.shape} predictions: give one each.")
     return truth, predicted
+
+
+def seven_scores(truth, predicted, probabilities):
+    """The seven metrics that a study of classifiers reports, defined as PyCaret does.
+
+    Parameters
+    ----------
+    truth, predicted : array_like, shape (n,), int
+        Classes from 0.
+    probabilities : array_like, shape (n, n_classes)
+
+    Returns
+    -------
+    dict
+        ``accuracy``; ``auc``, one class against the rest, weighted by the classes' sizes (NaN if a
+        class is absent); ``recall``, the classes' mean; ``precision`` and ``f1``, weighted by
+        size; Cohen's ``kappa`` (doi:10.1177/001316446002000104); ``mcc``, Matthews' coefficient
+        for several classes (doi:10.1016/j.compbiolchem.2004.09.006).
+    """
+    from sklearn import metrics as scores
+
+    truth, predicted = _pair(truth, predicted)
+    probabilities = np.asarray(probabilities, dtype=float)
+    n_classes = probabilities.shape[1]
+    # A class that nobody answers counts as precision 0, without a warning.
+    weighted = {"average": "weighted", "zero_division": 0}
+    auc = np.nan
+    if len(np.unique(truth)) == n_classes:
+        even = probabilities / probabilities.sum(axis=1, keepdims=True)
+        auc = scores.roc_auc_score(truth, even, multi_class="ovr", average="weighted")
+    found = {
+        "accuracy": scores.accuracy_score(truth, predicted),
+        "auc": auc,
+        "recall": scores.recall_score(truth, predicted, average="macro", zero_division=0),
+        "precision": scores.precision_score(truth, predicted, **weighted),
+        "f1": scores.f1_score(truth, predicted, **weighted),
+        "kappa": scores.cohen_kappa_score(truth, predicted),
+        "mcc": scores.matthews_corrcoef(truth, predicted),
+    }
+    return {name: float(value) for name, value in found.items()}

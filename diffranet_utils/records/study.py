@@ -23,13 +23,15 @@ class Claim:
         As printed in the scorecard.
     value : float
     n : int or None
-        Images it was measured on; None for a rate.
+        Images it was measured on; None where there is no such count.
     source : str
         Where in the paper it stands.
     chapter : str
         The chapter that measures ours.
     note : str
         What else a reader must know of the number; empty where there is nothing.
+    unit : str or None
+        Of a number without `n`; None for a share.
     """
 
     key: str
@@ -39,6 +41,7 @@ class Claim:
     source: str
     chapter: str
     note: str = ""
+    unit: str | None = "image/s"
 
     @property
     def heading(self):
@@ -46,7 +49,7 @@ class Claim:
         return f"{self.title} ({self.note})" if self.note else self.title
 
     def interval(self):
-        """95 % Wilson interval of the claim from its count, or None for a rate."""
+        """95 % Wilson interval of the claim from its count, or None without one."""
         return None if self.n is None else wilson_interval(round(self.value * self.n), self.n)
 
 

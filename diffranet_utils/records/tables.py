@@ -25,7 +25,7 @@ def claim_entry(claim):
     dict
     """
     if claim.n is None:
-        return {"value": claim.value, "unit": "image/s"}
+        return {"value": claim.value} | ({} if claim.unit is None else {"unit": claim.unit})
     low, high = claim.interval()
     return {"value": claim.value, "n": claim.n, "low": low, "high": high, "interval": "Wilson 95 %"}
 

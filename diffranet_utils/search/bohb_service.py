@@ -10,7 +10,6 @@ import threading
 import time
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import serpent
@@ -21,6 +20,7 @@ from hpbandster.optimizers import BOHB
 
 from diffranet_utils.core.errors import DiffranetError
 from diffranet_utils.core.files import plain
+from diffranet_utils.core.jsonl import JsonLines
 from diffranet_utils.core.progress import progress
 
 LOGGER = logging.getLogger("hpbandster")
@@ -54,13 +54,11 @@ class ResultLog:
     """
 
     def __init__(self, path):
-        self.path = Path(path)
-        self.runs = read_runs(path)
+        self.lines = JsonLines(path)
+        self.runs = list(self.lines.rows())
         self.picks = {}
         self.closed = False
         self.last_change = time.monotonic()
-        if self.path.exists():  # without the cut line, or the next one would be glued to it
-            self.path.write_text("".join(json.dumps(run) + "\n" for run in self.runs))
 
     def config_of(self, config_id):
         """The configuration recorded under an id, with whether the model proposed it, or None."""
@@ -98,19 +96,7 @@ class ResultLog:
             "finished": job.timestamps["finished"],
         }
         self.runs.append(run)
-        with self.path.open("a") as file:
-            file.write(json.dumps(run, default=plain) + "\n")
-
-
-def read_runs(path):
-    """Read the JSON lines of a `ResultLog`; an unfinished last line is dropped."""
-    runs = []
-    for line in Path(path).read_text().splitlines() if Path(path).exists() else []:
-        try:
-            runs.append(json.loads(line))
-        except ValueError:
-            break
-    return runs
+        self.lines.append([run])
 
 
 class EvaluationWorker(Worker):
@@ -244,7 +230,9 @@ def _watch(thread, log, box, total, timeout_s):
             bar.update(len(log.runs) - bar.n)
             idle = time.monotonic() - log.last_change
             if idle > timeout_s:
-                raise DiffranetError(f"No evaluation finished in {idle:.0f} s: {_waiting_for(box)}; see {log.path}.")
+                raise DiffranetError(
+                    f"No evaluation finished in {idle:.0f} s: {_waiting_for(box)}; see {log.lines.path}."
+                )
 
 
 def _search(evaluate, space, settings, log, box):
@@ -256,7 +244,7 @@ def _search(evaluate, space, settings, log, box):
             EvaluationWorker(evaluate, settings.crash_loss, id=number, **place).run(background=True)
         optimizer = box["optimizer"] = ResumableBOHB(
             log, settings.seed, configspace=space, eta=settings.eta, min_budget=settings.min_budget,
-            max_budget=settings.max_budget, working_directory=str(log.path.parent), ping_interval=5,
+            max_budget=settings.max_budget, working_directory=str(log.lines.path.parent), ping_interval=5,
             random_fraction=settings.random_fraction, **place,
         )  # fmt: skip
         try:

@@ -1,6 +1,5 @@
 """Hyperopt's search as a list of trials that survives a kill: suggested, recorded, replayed."""
 
-import json
 from pathlib import Path
 from time import perf_counter
 
@@ -9,6 +8,7 @@ import pandas as pd
 
 from diffranet_utils.core.errors import DiffranetError, require
 from diffranet_utils.core.files import sha256_of, write_bytes
+from diffranet_utils.core.jsonl import JsonLines
 from diffranet_utils.core.progress import progress
 from diffranet_utils.search.space import PAPER_BEST, PAPER_SPACE, describe
 
@@ -112,13 +112,15 @@ class TrialLog:
 
     def __init__(self, path, key):
         self.path, self.done = Path(path), []
-        lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
-        if lines and json.loads(lines[0]) != {"search": key}:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.lines = JsonLines(self.path)
+        rows = list(self.lines.rows())
+        if rows and rows[0] != {"search": key}:
             self.path.rename(self.path.with_name(self.path.name + ".old"))
-            lines = []
-        whole = [line for line in lines if line.endswith("\n")] or [json.dumps({"search": key}) + "\n"]
-        write_bytes(self.path, "".join(whole).encode())  # without a last line that a kill cut short
-        self.recorded = [json.loads(line) for line in whole[1:]]
+            self.lines, rows = JsonLines(self.path), []
+        if not rows:
+            self.lines.append([{"search": key}])
+        self.recorded = rows[1:]
 
     def replay_or_run(self, config, evaluate):
         """The recorded trial whose turn it is, or a new one."""
@@ -132,8 +134,7 @@ class TrialLog:
                 )
         else:
             trial = {"trial": number, "config": config} | _attempt(evaluate, config)
-            with self.path.open("a") as file:
-                file.write(json.dumps(trial) + "\n")
+            self.lines.append([trial])
         self.done.append(trial)
         return trial
 

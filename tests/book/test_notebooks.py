@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from diffranet_utils.studies.diffranet.study import CHAPTERS
+from diffranet_utils.cli.registry import STUDIES
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -131,7 +131,7 @@ def test_every_figure_has_alternative_text(path):
 
 def test_the_chapter_is_in_the_table_of_contents_and_has_a_step(path):
     listed = re.findall(r"notebooks/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    assert listed == list(CHAPTERS)
+    assert listed == [name for study in STUDIES for name in study.chapters]
     assert path.stem in [*listed, "_template"]
 
 

@@ -105,3 +105,12 @@ def test_bad_input_is_named():
         Readout(point_spread="wide")
     with pytest.raises(InputError, match="read_noise"):
         Readout(read_noise=-1)
+
+
+@pytest.mark.parametrize("level", [1.0, 4.0])
+def test_a_photon_counter_has_the_variance_of_counting_alone(level):
+    counter = Readout(calibration_rms=0.0, point_spread="none", offset=0.0, read_noise=0.0)
+    sensor = Detector(400, 400, 0.172, 100.0)
+    counts = detector.read_out(np.full(sensor.shape, level), sensor, counter, np.random.default_rng(4))
+    assert detector.expected_variance(counter, 172.0, level) == level
+    assert counts.var() == pytest.approx(level, rel=0.03)  # five standard errors of a Poisson variance

@@ -126,3 +126,18 @@ def test_mean_interval_by_hand():
     assert (entry["low"], entry["high"]) == pytest.approx((0.9 - half, 0.9 + half))
     with pytest.raises(InputError, match="at least two"):
         metrics.mean_interval([0.5])
+
+
+def test_seven_scores_against_sums_by_hand():
+    truth, predicted = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 1, 0])
+    scores = metrics.seven_scores(truth, predicted, np.eye(3)[predicted])
+    assert scores["accuracy"] == pytest.approx(4 / 6)
+    assert scores["recall"] == pytest.approx((2 / 3 + 1 + 0) / 3)
+    assert scores["precision"] == pytest.approx((3 * 2 / 3 + 2 * 2 / 3 + 0) / 6)
+    chance = (3 * 3 + 2 * 3 + 1 * 0) / 36
+    assert scores["kappa"] == pytest.approx((4 / 6 - chance) / (1 - chance))
+    covariance = 4 * 6 - (3 * 3 + 2 * 3 + 1 * 0)
+    assert scores["mcc"] == pytest.approx(covariance / np.sqrt((36 - 18) * (36 - 14)))
+    areas = (2 / 3 + 2 / 3) / 2, (1 + 3 / 4) / 2, (0 + 1) / 2
+    assert scores["auc"] == pytest.approx(np.dot(areas, (3, 2, 1)) / 6)
+    assert np.isnan(metrics.seven_scores([0, 1], [0, 1], np.eye(3)[:2])["auc"])

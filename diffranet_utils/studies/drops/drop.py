@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numba import njit
 
+from .scene import F32, floats
+
 N_ANGLES = 720
 
 
@@ -115,15 +117,31 @@ def _angle(x, y):
     Odd polynomial for the arctangent on 0 to 1: Abramowitz and Stegun 4.4.47.
     """
     across, up = abs(x), abs(y)
-    ratio = min(across, up) / max(max(across, up), 1e-9)
+    ratio = min(across, up) / max(max(across, up), F32(1e-9))
     s = ratio * ratio
-    tail = s * (0.1801410 + s * (-0.0851330 + s * 0.0208351))
-    angle = ratio * (0.9998660 + s * (-0.3302995 + tail))
+    tail = s * (F32(0.1801410) + s * (F32(-0.0851330) + s * F32(0.0208351)))
+    angle = ratio * (F32(0.9998660) + s * (F32(-0.3302995) + tail))
     if up > across:
-        angle = np.pi / 2 - angle
+        angle = F32(np.pi / 2) - angle
     if x < 0:
-        angle = np.pi - angle
-    return 2 * np.pi - angle if y < 0 else angle
+        angle = F32(np.pi) - angle
+    return F32(2 * np.pi) - angle if y < 0 else angle
+
+
+@njit(cache=True, fastmath=True)
+def _between(values, i, j, part):
+    return values[i] * (F32(1) - part) + values[j] * part
+
+
+@njit(cache=True, fastmath=True)
+def _fibre(streaks, across, i, j, part):
+    """Streaks at `across` (0 the centre, 1 the edge), between the angles `i` and `j`."""
+    u = across * F32(31)
+    k = min(int(u), 30)
+    v = min(u - F32(k), F32(1))
+    a = streaks[i, k] * (F32(1) - v) + streaks[i, k + 1] * v
+    b = streaks[j, k] * (F32(1) - v) + streaks[j, k + 1] * v
+    return a * (F32(1) - part) + b * part
 
 
 @njit(cache=True, fastmath=True)
@@ -134,47 +152,42 @@ def _paint(layers, centre, outline, streaks, look):
     x0, y0 = centre
     radii, slants, widths, darkness = outline
     amplitude, line, halo, red, green, blue = look
-    reach = radii.max() + 8
-    to_index = radii.size / (2 * np.pi)
+    one, reach = F32(1), radii.max() + F32(8)
+    to_index = F32(radii.size / (2 * np.pi))
     for y in range(max(0, int(y0 - reach)), min(height, int(y0 + reach) + 1)):
+        dy = F32(y) - y0
         for x in range(max(0, int(x0 - reach)), min(width, int(x0 + reach) + 1)):
-            if floor[y, x] <= 0:
-                continue
-            dx, dy = x - x0, y - y0
+            dx = F32(x) - x0
             r = np.sqrt(dx * dx + dy * dy)
-            if r > reach:
+            if floor[y, x] <= 0 or r > reach:
                 continue
             turn = _angle(dx, dy) * to_index
-            i = int(turn) % radii.size
-            j = (i + 1) % radii.size
-            part = turn - int(turn)
-            edge = radii[i] * (1 - part) + radii[j] * part
+            i = int(turn) % 720
+            j = (i + 1) % 720
+            part = turn - F32(int(turn))
+            edge = _between(radii, i, j, part)
             d = (edge - r) * slants[i]
             if d < -8:
                 continue
-            cover = min(max(d + 0.5, 0.0), 1.0) * floor[y, x]
+            cover = min(max(d + F32(0.5), F32(0)), one) * floor[y, x]
             drop[y, x] = cover
-            dark = darkness[i] * (1 - part) + darkness[j] * part
-            thin = 0.0
+            dark = _between(darkness, i, j, part)
+            thin = F32(0)
             if abs(d) < 5:
-                thin = (0.15 + dark) * np.exp(-((d / 1.4) ** 2))
-            if d < -0.5:
-                shade[y, x] *= (1 - line * thin) * (1 + halo * np.exp(d / 2.5))
+                thin = (F32(0.15) + dark) * np.exp(-d * d / F32(1.96))
+            if d < F32(-0.5):
+                shade[y, x] *= (one - line * thin) * (one + halo * np.exp(d / F32(2.5)))
                 continue
-            t = min(d / (widths[i] * (1 - part) + widths[j] * part), 1.0)
-            fade = 1.0
+            t = d / _between(widths, i, j, part)
+            fade = one
             if t < 1:
-                fade = 1 - dark * (1 - t * t * (3 - 2 * t)) ** 1.5
-            u = r / edge * 31
-            k = min(int(u), 30)
-            v = min(u - k, 1.0)
-            a = streaks[i, k] * (1 - v) + streaks[i, k + 1] * v
-            b = streaks[j, k] * (1 - v) + streaks[j, k + 1] * v
-            fibre = amplitude * (a * (1 - part) + b * part)
-            shade[y, x] *= 1 + cover * (fade * (1 - line * thin) * (1 + fibre) - 1)
-            light[y, x, 0] *= 1 + cover * (red + 0.6 * fibre)
-            light[y, x, 1] *= 1 + cover * green
-            light[y, x, 2] *= 1 + cover * (blue - 0.5 * fibre)
+                slope = one - t * t * (F32(3) - F32(2) * t)
+                fade = one - dark * slope * np.sqrt(slope)
+            fibre = amplitude * _fibre(streaks, r / edge, i, j, part)
+            shade[y, x] *= one + cover * (fade * (one - line * thin) * (one + fibre) - one)
+            light[y, x, 0] *= one + cover * (red + F32(0.6) * fibre)
+            light[y, x, 1] *= one + cover * green
+            light[y, x, 2] *= one + cover * (blue - F32(0.5) * fibre)
 
 
 def paint_drop(scene, rng, imager):
@@ -191,5 +204,5 @@ def paint_drop(scene, rng, imager):
     outline = (radii, slants, widths, darkness)
     centre = (shape.x, shape.y)
     layers = (scene.light, scene.shade, scene.floor, scene.drop)
-    _paint(layers, centre, outline, streak_noise(rng), look)
+    _paint(layers, floats(centre), outline, streak_noise(rng), floats(look))
     scene.shape = shape

@@ -1,9 +1,29 @@
 """The four classes of the MARCO collection and how often each occurs."""
 
+from enum import IntEnum
+
 import numpy as np
 
-CLASSES = ("clear", "crystals", "precipitate", "other")
+
+class Label(IntEnum):
+    """Class of a picture; the value is an index into `CLASSES` and the name of its folder."""
+
+    CLEAR = 0
+    CRYSTALS = 1
+    PRECIPITATE = 2
+    OTHER = 3
+
+    @property
+    def title(self):
+        """Name as printed in tables and figures, such as ``crystals``."""
+        return self.name.lower()
+
+
+CLASSES = tuple(label.title for label in Label)
 """Class names; a label is an index into this tuple."""
+
+CLASS_COLORS = dict(zip(CLASSES, ("#56B4E9", "#D55E00", "#E69F00", "#707070"), strict=True))
+"""Colours of Okabe and Ito's palette, which readers with a colour-vision deficiency tell apart."""
 
 TABLE_2 = {
     "crystals": (56_672, 6_632),

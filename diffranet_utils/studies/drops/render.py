@@ -1,6 +1,7 @@
 """Render a picture of a crystallisation drop together with its truth."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -28,8 +29,8 @@ class RenderedDrop:
 
     Attributes
     ----------
-    picture : ndarray, shape (height, width, 3), uint8
-        RGB.
+    jpeg : bytes
+        The picture as the camera's program writes it.
     label : int
         Index into `labels.CLASSES`.
     variety : str
@@ -40,13 +41,19 @@ class RenderedDrop:
         Truth: pixels of crystals, of precipitate, of the drop.
     """
 
-    picture: np.ndarray
+    jpeg: bytes
     label: int
     variety: str
     imager: str
     crystals: np.ndarray
     grains: np.ndarray
     drop: np.ndarray
+
+    @cached_property
+    def picture(self):
+        """The JPEG decoded: RGB, ndarray of shape (height, width, 3), uint8."""
+        coded = np.frombuffer(self.jpeg, np.uint8)
+        return cv2.cvtColor(cv2.imdecode(coded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 def _background(scene, rng, imager):
@@ -155,7 +162,7 @@ def render_drop(rng, imager, label, variety=None, empty=False):
     if label == "crystals" and not empty:
         crystals.make_visible(scene, exposure.blur_px)
     return RenderedDrop(
-        picture=take_picture(scene, for_camera, exposure),
+        jpeg=take_picture(scene, for_camera, exposure),
         label=CLASSES.index(label),
         variety=variety,
         imager=imager.name,

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numba import njit
 
-from .scene import grain_tile, smooth_noise
+from .scene import F32, floats, grain_tile, smooth_noise
 
 PINK = np.array([1.0, -0.55, 0.35], np.float32)
 """Direction of the pink-to-green drift in red, green and blue."""
@@ -55,17 +55,50 @@ def paint_light(scene, rng, imager):
 @njit(cache=True, fastmath=True)
 def _distance(dx, dy, half, corner, flat):
     """Signed distance to a square with round corners cut off below, the joints rounded; < 0 inside."""
+    none = F32(0)
     qx, qy = abs(dx) - (half - corner), abs(dy) - (half - corner)
-    outside = np.sqrt(max(qx, 0.0) ** 2 + max(qy, 0.0) ** 2)
-    a, b = outside + min(max(qx, qy), 0.0) - corner, dy - flat
-    blend = max(1 - abs(a - b) / (0.12 * half), 0.0)
-    return max(a, b) + blend * blend * 0.03 * half
+    beyond = np.sqrt(qx * qx + qy * qy) if qx > none and qy > none else max(qx, qy)
+    a = beyond - corner
+    b = dy - flat
+    joint = F32(0.12) * half
+    apart = abs(a - b)
+    if apart >= joint:
+        return max(a, b)
+    blend = F32(1) - apart / joint
+    return max(a, b) + blend * blend * F32(0.03) * half
 
 
 @njit(cache=True, fastmath=True)
 def _step(t):
-    t = min(max(t, 0.0), 1.0)
-    return t * t * (3 - 2 * t)
+    t = min(max(t, F32(0)), F32(1))
+    return t * t * (F32(3) - F32(2) * t)
+
+
+@njit(cache=True, fastmath=True)
+def _inside(d, e, noise, half, rim, look):
+    """Transmission of the floor at depth `-d` below its edge, `-e` below that of its shadow."""
+    crescent, haze = rim[5], look[4]
+    deep = F32(1) + d / (F32(0.4) * half)
+    fade = F32(1) + haze * noise * deep * deep
+    if d > F32(-0.12) * half:
+        shadow = F32(0.7) + F32(0.3) * _step(e / F32(40))
+        fade *= F32(1) - crescent * _step((e + F32(0.5)) / F32(9)) * shadow
+        fade -= F32(0.10) * np.exp(d / F32(14))
+    return fade
+
+
+@njit(cache=True, fastmath=True)
+def _wall(far, bright, noise, look):
+    """Transmission of the wall, whose rough outer edge is at distance `-far`."""
+    black, rough, speckle, soft, _ = look
+    reach = rough + F32(12)
+    near_edge = F32(0)
+    if abs(far) < F32(6) * reach:
+        near_edge = np.exp(-abs(far) / reach)
+    out = _step((far + rough * noise * F32(0.35)) / soft + F32(0.5))
+    wall = black + speckle * max(noise, F32(0)) * (F32(0.25) + near_edge)
+    wall = max(wall, bright)
+    return wall + (F32(1) - wall) * out
 
 
 @njit(cache=True, fastmath=True)
@@ -75,45 +108,35 @@ def _paint(layers, tile, inner, outer, rim, look):
     height, width = shade.shape
     x0, y0, half, corner, flat = inner
     x1, y1, half1, corner1, flat1 = outer
-    rim_width, rim_x, rim_y, shift_x, shift_y, crescent = rim
-    black, rough, speckle, soft, haze = look
-    middle = 0.42 * half  # a square that lies deeper than any shading reaches
+    rim_width, rim_x, rim_y, shift_x, shift_y, _ = rim
+    one, middle = F32(1), F32(0.42) * half  # a square that lies deeper than any shading reaches
     for y in range(height):
+        dy = F32(y) - y0
         for x in range(width):
-            dx, dy = x - x0, y - y0
+            dx = F32(x) - x0
             if abs(dx) < middle and abs(dy) < middle:
-                floor[y, x] = 1.0
+                floor[y, x] = one
                 continue
             d = _distance(dx, dy, half, corner, flat)
             noise = tile[y & 255, x & 255]
-            floor[y, x] = min(max(0.5 - d, 0.0), 1.0)
-            if d < 0:
-                if d < -0.4 * half:
-                    continue
-                fade = 1 + haze * noise * (1 + d / (0.4 * half)) ** 2
-                if d > -0.12 * half:
-                    e = _distance(dx - shift_x, dy - shift_y, half, corner, flat)
-                    fade *= 1 - crescent * _step((e + 0.5) / 9.0) * (0.7 + 0.3 * _step(e / 40.0))
-                    fade -= 0.10 * np.exp(d / 14.0)
-                shade[y, x] *= fade
+            floor[y, x] = min(max(F32(0.5) - d, F32(0)), one)
+            if d < F32(-0.4) * half:
                 continue
-            across = d / rim_width
-            bright = 0.0
-            if across < 1:
-                around = np.sqrt(dx * dx + dy * dy) + 1e-3
-                side = 0.5 + 0.5 * (dx * rim_x + dy * rim_y) / around
-                bright = (0.45 + 0.55 * side) * np.sin(3.1416 * across) ** 2
-                light[y, x, 0] *= 1.15 - 0.35 * side
-                light[y, x, 1] *= 0.78 + 0.22 * side
-                light[y, x, 2] *= 0.78 + 0.05 * side
-            far = _distance(x - x1, y - y1, half1, corner1, flat1)
-            out = _step((far + rough * noise * 0.35) / soft + 0.5)
-            near_edge = 0.0
-            if abs(far) < 6 * (rough + 12.0):
-                near_edge = np.exp(-abs(far) / (rough + 12.0))
-            wall = black + speckle * max(noise, 0.0) * (0.25 + near_edge)
-            wall = max(wall, bright)
-            shade[y, x] *= wall + (1 - wall) * out
+            if d < 0:
+                e = _distance(dx - shift_x, dy - shift_y, half, corner, flat)
+                shade[y, x] *= _inside(d, e, noise, half, rim, look)
+                continue
+            bright = F32(0)
+            if d < rim_width:
+                around = np.sqrt(dx * dx + dy * dy) + F32(1e-3)
+                side = F32(0.5) + F32(0.5) * (dx * rim_x + dy * rim_y) / around
+                crest = np.sin(F32(3.1416) * d / rim_width)
+                bright = (F32(0.45) + F32(0.55) * side) * crest * crest
+                light[y, x, 0] *= F32(1.15) - F32(0.35) * side
+                light[y, x, 1] *= F32(0.78) + F32(0.22) * side
+                light[y, x, 2] *= F32(0.78) + F32(0.05) * side
+            far = _distance(F32(x) - x1, F32(y) - y1, half1, corner1, flat1)
+            shade[y, x] *= _wall(far, bright, noise, look)
 
 
 def _rim(rng, scale, radius):
@@ -152,4 +175,5 @@ def paint_well(scene, rng, imager):
     tile = grain_tile(rng, 1.6 * scale, 256)
     inner = (x, y, radius, scene.well.corner, flat)
     rim = _rim(rng, scale, radius)
-    _paint((scene.light, scene.shade, scene.floor), tile, inner, outer, rim, look)
+    layers = (scene.light, scene.shade, scene.floor)
+    _paint(layers, tile, floats(inner), floats(outer), floats(rim), floats(look))

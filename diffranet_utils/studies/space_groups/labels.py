@@ -5,6 +5,8 @@ The paper names 101,802 structures as the total of that table, but its rows sum 
 80 % of it: the rows seem to count the training set.
 """
 
+from enum import IntEnum
+
 import numpy as np
 
 from diffranet_utils.core.errors import require
@@ -116,3 +118,19 @@ def class_index(number):
         f"Space group {number} is not one of the study's 45. Leave its structures out.",
     )
     return NUMBERS.index(number)
+
+
+class _Titled(IntEnum):
+    @property
+    def title(self):
+        """Hermann-Mauguin symbol, such as ``Fm-3m``."""
+        return GROUPS[int(self)][0]
+
+
+#: The classes as shared code knows them: members by number, each with its symbol as title.
+SpaceGroup = _Titled("SpaceGroup", {f"SG_{number}": number for number in NUMBERS})
+
+
+def symbol(number):
+    """Hermann-Mauguin symbol of one of the study's groups, with its number, such as ``Fm-3m (225)``."""
+    return f"{GROUPS[number][0]} ({number})"

@@ -122,7 +122,7 @@ def _identity(entry):
     return entry.prototype, tuple(numbers), tuple(shares), size
 
 
-def read_minerals(path=None, check_group=True):
+def read_minerals(path=None, check_group=True, stride=1):
     """Read the crystals of the mineral data base whose group spglib confirms.
 
     Parameters
@@ -131,6 +131,8 @@ def read_minerals(path=None, check_group=True):
         SQLite file; that of the installed package larixite if left out.
     check_group : bool
         Leave out entries whose group differs from the one that is written with them.
+    stride : int
+        Read every so many entries, for a quick look.
 
     Yields
     ------
@@ -145,7 +147,7 @@ def read_minerals(path=None, check_group=True):
         If the file is not that data base.
     """
     rows, operations, names = _database(_mineral_path(path))
-    for mineral, group_id, *row in rows:
+    for mineral, group_id, *row in rows[::stride]:
         symbol, symmetry = operations[group_id]
         crystal = _mineral_crystal(row, symmetry)
         entry = crystal and with_symmetry(names.get(mineral, ""), crystal)
@@ -215,14 +217,18 @@ def _mineral_crystal(row, symmetry):
     *cell, sites, x, y, z, occupancy = row
     places = [_decoded(values) for values in (x, y, z)]
     numbers = [_atomic_number(site) for site in np.atleast_1d(json.loads(sites))]
-    if None in numbers or any(values is None for values in places):
+    if None in numbers or any(values is None or len(values) != len(numbers) for values in places):
         return None
     places = _snapped(np.array(places).T)
     if np.abs(places).max() >= 1.9:  # the mark of an unknown coordinate
         return None
     filled = _decoded(occupancy)
     filled = np.ones(len(numbers)) if filled is None else np.where((filled <= 0) | (filled > 1), 1, filled)
-    lattice_A = np.array(gemmi.UnitCell(*map(float, cell)).orth.mat.tolist()).T
+    if len(filled) != len(numbers):
+        return None
+    lattice_A = _lattice(cell)
+    if lattice_A is None:
+        return None
     atoms = []
     for place, number, share in _merged_sites(places, numbers, filled):
         atoms += [(image, number, share) for image in symmetry.orbit(place, lattice_A)]
@@ -233,6 +239,15 @@ def _mineral_crystal(row, symmetry):
         return CrystalStructure(lattice_A, np.array(fractional), np.array(charges), np.array(shares))
     except InputError:
         return None
+
+
+def _lattice(cell):
+    """Cell vectors as rows, or None; some entries print a decimal comma."""
+    try:
+        lengths_and_angles = [float(text.replace(",", ".")) for text in cell]
+    except ValueError:
+        return None
+    return np.array(gemmi.UnitCell(*lengths_and_angles).orth.mat.tolist()).T
 
 
 def _decoded(text):

@@ -1,0 +1,1 @@
+"""Heavy steps of the study's chapters, one module each."""

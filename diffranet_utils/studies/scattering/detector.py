@@ -1,0 +1,121 @@
+"""What a detector makes of scattering: shadows, gaps, counting noise, and the picture of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from diffranet_utils.core.checks import check_fields, require_not_negative, require_positive
+
+
+@dataclass(frozen=True)
+class Readout:
+    """How intensities become a picture.
+
+    Parameters
+    ----------
+    photons : float
+        Expected in the 99.5th percentile of the pixels.
+    gaps : tuple of (int, int)
+        Number of gaps between modules along rows and columns.
+    gap_px : int
+        Width of a gap, pixels.
+    stop_px : float
+        Radius of the beamstop; 0 where there is none.
+    stop_arm_deg : float
+        Direction of its holder, from the right, anticlockwise.
+    stray : float
+        Even background, as a fraction of the brightest pixels.
+    n_zingers : int
+        Single pixels struck by cosmic rays.
+    """
+
+    photons: float
+    gaps: tuple = (0, 0)
+    gap_px: int = 3
+    stop_px: float = 5.0
+    stop_arm_deg: float = 270.0
+    stray: float = 0.001
+    n_zingers: int = 3
+
+    def __post_init__(self):
+        check_fields(self)
+        require_positive(self, "photons", "gap_px")
+        require_not_negative(self, "stop_px", "stray", "n_zingers")
+
+
+def gap_mask(n, gaps, gap_px):
+    """Pixels between modules.
+
+    Parameters
+    ----------
+    n : int
+        Pixels of a side.
+    gaps : (int, int)
+        Across the rows and across the columns.
+    gap_px : int
+
+    Returns
+    -------
+    ndarray, shape (n, n), bool
+    """
+    lines = []
+    for n_gaps in gaps:
+        middle = n * np.arange(1, n_gaps + 1) / (n_gaps + 1)
+        lines.append((np.abs(np.arange(n)[:, None] + 0.5 - middle) < gap_px / 2).any(axis=1))
+    return lines[0][:, None] | lines[1][None, :]
+
+
+def stop_mask(camera, radius_px, arm_deg):
+    """Shadow of a beamstop and of its holder, around the direct beam.
+
+    Returns
+    -------
+    ndarray, shape (n, n), bool
+    """
+    steps = np.arange(camera.n) + 0.5
+    right = (steps - camera.beam_right * camera.n)[None, :]
+    up = (camera.beam_down * camera.n - steps)[:, None]
+    ahead, aside = np.cos(np.radians(arm_deg)), np.sin(np.radians(arm_deg))
+    along, across = right * ahead + up * aside, right * aside - up * ahead
+    return (np.hypot(right, up) < radius_px) | ((along > 0) & (np.abs(across) < radius_px / 3))
+
+
+def count(intensity, shadow, readout, rng):
+    """Photons in each pixel.
+
+    Parameters
+    ----------
+    intensity : ndarray, shape (n, n)
+        Relative; zero or more.
+    shadow : ndarray, shape (n, n), bool
+        Pixels that nothing reaches.
+    readout : Readout
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, shape (n, n), int64
+        Poisson distributed; zero in the shadow.
+    """
+    bright = max(float(np.quantile(intensity[~shadow], 0.995)), 1e-300)
+    expected = readout.photons * (np.minimum(intensity / bright, 1e4) + readout.stray)
+    counts = rng.poisson(np.where(shadow, 0, expected))
+    place = rng.integers(0, intensity.shape[0], (2, readout.n_zingers))
+    counts[tuple(place)] += rng.integers(20, 2000, readout.n_zingers)
+    return np.where(shadow, 0, counts)
+
+
+def picture(counts):
+    """Eight-bit picture on a logarithmic scale, black at zero and white at the 99.9th percentile.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (n, n)
+
+    Returns
+    -------
+    ndarray, shape (n, n), uint8
+    """
+    logarithm = np.log1p(np.maximum(counts, 0))
+    white = max(float(np.quantile(logarithm, 0.999)), 1e-6)
+    return np.rint(255 * np.minimum(logarithm / white, 1)).astype(np.uint8)

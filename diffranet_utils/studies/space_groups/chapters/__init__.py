@@ -1,0 +1,1 @@
+"""Heavy steps of the chapters on pair distribution functions and space groups."""
