@@ -191,7 +191,7 @@ def run(  # noqa: PLR0913 - options of a command
     from diffranet_utils.cli.registry import study_of
     from diffranet_utils.core import distributed
     from diffranet_utils.records import chapters, parameters, provenance
-    from diffranet_utils.records.tables import format_entry
+    from diffranet_utils.records.entries import format_entry
 
     searches = chapter == "41_bohb_search"
     require(
@@ -234,7 +234,7 @@ class OptionalOut(typer.core.TyperCommand):
 
 @app.command(cls=OptionalOut)
 def screen(  # noqa: PLR0913 - options of a command
-    paths: Annotated[list[Path], typer.Argument(help="Detector frames, folders of them, or patterns.")],
+    paths: Annotated[list[Path], typer.Argument(help="Frames, folders, patterns, lists (.lst) or - for a pipe.")],
     model: Annotated[
         Path | None, typer.Option(help="Model, folder of models, or `count` to count spots only; by default our own.")
     ] = None,
@@ -245,15 +245,21 @@ def screen(  # noqa: PLR0913 - options of a command
     watch: Annotated[bool, typer.Option("--watch", help="Follow one folder that is being written to.")] = False,
     idle: Annotated[float | None, typer.Option(help="With --watch, stop after so many quiet seconds.")] = None,
     mask: Annotated[Path | None, typer.Option(help="Image of pixels to leave out: zero where good.")] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Look into folders in folders too.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes; files are then reported as they are done.")] = 1,
+    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to use instead, tcp://HOST:PORT.")] = None,
 ):
     """Say for each real frame whether it shows diffraction: hit, miss, unsure or unreadable."""
     require(not (as_json and as_csv), "Choose one of --json and --csv.")
     require(not watch or len(paths) == 1, "--watch follows one folder: give just that.")
-    from diffranet_utils.screening.command import make_screener, run
-    from diffranet_utils.studies.diffranet.study import STUDY
+    from diffranet_utils.screening.command import How, make_screener, run
 
+    study = None  # loading it takes longer than judging a frame, and only trained classifiers have its classes
+    if model is not None and str(model) != "count":
+        from diffranet_utils.studies.diffranet.study import STUDY as study
     kind = "json" if as_json else "csv" if as_csv else None
-    run(paths, make_screener(STUDY, model, mask), kind, out, report, watch, idle)
+    how = How(recursive, workers, scheduler, watch, idle)
+    run(paths, make_screener(study, model, mask), kind, out, report, how)
 
 
 @app.command("train-screener")

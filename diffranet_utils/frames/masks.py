@@ -4,7 +4,6 @@ from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from diffranet_utils.core.errors import InputError, require
 from diffranet_utils.frames import formats as frame_formats
@@ -135,6 +134,8 @@ def find_beamstop(data, usable, beam_fast_px, beam_slow_px):
     level = _ring_level(mean, radius.astype(int), seen)
     dark = seen & (mean < SHADOW * level) & (level > 0.1)
     # Module gaps must not cut the shadow in two.
+    from scipy import ndimage  # slow to load, and no screener needs it
+
     labels, _ = ndimage.label(ndimage.binary_closing(dark | ~seen & (radius < 8), iterations=1))
     near = np.unique(labels[(radius < 4) & dark])
     shadow = np.isin(labels, near[near > 0]) & dark
@@ -171,6 +172,8 @@ def fill_masked(image, mask):
         return np.zeros_like(image)
     if mask.all():
         return image.copy()
+    from scipy import ndimage
+
     nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
     here = np.indices(mask.shape)
     mirrored = [np.clip(2 * n - h, 0, size - 1) for n, h, size in zip(nearest, here, mask.shape, strict=True)]

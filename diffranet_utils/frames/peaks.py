@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from scipy import ndimage
 
 BOX = 15
 CLIPS = 2
@@ -133,6 +132,8 @@ def find_peaks(data, mask, n_sigma=6.0, min_pixels=2, box=BOX):
         calm = mask & (data <= mean + 3 * sigma)
     mean, sigma = local_background(data, calm, box)
     strong = mask & (data > mean + n_sigma * sigma)
+    from scipy import ndimage
+
     labels, n = ndimage.label(strong, structure=np.ones((3, 3)))
     return _measure(data - mean, strong, labels, n, min_pixels)
 

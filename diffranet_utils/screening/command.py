@@ -5,7 +5,7 @@ import sys
 import time
 import warnings
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import typer
 
@@ -14,7 +14,10 @@ from diffranet_utils.core.files import write_bytes
 from diffranet_utils.frames import masks as frame_masks
 from diffranet_utils.screening import output as screening_output
 from diffranet_utils.screening import screener as screening
+from diffranet_utils.screening.listing import list_frames
+from diffranet_utils.screening.watch import Watch
 
+FEW_FILES = 24
 SAVE_S = 10  # while a folder is watched, the table on disk is at most so old
 
 
@@ -24,7 +27,41 @@ def make_screener(study, model=None, mask=None):
     return screener if mask is None else replace(screener, bad=frame_masks.read_mask(mask))
 
 
-def run(paths, screener, kind=None, out=None, report=None, watch=False, idle_s=None):
+@dataclass(frozen=True)
+class How:
+    """How frames are found and who judges them.
+
+    Parameters
+    ----------
+    recursive : bool
+        Look into folders in folders.
+    workers : int
+        Processes of this machine.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers judge instead.
+    watch : bool
+        Follow one folder, and write the table as it grows.
+    idle_s : float, optional
+        See `watch.Watch`.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range.
+    """
+
+    recursive: bool = False
+    workers: int = 1
+    scheduler: str | None = None
+    watch: bool = False
+    idle_s: float | None = None
+
+    def __post_init__(self):
+        require(self.idle_s is None or self.idle_s > 0, f"--idle is {self.idle_s}: give seconds above 0.")
+        require(self.workers >= 1, f"--workers is {self.workers}: give at least one process.")
+
+
+def run(paths, screener, kind=None, out=None, report=None, how=None):
     """Judge frames and print, write and draw what is asked for.
 
     Lines appear as frames are judged; JSON and CSV at the end. What is found is written also when the user or a SIGTERM
@@ -33,37 +70,42 @@ def run(paths, screener, kind=None, out=None, report=None, watch=False, idle_s=N
     Parameters
     ----------
     paths : list of path-like
+        See `listing.list_frames`; of a watch, one folder.
     screener : screening.Screener
     kind : {"json", "csv"}, optional
         Print this instead of lines.
     out, report : Path, optional
         Files for the table and for the page; an existing file that is not by this command is left alone.
-    watch : bool
-        Follow the one folder in `paths`, and write the table as it grows.
-    idle_s : float, optional
-        See `screening_output.Watch`.
+    how : How, optional
 
     Raises
     ------
     InputError
-        Before anything is judged, if a value or a file to write is unusable; at the end, if no frame could be read.
+        Before anything is judged, if a file to write is unusable; at the end, if no frame could be read.
     """
-    require(idle_s is None or idle_s > 0, f"--idle is {idle_s}: give seconds above 0.")
+    how = how or How()
     for path, suffixes in ((out, (".json", ".csv")), (report, (".html", ".htm"))):
         if path is not None:
             screening_output.check_target(path, suffixes)
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a file is in its record
     start, records = time.perf_counter(), []
-    if watch:
-        following = screening_output.Watch(paths[0], lambda path: screening.screen_file(screener, path))
-        failure = _collect(_watched(following, idle_s), records, kind, out, following)
+    if how.watch:
+        following = Watch(paths[0], lambda path: screening.screen_file(screener, path))
+        failure = _collect(_watched(following, how.idle_s), records, kind, out, following)
     else:
-        failure = _collect(screening.screen_paths(paths, screener), records, kind)
+        listing = list_frames(paths, how.recursive)
+        # A process takes a second to start: few files are judged sooner by this one.
+        workers = how.workers if len(listing.files) >= FEW_FILES else 1
+        failure = _collect(screening.screen_paths(listing, screener, workers, how.scheduler), records, kind)
+        if listing.left_out:
+            print(listing.left_out, file=sys.stderr)
     if kind is not None:
         typer.echo(screening_output.as_text(records, kind), nl=kind == "json")
     _save(records, out)
     if report is not None:
-        screening_output.report(records, report)
+        from diffranet_utils.screening.report import write_report
+
+        write_report(records, report)
     print(screening_output.summary(records, time.perf_counter() - start), file=sys.stderr)
     if failure is not None:
         raise failure

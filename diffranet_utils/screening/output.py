@@ -1,34 +1,19 @@
-"""What `diffranet screen` writes: lines, tables, a report with pictures; and how it follows a folder."""
+"""What `diffranet screen` prints: lines, tables and a summary."""
 
-import base64
-import html
+import csv
+import io
+import json
 import re
-import stat
 import tempfile
-import time
 from collections import Counter
-from pathlib import Path
 
-import cv2
-import numpy as np
-import pandas as pd
-
-from diffranet_utils.core.errors import DiffranetError, InputError, MissingDataError, require
-from diffranet_utils.core.files import write_bytes
+from diffranet_utils.core.errors import InputError, require
 from diffranet_utils.frames import formats as frame_formats
-from diffranet_utils.frames import read as frames
+from diffranet_utils.records.entries import format_entry
 from diffranet_utils.records.metrics import proportion
-from diffranet_utils.records.tables import format_entry
-from diffranet_utils.screening.screener import COLUMNS, HDF5, HIT, MISS, UNREADABLE, UNSURE, frames_in, master_of
+from diffranet_utils.screening.screener import COLUMNS, HIT, MISS, UNREADABLE, UNSURE
 
-POLL_S = 0.5
 TITLE = "Screened frames"
-PICTURES = 24  # of each verdict in a report
-THUMBNAIL = 220  # pixels
-STYLE = """body{font:16px/1.5 system-ui,sans-serif;margin:1.5rem auto;max-width:75rem;padding:0 1rem}
-figure{display:inline-block;margin:.4rem;width:220px;vertical-align:top}
-img{width:220px;height:220px;object-fit:contain;background:#000}
-figcaption{font-size:.8rem;overflow-wrap:anywhere}"""
 
 
 def line(record):
@@ -40,7 +25,8 @@ def line(record):
     facts = (
         f"{record['class'] or '':10s} {chance:6s} {record['n_spots']:5d} spots {reach:6s} {record['seconds']:6.2f} s"
     )
-    return f"{record['verdict']:10s} {facts}  {frame_formats.one_line(record['file'])}"
+    notes = f" ({record['notes']})" if record.get("notes") else ""
+    return f"{record['verdict']:10s} {facts}  {frame_formats.one_line(record['file'] + notes)}"
 
 
 def hit_rate(records):
@@ -64,10 +50,12 @@ def summary(records, seconds):
     -------
     str
     """
-    rate, counts = hit_rate(records), pd.Series([r["verdict"] for r in records]).value_counts()
-    numbers = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in (HIT, MISS, UNSURE, UNREADABLE))
+    rate, counts = hit_rate(records), Counter(r["verdict"] for r in records)
+    numbers = ", ".join(f"{counts[verdict]} {verdict}" for verdict in (HIT, MISS, UNSURE, UNREADABLE))
     said = f"hit rate {format_entry(rate)}" if rate else "no frame judged"
-    return f"{said}{_range(counts)}; {numbers}; {len(records) / max(seconds, 1e-9):.1f} frames/s"
+    missing = sum(r.get("n_missing") or 0 for r in records)
+    lost = f"; {missing} images that files declare are not in them" if missing else ""
+    return f"{said}{_range(counts)}; {numbers}{lost}; {len(records) / max(seconds, 1e-9):.1f} frames/s"
 
 
 def _range(counts):
@@ -79,11 +67,18 @@ def _range(counts):
 
 def as_text(records, kind):
     """Records as ``json`` (a list) or ``csv``; of a file name what is no Unicode becomes a question mark."""
-    table = pd.DataFrame(records, columns=COLUMNS)
-    for name in ("file", "reason"):
-        table[name] = [r[name] and r[name].encode(errors="replace").decode() for r in records]
-    table["n_spots"] = table["n_spots"].astype("Int64")  # an empty cell would make them all floats
-    return table.to_json(orient="records", indent=1) if kind == "json" else table.to_csv(index=False)
+    rows = [{name: _plain(record.get(name)) for name in COLUMNS} for record in records]
+    if kind == "json":
+        return json.dumps(rows, indent=1, ensure_ascii=False)
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()
+
+
+def _plain(value):
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 def check_target(path, suffixes):
@@ -117,130 +112,3 @@ def _is_ours(path):
     if path.suffix == ".json":
         return not head.split() or re.match(rb'\[\s*(\]|\{\s*"file":.*"verdict":)', head, re.DOTALL) is not None
     return not head or head.startswith(",".join(COLUMNS).encode()) or f"<title>{TITLE}</title>".encode() in head
-
-
-class Watch:
-    """Follow a folder: judge its frames and then each new one as it arrives, once it has stopped growing.
-
-    The master file of an EIGER is judged when the data files that it names are there and whole; they wait for it. What
-    is no regular file is judged at once.
-
-    Parameters
-    ----------
-    folder : path-like
-    screen : callable
-        ``screen(path)`` gives the records of a file.
-
-    Raises
-    ------
-    MissingDataError
-        If there is no such folder.
-    """
-
-    def __init__(self, folder, screen):
-        self.folder, self.screen = Path(folder), screen
-        self.done, self.sizes, self.named = set(), {}, set()
-        if not self.folder.is_dir():
-            raise MissingDataError(f"No folder {folder} to watch: create it, or give another.")
-
-    def records(self, idle_s=None):
-        """Records as frames arrive, without end, or until `idle_s` seconds passed without a new frame.
-
-        Raises
-        ------
-        MissingDataError
-            If the folder goes away.
-        """
-        last = time.monotonic()
-        while idle_s is None or time.monotonic() - last < idle_s:
-            for path in self._ready():
-                for record in self.screen(path):
-                    self.done.add(path)
-                    yield record
-                last = time.monotonic()
-            time.sleep(POLL_S)
-
-    def waiting(self):
-        """Frames that are there and were not judged: empty, still growing, or parts of an EIGER series without end."""
-        there = frames_in(self.folder) if self.folder.is_dir() else []
-        return [path for path in there if path not in self.done | self.named and master_of(path) not in self.done]
-
-    def _ready(self):
-        """What is whole since the last look."""
-        if not self.folder.is_dir():
-            raise MissingDataError(f"The folder {self.folder} is gone: what is known is kept.")
-        new = [path for path in frames_in(self.folder) if path not in self.done]
-        links = {path: frame_formats.linked_files(path) for path in new if path.suffix in HDF5}
-        self.named |= {file for files in links.values() for file in files if not links.get(file)}
-        calm = {path for path in self.named.union(new, *links.values()) if self._is_calm(path)}
-        alone = [path for path in new if path in calm and path not in self.named and master_of(path) is None]
-        return [path for path in alone if not links.get(path) or _is_whole(path, links[path], calm)]
-
-    def _is_calm(self, path):
-        """Whether a file has kept its size, not zero, since the last look; what is no file cannot grow."""
-        try:
-            status = path.stat()
-        except OSError:  # gone again, or a link to nothing
-            return False
-        if not stat.S_ISREG(status.st_mode):
-            return True
-        before, self.sizes[path] = self.sizes.get(path), status.st_size
-        return status.st_size == before > 0
-
-
-def _is_whole(master, files, calm):
-    """Whether the data files that a master names are there, calm and complete."""
-    return calm.issuperset(files) and frame_formats.is_complete(master)
-
-
-def report(records, path, title=TITLE):
-    """Write a page with the numbers and a contact sheet of hits, misses and unsure frames; it needs no network.
-
-    Parameters
-    ----------
-    records : list of dict
-    path : path-like
-        ``.html``.
-    title : str
-    """
-    parts = [f"<h1>{html.escape(title)}</h1><p>{html.escape(summary(records, sum(r['seconds'] for r in records)))}</p>"]
-    for verdict in (HIT, UNSURE, MISS):
-        ours = [r for r in records if r["verdict"] == verdict]
-        shown = [ours[k] for k in np.unique(np.linspace(0, len(ours) - 1, PICTURES).astype(int))] if ours else []
-        parts.append(f"<h2>{verdict}: {len(ours)}</h2>" + "".join(map(_figure, shown)))
-    broken = [r for r in records if r["verdict"] == UNREADABLE]
-    rows = "".join(f"<li>{html.escape(r['reason'] or '')}</li>" for r in broken)
-    parts.append(f"<h2>{UNREADABLE}: {len(broken)}</h2><ul>{rows}</ul>")
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">\
-<title>{html.escape(title)}</title><style>{STYLE}</style>'
-    write_bytes(Path(path), (head + "".join(parts)).encode(errors="replace"))
-
-
-def _figure(record):
-    try:
-        picture = _thumbnail(frames.read_frame(*_file_and_index(record["file"])))
-    except DiffranetError:  # gone since it was judged
-        picture = ""
-    text = f"{Path(record['file']).name}: {record['n_spots']} spots"
-    if record["probability"] is not None:
-        text += f", p = {record['probability']:.2f}"
-    image = f'<img alt="{html.escape(text)}" src="data:image/png;base64,{picture}">'
-    return f"<figure>{image}<figcaption>{html.escape(text)}</figcaption></figure>"
-
-
-def _file_and_index(name):
-    """File and number of the image in it; a file name may hold a # itself."""
-    stem, _, index = name.rpartition("#")
-    return (stem, int(index)) if stem and index.isdecimal() and not Path(name).exists() else (name, 0)
-
-
-def _thumbnail(frame):
-    """The whole frame in a small PNG, base64: brightest pixel of each block, so that spots survive."""
-    data = np.sqrt(np.maximum(frame.data, 0))
-    factor = max(1, -(-max(data.shape) // THUMBNAIL))
-    rows, columns = (min(factor, n) for n in data.shape)  # a narrow strip has less than a block
-    data = data[: data.shape[0] // rows * rows, : data.shape[1] // columns * columns]
-    small = data.reshape(data.shape[0] // rows, rows, -1, columns).max(axis=(1, 3))
-    low, high = np.quantile(small, [0.02, 0.995])
-    grey = np.clip(255 * (small - low) / max(high - low, 1e-6), 0, 255).astype(np.uint8)
-    return base64.b64encode(cv2.imencode(".png", grey)[1]).decode()

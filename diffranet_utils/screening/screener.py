@@ -1,7 +1,5 @@
 """Say of each frame whether it shows diffraction, and never stop at a bad one."""
 
-import glob
-import re
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -20,20 +18,17 @@ from diffranet_utils.records.study import Study
 from diffranet_utils.screening import judge as judging
 from diffranet_utils.screening.evidence import gather
 from diffranet_utils.screening.judge import Judge
+from diffranet_utils.screening.listing import Listing, list_frames
 
 # Counting noise alone gives at most a spot per megapixel (tests/test_peaks.py), so five on a frame of six megapixels.
 MISS_SPOTS, HIT_SPOTS = 5, 20
 CERTAIN = 0.8
 LEAST_FOR_REACH = 10
-SUFFIXES = (".cbf", ".img", ".smv", ".edf", ".mccd", ".tif", ".tiff", ".h5", ".hdf5", ".nxs")
-PACKED = (".gz", ".bz2")
-HDF5 = (".h5", ".hdf5", ".nxs")
-DATA_OF_EIGER = re.compile(r"(.+)_data_\d+(\.\w+)")
 MODELS = {"rf": ".skops", "svm": ".skops", "deepfreak": ".safetensors"}
 COUNT = "count"
 USABLE = 0.01  # share of the pixels of a frame without which nothing can be said of it
 COLUMNS = ["file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds", "model", "reason",
-           "evidence"]  # fmt: skip
+           "evidence", "notes", "n_missing"]  # fmt: skip
 HIT, MISS, UNSURE, UNREADABLE = "hit", "miss", "unsure", "unreadable"
 
 
@@ -67,8 +62,8 @@ class Screener:
 
         Parameters
         ----------
-        frame : path-like, frames.Frame or ndarray, shape (n_slow, n_fast)
-            An array is judged by a `judge.Judge` only.
+        frame : path-like, formats.ImageFile, frames.Frame or ndarray, shape (n_slow, n_fast)
+            An array or open file is judged by a `judge.Judge` only.
         index : int
             Image of a file that holds several.
         geometry : lattice.FlatGeometry, optional
@@ -78,7 +73,8 @@ class Screener:
         -------
         dict
             file, verdict (hit, miss, unsure or unreadable), class and probability of a hit (None without
-            a model), n_spots, resolution_A, seconds, model and reason (why a frame is unreadable).
+            a model), n_spots, resolution_A, seconds, model, reason (why a frame is unreadable), evidence (in words),
+            notes (what a user should know of how it was read) and n_missing (images that its file lacks).
         """
         start = time.perf_counter()
         record = dict.fromkeys(COLUMNS) | {"file": _name_of(frame, index), "verdict": UNREADABLE, "model": self.name}
@@ -100,9 +96,12 @@ class Screener:
             return RawImage(frame, bad=self.bad), geometry
         if isinstance(frame, frames.Frame):
             return RawImage(frame.data, bad=~frame.mask), geometry or geometry_of(frame)
-        image = frame_formats.read_raw(frame, index)
+        if isinstance(frame, frame_formats.ImageFile):
+            image, name = frame.read(index), frame.name
+        else:
+            image, name = frame_formats.read_raw(frame, index), Path(frame).name
         fits = self.bad is None or self.bad.shape == image.counts.shape
-        require(fits, f"The mask does not fit {Path(frame).name}, whose shape is {image.counts.shape}.")
+        require(fits, f"The mask does not fit {name}, whose shape is {image.counts.shape}.")
         image = image.without(zero_gaps(image.counts)).without(self.bad)
         return image, geometry or geometry_of(image.header)
 
@@ -111,7 +110,8 @@ class Screener:
         chance, verdict = self.model.verdict(evidence)
         found = {"verdict": verdict, "probability": round(chance, 3), "n_spots": evidence.n_spots}
         reach = None if geometry is None else _reach(evidence.peaks.select(evidence.spot_like), geometry)
-        return found | {"evidence": evidence.in_words, "resolution_A": reach}
+        notes = "; ".join(image.notes) or None
+        return found | {"evidence": evidence.in_words, "resolution_A": reach, "notes": notes}
 
     def _judge(self, frame):
         usable = float(frame.mask.mean())
@@ -180,14 +180,18 @@ def classify(model, crops, study):
     return study.classes(Counter(labels.tolist()).most_common(1)[0][0]).title, chance
 
 
-def screen_paths(paths, screener):
-    """Judge files, folders and globs of frames, one record per image.
+def screen_paths(paths, screener, workers=1, scheduler=None):
+    """Judge files, folders, patterns and lists of frames, one record per image.
 
     Parameters
     ----------
-    paths : iterable of path-like
-        A folder stands for the images directly in it, a pattern for the files that it matches.
+    paths : iterable of path-like, or listing.Listing
+        See `listing.list_frames`.
     screener : Screener
+    workers : int
+        Processes of this machine. With several, files are reported as they are done, each with its images in order.
+    scheduler : str, optional
+        Address of a Dask scheduler, ``tcp://host:port``, whose workers judge instead; they must see the files.
 
     Returns
     -------
@@ -199,73 +203,52 @@ def screen_paths(paths, screener):
     MissingDataError
         At once, if a name or pattern matches nothing.
     """
-    files = without_data_files([file for path in paths for file in expand(path)])
-    return (record for file in files for record in screen_file(screener, file))
+    files = paths.files if isinstance(paths, Listing) else list_frames(paths).files
+    if scheduler is None and workers == 1:
+        return (record for file in files for record in screen_file(screener, file))
+    from diffranet_utils.core.workers import completed
+
+    # With many files a task has several, so that handing them out costs little.
+    size = max(1, min(8, len(files) // (16 * workers)))
+    batches = (files[k : k + size] for k in range(0, len(files), size))
+    return (record for done in completed(_Task(screener), batches, workers, scheduler) for record in done)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Judges a few files in another process."""
+
+    screener: object
+
+    def __call__(self, files):
+        return [record for file in files for record in screen_file(self.screener, file)]
 
 
 def screen_file(screener, path):
     """Records of all images of a file, as they are read; one where nothing can be read.
+
+    The first says how many images the file declares and does not hold.
 
     Yields
     ------
     dict
     """
     try:
-        n = max(frame_formats.n_images(path), 1)
+        images = frame_formats.ImageFile(path)
     except (DiffranetError, OSError):
-        n = 1  # the reader says what is wrong
-    for index in range(n):
-        yield screener.screen(path, index)
-
-
-def expand(path):
-    """Files that a path, folder or pattern stands for, in order; a folder without frames stands for itself.
-
-    Raises
-    ------
-    MissingDataError
-        If there is none.
-    """
-    path = Path(path)
-    if path.is_dir():
-        return without_data_files(frames_in(path)) or [path]
-    found = [path] if path.exists() else [Path(p) for p in sorted(glob.glob(str(path)))]
-    if not found:
-        raise MissingDataError(f"No file {frame_formats.one_line(path)}: check the name or pattern.")
-    return found
-
-
-def frames_in(folder):
-    """What lies directly in a folder and is called like a frame, in order."""
-    return sorted(path for path in Path(folder).iterdir() if _looks_like_a_frame(path))
-
-
-def without_data_files(files):
-    """Leave out the data files of an EIGER whose master file is there too: it reads them."""
-    files = list(files)
-    here = set(files)
-    links = {path: frame_formats.linked_files(path) for path in files if path.suffix in HDF5}
-    named = {file for linked in links.values() for file in linked if file.is_file() and not links.get(file)}
-    return [path for path in files if path not in named and master_of(path) not in here]
-
-
-def master_of(path):
-    """The master file beside a data file of an EIGER, there or not; None for any other file."""
-    found = DATA_OF_EIGER.fullmatch(path.name)
-    return path.with_name(f"{found[1]}_master{found[2]}") if found and found[2] in HDF5 else None
-
-
-def _looks_like_a_frame(path):
-    suffixes = [s.lower() for s in path.suffixes]
-    if suffixes and suffixes[-1] in PACKED:
-        suffixes.pop()
-    return bool(suffixes) and (suffixes[-1] in SUFFIXES or suffixes[-1][1:].isdigit()) and not path.name.startswith(".")
+        yield screener.screen(path)  # says what is wrong
+        return
+    with images:
+        for index in range(max(len(images), 1)):
+            record = screener.screen(images if isinstance(screener.model, Judge) else path, index)
+            yield record | {"file": _name_of(path, index), "n_missing": 0 if index else images.n_missing}
 
 
 def _name_of(frame, index):
     if isinstance(frame, np.ndarray):
         return f"array {frame.shape}"
-    return frame.name if isinstance(frame, frames.Frame) else str(frame) + (f"#{index}" if index else "")
+    is_named = isinstance(frame, frames.Frame | frame_formats.ImageFile)
+    return frame.name if is_named else str(frame) + (f"#{index}" if index else "")
 
 
 def load_screener(study, path=None):

@@ -4,13 +4,13 @@ from enum import IntEnum
 
 import pytest
 
-from diffranet_utils.records import metrics, tables
+from diffranet_utils.records import entries, metrics, tables
 from diffranet_utils.records.provenance import plain_value
 from diffranet_utils.records.study import Claim, Study
 
 
 def plain(words):
-    return words.replace(tables.JOIN, " ")
+    return words.replace(entries.JOIN, " ")
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def plain(words):
     ],
 )
 def test_entries_in_words(entry, words):
-    assert plain(tables.format_entry(entry)) == words
+    assert plain(entries.format_entry(entry)) == words
 
 
 def test_claim_shows_its_count_and_interval():
@@ -50,4 +50,4 @@ def test_result_table_aligns_ours_with_the_paper(monkeypatch):
 
 
 def test_accuracy_round_trip():
-    assert plain(tables.format_entry(metrics.accuracy([1, 2, 3, 3], [1, 2, 3, 4]))).startswith("75.0 % [")
+    assert plain(entries.format_entry(metrics.accuracy([1, 2, 3, 3], [1, 2, 3, 4]))).startswith("75.0 % [")

@@ -20,13 +20,17 @@ from diffranet_utils.core.errors import DiffranetError, InputError, MissingDataE
 from diffranet_utils.frames import read as frames
 from diffranet_utils.screening import command as screening_command
 from diffranet_utils.screening import output as screening_output
+from diffranet_utils.screening import report as screening_report
 from diffranet_utils.screening import screener as screening
+from diffranet_utils.screening.command import How
+from diffranet_utils.screening.listing import expand
+from diffranet_utils.screening.watch import Watch
 from diffranet_utils.studies.diffranet.study import STUDY
 from tests.frames.test_imgcif import LAYOUT, binary, pack
 from tests.frames.test_read import counts, tiff_bytes, write_cbf, write_eiger, write_marccd, write_smv
 
 VERDICTS = {"hit", "miss", "unsure", "unreadable"}
-N_MANGLED, MODEL_SHARE, LONGEST_S = 1000, 160, 60
+N_MANGLED, MODEL_SHARE, LONGEST_S = 1000, 160, 10
 
 
 def record(verdict="hit", name="a.cbf", **facts):
@@ -96,16 +100,16 @@ def test_a_folder_that_is_written_to(tmp_path):
 
     writer = threading.Thread(target=write)
     writer.start()
-    for one in screening_output.Watch(tmp_path, lambda path: [record(name=path.name)]).records(idle_s=3):
+    for one in Watch(tmp_path, lambda path: [record(name=path.name)]).records(idle_s=3):
         found.append(one["file"])
     writer.join()
     assert found == ["whole.cbf", "b.cbf"]  # each once, the second only when it was complete
 
 
 def test_an_empty_folder_is_waited_for(tmp_path):
-    assert list(screening_output.Watch(tmp_path, lambda path: []).records(idle_s=0.6)) == []
+    assert list(Watch(tmp_path, lambda path: []).records(idle_s=0.6)) == []
     with pytest.raises(MissingDataError, match="to watch"):
-        screening_output.Watch(tmp_path / "no", lambda path: [])
+        Watch(tmp_path / "no", lambda path: [])
 
 
 def master(path, *names):
@@ -121,7 +125,7 @@ def names_seen(watch, idle_s=1.2):
 @pytest.mark.parametrize("master_first", [True, False])
 def test_an_eiger_series_is_judged_once_and_whole(tmp_path, master_first):
     names = ["a_data_000001.h5", "a_data_000002.h5"]
-    watch = screening_output.Watch(tmp_path, lambda path: [record(name=path.name)])
+    watch = Watch(tmp_path, lambda path: [record(name=path.name)])
     if master_first:
         master(tmp_path / "a_master.h5", *names)
     write_eiger(tmp_path / names[0], counts())
@@ -142,7 +146,9 @@ def test_what_never_becomes_whole_is_said_at_the_end(tmp_path, capsys):
     (tmp_path / "link.cbf").symlink_to("nowhere")
     master(tmp_path / "a_master.h5", "a_data_000001.h5", "a_data_000002.h5")
     write_eiger(tmp_path / "a_data_000001.h5", counts(), 2)
-    screening_command.run([tmp_path], screening.Screener(), "json", tmp_path / "o.json", watch=True, idle_s=1.2)
+    screening_command.run(
+        [tmp_path], screening.Screener(), "json", tmp_path / "o.json", how=How(watch=True, idle_s=1.2)
+    )
     found = {Path(r["file"]).name: r["verdict"] for r in json.loads(capsys.readouterr().out)}
     assert found == {
         "empty.cbf": "unreadable", "fifo.h5": "unreadable", "folder.cbf": "unreadable", "link.cbf": "unreadable",
@@ -171,7 +177,7 @@ def test_the_table_grows_and_outlives_the_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(screening_command, "_save", save_and_count)
     monkeypatch.setattr(screening, "screen_file", judge)
     with pytest.raises(MissingDataError, match="gone"):
-        screening_command.run([folder], screening.Screener(), out=out, watch=True)
+        screening_command.run([folder], screening.Screener(), out=out, how=How(watch=True))
     assert sizes == [1, 2, 2] and len(out.read_text().splitlines()) == 3
 
 
@@ -247,9 +253,9 @@ def test_names_with_a_hash_and_names_that_are_no_text(tmp_path):
     stack = write_eiger(tmp_path / "run#4.h5", counts(), 3)
     for name, wanted in ((str(frame), (str(frame), 0)), (f"{stack}#2", (str(stack), 2)), (str(stack), (str(stack), 0)),
                          ("gone#1.cbf", ("gone#1.cbf", 0))):  # fmt: skip
-        assert screening_output._file_and_index(name) == wanted
+        assert screening_report._file_and_index(name) == wanted
     odd = record(name="caf\udce9\n.cbf")
-    screening_output.report([record(name=str(frame)), record(name=f"{stack}#2"), odd], tmp_path / "r.html")
+    screening_report.write_report([record(name=str(frame)), record(name=f"{stack}#2"), odd], tmp_path / "r.html")
     assert (tmp_path / "r.html").read_text().count("base64,iV") == 2
     assert screening_output.line(odd).endswith("caf .cbf")
     assert json.loads(screening_output.as_text([odd], "json"))[0]["file"] == "caf?\n.cbf"
@@ -263,11 +269,11 @@ def test_whole_numbers_stay_whole():
 
 def test_a_strip_has_a_picture():
     strip = frames.Frame("strip", np.ones((16, 20_000), np.float32), np.zeros((16, 20_000), np.uint8))
-    assert screening_output._thumbnail(strip)
+    assert screening_report._thumbnail(strip)
 
 
 def test_stopping_keeps_what_is_known(tmp_path, monkeypatch, capsys):
-    def two_then_stop(paths, model):
+    def two_then_stop(paths, *how):
         yield record()
         yield record("miss")
         raise KeyboardInterrupt
@@ -329,7 +335,7 @@ def test_a_thousand_mangled_files(tmp_path):
     for k in range(N_MANGLED):
         suffix = list(whole)[k % len(whole)]
         (folder / f"{k:04d}{suffix}").write_bytes(mangle(whole[suffix], rng))
-    files, with_model = screening.expand(folder), screening.load_screener(STUDY)
+    files, with_model = expand(folder), screening.load_screener(STUDY)
     records = list(screening.screen_paths(files[MODEL_SHARE:], screening.Screener()))
     records += screening.screen_paths(files[:MODEL_SHARE], with_model)
     assert len(records) >= N_MANGLED
@@ -360,7 +366,7 @@ def test_memory_does_not_grow_with_the_folder(tmp_path):
 
 
 def test_a_report_of_a_frame_that_is_gone(tmp_path):
-    screening_output.report([record(name=str(tmp_path / "gone.cbf"))], tmp_path / "r.html")
+    screening_report.write_report([record(name=str(tmp_path / "gone.cbf"))], tmp_path / "r.html")
     assert "gone.cbf" in (tmp_path / "r.html").read_text()
 
 

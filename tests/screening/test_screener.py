@@ -11,6 +11,7 @@ from diffranet_utils.frames import read as frames
 from diffranet_utils.records.provenance import Run
 from diffranet_utils.screening import output as screening_output
 from diffranet_utils.screening import screener as screening
+from diffranet_utils.screening.listing import expand
 from diffranet_utils.studies.diffranet import labelled_frames, real_models, real_set
 from diffranet_utils.studies.diffranet.chapters import ch50_real_frames
 from diffranet_utils.studies.diffranet.labels import RealLabel
@@ -20,7 +21,7 @@ from tests.frames.test_read import KINDS, counts, damaged, write_cbf, write_eige
 
 SCREENER = screening.load_screener(STUDY)
 VERDICTS = {"hit", "miss", "unsure", "unreadable"}
-KEYS = {"file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds", "model", "reason", "evidence"}
+KEYS = set(screening.COLUMNS)
 
 
 @dataclasses.dataclass
@@ -100,9 +101,9 @@ def test_paths_folders_and_patterns(tmp_path):
     write_eiger(tmp_path / "run_data_000001.h5", counts())
     (tmp_path / "notes.txt").write_text("not a frame")
     (tmp_path / ".hidden.cbf").write_text("")
-    names = [path.name for path in screening.expand(tmp_path)]
+    names = [path.name for path in expand(tmp_path)]
     assert names == ["a.img", "b.cbf", "run_master.h5"]
-    assert [p.name for p in screening.expand(tmp_path / "*.cbf")] == ["b.cbf"]
+    assert [p.name for p in expand(tmp_path / "*.cbf")] == ["b.cbf"]
     records = list(screening.screen_paths([tmp_path], screening.Screener()))
     assert [r["file"][-4:] for r in records] == [".img", ".cbf", "r.h5", "h5#1", "h5#2"]
     assert {r["verdict"] for r in records} == {"miss"}

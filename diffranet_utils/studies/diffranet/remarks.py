@@ -1,6 +1,6 @@
 """What a record says of an accuracy on real frames beyond the accuracy itself, for the tables that print it."""
 
-from diffranet_utils.records.tables import NO_CLAIM, format_entry
+from diffranet_utils.records.entries import NO_CLAIM, format_entry
 from diffranet_utils.studies.diffranet.labels import is_hit
 
 BEST = "best_real_accuracy"
