@@ -281,6 +281,21 @@ def train_screener(
     typer.echo(f"The model is {out} ({out.stat().st_size / 1e6:.1f} MB)")
 
 
+@app.command("space-group")
+def space_group(
+    paths: Annotated[list[Path], typer.Argument(help="Measured .gr files, CIF files or JSON structures.")],
+    model: Annotated[Path | None, typer.Option(help="Model file; by default our own.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each answer.")] = False,
+    top: Annotated[int, typer.Option(help="Answers for each curve.")] = 6,
+):
+    """Rank the space groups that a pair distribution function may have; unsure where it is unlike all training."""
+    require(not (as_json and as_csv), "Choose one of --json and --csv.")
+    from diffranet_utils.studies.space_groups.command import run
+
+    run(paths, model, "json" if as_json else "csv" if as_csv else None, top)
+
+
 @app.command()
 def info():
     """Print versions, device, commit and the sizes of the presets."""
