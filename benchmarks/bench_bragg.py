@@ -61,7 +61,10 @@ def time_nanobragg(program):
         def run(line):
             return lambda: subprocess.run(line, cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
-        return [max(a - b, 0) for a, b in zip(timed(run(command), 3), timed(run(one_pixel), 3), strict=True)]
+        return [
+            max(a - b, 0)
+            for a, b in zip(timed(run(command), 3), timed(run(one_pixel), 3), strict=True)
+        ]
 
 
 def main():
@@ -75,12 +78,17 @@ def main():
         )
 
     image("reflections")()  # compile
-    seconds = {"reflection loop": timed(image("reflections"), 2 * REPEATS), "pixel loop": timed(image("pixels"), 3)}
+    seconds = {
+        "reflection loop": timed(image("reflections"), 2 * REPEATS),
+        "pixel loop": timed(image("pixels"), 3),
+    }
     if program := os.environ.get("NANOBRAGG"):
         seconds["nanoBragg"] = time_nanobragg(program)
     ours = median(seconds["reflection loop"])
     for name, values in seconds.items():
-        print(f"{name:16s} {median(values):8.4f} s   {median(values) / ours:7.1f} x ours   ({len(values)} runs)")
+        print(
+            f"{name:16s} {median(values):8.4f} s   {median(values) / ours:7.1f} x ours   ({len(values)} runs)"
+        )
     write_json("results/bench/bragg.json", {"seconds": seconds, **provenance.origin()})
 
 

@@ -19,7 +19,9 @@ from diffranet_utils.data.loaders import SplitDataset
 from diffranet_utils.records import provenance
 from diffranet_utils.studies.diffranet import dataset, presets
 
-RATE = replace(presets.get("smoke"), n_train=800, n_validation=20, n_test=20)  # starting processes must not count
+RATE = replace(
+    presets.get("smoke"), n_train=800, n_validation=20, n_test=20
+)  # starting processes must not count
 SIZES = (1_000, 5_000, 20_000)
 # A build of images that cost nothing: what grows is bookkeeping alone.
 MEMORY = """

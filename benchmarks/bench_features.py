@@ -50,9 +50,17 @@ def beside_skimage(images):
     found = {}
     for name, (ours, theirs) in PAIRS.items():
         ours(images[0])  # compile
-        times = [(seconds(ours, image), seconds(theirs, image)) for _ in range(REPEATS) for image in images]
+        times = [
+            (seconds(ours, image), seconds(theirs, image))
+            for _ in range(REPEATS)
+            for image in images
+        ]
         us, them = (median(column) for column in zip(*times, strict=True))
-        found[name] = {"seconds": us, "skimage_seconds": them, "ratio": median(b / a for a, b in times)}
+        found[name] = {
+            "seconds": us,
+            "skimage_seconds": them,
+            "ratio": median(b / a for a, b in times),
+        }
     return found
 
 
@@ -66,10 +74,16 @@ def frames_per_second(folder, images):
             if hasattr(model.classifier, "n_jobs"):
                 model.classifier.n_jobs = n_workers
             model.predict(images[:20])
-            rates[n_workers] = median(len(images) / seconds(model.predict, images) for _ in range(3))
+            rates[n_workers] = median(
+                len(images) / seconds(model.predict, images) for _ in range(3)
+            )
         facts = json.loads(path.with_suffix(".json").read_text())
         accuracy = facts["values"][f"{path.stem}_test_accuracy"]
-        found[path.stem] = {"images_per_second": rates, "config": facts["config"], "test_accuracy": accuracy}
+        found[path.stem] = {
+            "images_per_second": rates,
+            "config": facts["config"],
+            "test_accuracy": accuracy,
+        }
     return found
 
 
@@ -77,8 +91,16 @@ def main(folder="build/results/full/models"):
     preset = presets.get("full")
     numbers = progress(range(N_SPEED), title="images")
     images = np.stack([make_image(preset.station, 5, "test", number).image for number in numbers])
-    found = {"n_images": N_IMAGES, "repeats": REPEATS, "n_speed": N_SPEED, "preset": Path(folder).parent.name}
-    found |= {"features": beside_skimage(images[:N_IMAGES]), "models": frames_per_second(Path(folder), images)}
+    found = {
+        "n_images": N_IMAGES,
+        "repeats": REPEATS,
+        "n_speed": N_SPEED,
+        "preset": Path(folder).parent.name,
+    }
+    found |= {
+        "features": beside_skimage(images[:N_IMAGES]),
+        "models": frames_per_second(Path(folder), images),
+    }
     print(json.dumps(found, indent=1))
     write_json("results/bench/features.json", found | provenance.origin())
 

@@ -56,7 +56,10 @@ def write_frames(folder):
             for row, column in np.argwhere(np.ones((24, 24))) * 100 + 50:
                 counts[row : row + 3, column : column + 3] += rng.poisson(30, (3, 3))
         counts[gaps] = -1
-        header = {"_array_data.header_convention": "PILATUS_1.2", "_array_data.header_contents": HEADER}
+        header = {
+            "_array_data.header_convention": "PILATUS_1.2",
+            "_array_data.header_contents": HEADER,
+        }
         CbfImage(data=counts, header=header).write(str(folder / f"frame_{k + 1:05d}.cbf"))
     return sorted(folder.glob("*.cbf"))
 
@@ -71,7 +74,12 @@ def dials_seconds(files, folder):
     """Seconds of dials.find_spots on one core over the files; None where it is not installed."""
     if shutil.which("dials.find_spots") is None:
         return None
-    words = ["dials.find_spots", *map(str, files), "nproc=1", f"output.reflections={folder / 'strong.refl'}"]
+    words = [
+        "dials.find_spots",
+        *map(str, files),
+        "nproc=1",
+        f"output.reflections={folder / 'strong.refl'}",
+    ]
     start = perf_counter()
     subprocess.run(words, check=True, capture_output=True, cwd=folder)
     return perf_counter() - start
@@ -85,7 +93,9 @@ def blank_rate(screener, shape=(4000, 4000)):
 
 
 def main():
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}) if hasattr(os, "sched_setaffinity") else None
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}) if hasattr(
+        os, "sched_setaffinity"
+    ) else None
     screener = Screener(judge.load(), "screener")
     with tempfile.TemporaryDirectory() as name:
         files = write_frames(Path(name))
@@ -98,7 +108,11 @@ def main():
         }
         dials = dials_seconds(files, Path(name))
         found["dials_files_per_second"] = None if dials is None else len(files) / dials
-    found |= {"n_files": N_FILES, "megapixels_of_a_file": SHAPE[0] * SHAPE[1] / 1e6, "repeats": REPEATS}
+    found |= {
+        "n_files": N_FILES,
+        "megapixels_of_a_file": SHAPE[0] * SHAPE[1] / 1e6,
+        "repeats": REPEATS,
+    }
     print(json.dumps(found, indent=1))
     write_json("results/bench/screener.json", found | provenance.origin())
 

@@ -27,7 +27,9 @@ def folder_of(n, root):
     folder = Path(root) / str(n)
     folder.mkdir()
     first = folder / "frame_000000.cbf"
-    CbfImage(data=np.random.default_rng(1).poisson(20, (512, 512)).astype(np.int32)).write(str(first))
+    CbfImage(data=np.random.default_rng(1).poisson(20, (512, 512)).astype(np.int32)).write(
+        str(first)
+    )
     for k in range(1, n):
         os.link(first, folder / f"frame_{k:06d}.cbf")
     return folder
@@ -50,7 +52,10 @@ def main():
     found = {str(n): screen(n) for n in SIZES}
     small, large = (found[str(n)]["peak_MB"] for n in SIZES)
     print(json.dumps(found | {"ratio": large / small}, indent=1))
-    write_json("results/bench/screener_memory.json", {"folders": found, "ratio": large / small} | provenance.origin())
+    write_json(
+        "results/bench/screener_memory.json",
+        {"folders": found, "ratio": large / small} | provenance.origin(),
+    )
 
 
 if __name__ == "__main__":

@@ -46,7 +46,10 @@ def seconds():
     do so in a data set of thousands.
     """
     context, found = get_context("spawn"), {1: [], 2: []}
-    with ProcessPoolExecutor(1, mp_context=context) as one, ProcessPoolExecutor(2, mp_context=context) as two:
+    with (
+        ProcessPoolExecutor(1, mp_context=context) as one,
+        ProcessPoolExecutor(2, mp_context=context) as two,
+    ):
         for pool in (one, two):
             list(pool.map(make_one, range(16)))  # compile and load
         for round_ in range(REPEATS):
@@ -88,7 +91,11 @@ def scaling():
 def main():
     os.environ["OMP_NUM_THREADS"] = "1"
     of_one, of_two = seconds()
-    memory = float(subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True).stdout)
+    memory = float(
+        subprocess.run(
+            [sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True
+        ).stdout
+    )
     found = {
         "images_per_second_one_core": N_IMAGES / median(of_one),
         "images_per_second_two_cores": N_IMAGES / median(of_two),

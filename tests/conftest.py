@@ -42,7 +42,9 @@ class Golden:
 
     def cut(self, image, crop):
         """The part of a whole image that a crop shows: corner and size, slow axis first."""
-        return image[tuple(slice(start, start + n) for start, n in zip(crop[:2], crop[2:], strict=True))]
+        return image[
+            tuple(slice(start, start + n) for start, n in zip(crop[:2], crop[2:], strict=True))
+        ]
 
 
 @pytest.fixture(scope="session")

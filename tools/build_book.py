@@ -30,7 +30,9 @@ from diffranet_utils.studies.diffranet import presets, scorecard
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 STAGING = BUILD / "book"
-AT_ONCE = {"smoke": 2}  # chapters side by side; larger ones have the machine to themselves, as their timings need
+AT_ONCE = {
+    "smoke": 2
+}  # chapters side by side; larger ones have the machine to themselves, as their timings need
 # What the chapters of a stage, a notebook's first digit, or a single one read: data, models and records of those.
 READS = {
     "3": ("2",), "4": ("2",), "5": ("2", "3", "4"), "6": tuple("012345"),
@@ -107,7 +109,9 @@ def execute(name, preset):
     options = {"kernel_name": "python3", "cwd": str(source.parent), "progress_bar": False}
     try:
         with tempfile.TemporaryDirectory(prefix="kernel-") as folder:
-            papermill.execute_notebook(str(source), str(target), {"PRESET": preset}, config=sockets(folder), **options)
+            papermill.execute_notebook(
+                str(source), str(target), {"PRESET": preset}, config=sockets(folder), **options
+            )
     except PapermillExecutionError as error:
         # papermill counts from zero, but has put its cell of parameters before this one: the sum is our count from one.
         head = "\n".join(f"    {line}" for line in error.source.strip().splitlines()[:4])
@@ -143,9 +147,14 @@ def execute_all(names, preset):
     at_once, waiting, running, took = AT_ONCE.get(preset, 1), in_order_of_need(names), set(), {}
     with ProcessPoolExecutor(at_once) as pool:
         while len(took) < len(names):
-            ready = [name for name in waiting if took.keys() >= {*reads(name, names)}][: at_once - len(running)]
+            ready = [name for name in waiting if took.keys() >= {*reads(name, names)}][
+                : at_once - len(running)
+            ]
             waiting = [name for name in waiting if name not in ready]
-            done, running = wait(running | {pool.submit(timed, n, preset) for n in ready}, return_when=FIRST_COMPLETED)
+            done, running = wait(
+                running | {pool.submit(timed, n, preset) for n in ready},
+                return_when=FIRST_COMPLETED,
+            )
             try:
                 for name, took[name] in [future.result() for future in done]:
                     print(f"[{len(took):2d}/{len(names)}] {name} {took[name]:.1f} s", flush=True)
@@ -168,7 +177,11 @@ def clean_copy(path, preset):
     papermill's own cell of parameters would undo what the reader changes above it, and its notes name this machine.
     """
     notebook = nbformat.read(path, 4)
-    notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    notebook.cells = [
+        cell
+        for cell in notebook.cells
+        if "injected-parameters" not in cell.metadata.get("tags", [])
+    ]
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", []):
             cell.source = re.sub(r"^PRESET = .*", f'PRESET = "{preset}"', cell.source, flags=re.M)
@@ -205,10 +218,19 @@ def build_html():
     DiffranetError
         If Sphinx warns or fails.
     """
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "--keep-going", "-q", str(STAGING)]
+    command = [
+        Path(sys.executable).with_name("jupyter-book"),
+        "build",
+        "-W",
+        "--keep-going",
+        "-q",
+        str(STAGING),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise DiffranetError(f"The HTML build failed:\n{done.stderr.strip() or done.stdout[-3000:]}")
+        raise DiffranetError(
+            f"The HTML build failed:\n{done.stderr.strip() or done.stdout[-3000:]}"
+        )
     return STAGING / "_build" / "html" / "index.html"
 
 
@@ -233,7 +255,10 @@ def main():
         return 1
     took = {name: round(took[name]) for name in names}
     total = round(time.perf_counter() - begin)
-    write_json(BUILD / "book_times.json", {"preset": preset, "chapters_s": took, "book_s": total} | origin())
+    write_json(
+        BUILD / "book_times.json",
+        {"preset": preset, "chapters_s": took, "book_s": total} | origin(),
+    )
     print(f"The book took {total} s: open {index}")
     return 0
 

@@ -39,7 +39,9 @@ def one_of_each(seed=2019):
 def enlarged(image):
     """The part to enlarge, its background moved to light grey and its contrast raised."""
     part = image[ZOOM].astype(float)
-    return np.clip((part - np.median(part) + GREY_RANGE / 4) * 255 / GREY_RANGE, 0, 255).astype(np.uint8)
+    return np.clip((part - np.median(part) + GREY_RANGE / 4) * 255 / GREY_RANGE, 0, 255).astype(
+        np.uint8
+    )
 
 
 def main():
@@ -48,7 +50,9 @@ def main():
     for (whole, part), (label, shot) in zip(axes.T, one_of_each().items(), strict=True):
         plots.show_image(whole, shot.image, label.title)
         whole.add_patch(
-            plt.Rectangle((ZOOM[1].start, ZOOM[0].start), 128, 128, fill=False, color="black", linewidth=0.8)
+            plt.Rectangle(
+                (ZOOM[1].start, ZOOM[0].start), 128, 128, fill=False, color="black", linewidth=0.8
+            )
         )
         whole.spines[:].set(visible=True, color=CLASS_COLORS[label.title], linewidth=3)
         plots.show_image(part, enlarged(shot.image), vmax=255)

@@ -13,7 +13,9 @@ def main():
     """Send one image through what most chapters need; numba keeps what it compiles."""
     rng = np.random.default_rng(2019)
     drawn = (shots.sample_shot(rng, DIFFRANET) for _ in range(100))
-    image = shots.render_shot(next(shot for shot in drawn if shot.photons and shot.crystals), DIFFRANET).image
+    image = shots.render_shot(
+        next(shot for shot in drawn if shot.photons and shot.crystals), DIFFRANET
+    ).image
     usable = np.ones(image.shape, bool)
     features.glcm_features(image[None])
     features.lbp_features(image[None], 8, 1)

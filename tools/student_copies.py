@@ -42,7 +42,9 @@ def _plain_role(match):
 def name_and_year(key):
     """A reference as in ``Souza et al. 2019``; two authors are both named."""
     entry = _references().entries[key]
-    last_names = [" ".join(person.prelast_names + person.last_names) for person in entry.persons["author"]]
+    last_names = [
+        " ".join(person.prelast_names + person.last_names) for person in entry.persons["author"]
+    ]
     names = [str(Text.from_latex(name)) for name in last_names]
     who = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
     return f"{who} {entry.fields['year']}"
@@ -81,7 +83,9 @@ def main():
     """Copy every chapter; the folder lies beside ``notebooks``, so that relative paths hold."""
     folder = ROOT / "student"
     kept = write_copies(folder)
-    print(f"The notebooks without solutions are in {folder}; open them with: make lab FOLDER=student")
+    print(
+        f"The notebooks without solutions are in {folder}; open them with: make lab FOLDER=student"
+    )
     if kept:
         print(f"Kept as they are, for they differ from fresh copies: {', '.join(kept)}")
         print("To have them fresh, move these away and run make student again.")

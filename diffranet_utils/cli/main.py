@@ -17,7 +17,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-dataset_app = typer.Typer(help="Build a data set, verify it, pack it into shards.", no_args_is_help=False)
+dataset_app = typer.Typer(
+    help="Build a data set, verify it, pack it into shards.", no_args_is_help=False
+)
 data_app = typer.Typer(help="Fetch public data.", no_args_is_help=True)
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(data_app, name="data")
@@ -35,11 +37,16 @@ def main():
     except DiffranetError as error:
         _fail(error, error.exit_code)
     except OSError as error:
-        _fail(f"{error.strerror or error}: {error.filename or 'file'}. Check the path and its permissions.", 1)
+        _fail(
+            f"{error.strerror or error}: {error.filename or 'file'}. Check the path and its permissions.",
+            1,
+        )
     except typer.Abort:
         _fail("Stopped.", 130)
     except Exception as error:
-        if not hasattr(error, "format_message"):  # not typer's word on bad usage, but a defect of ours
+        if not hasattr(
+            error, "format_message"
+        ):  # not typer's word on bad usage, but a defect of ours
             raise
         _fail(f"{error.format_message().rstrip('.')}. See diffranet --help.", error.exit_code)
     sys.exit(code or 0)
@@ -53,7 +60,9 @@ def _print_version(wanted: bool):
 
 @app.callback()
 def common(
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True)
+    ] = False,
 ):
     """Simulate, label and classify serial-crystallography diffraction images."""
 
@@ -62,14 +71,25 @@ def common(
 def simulate(  # noqa: PLR0913 - options of a command
     n: Annotated[int, typer.Option(help="Number of shots.")] = 1,
     seed: Seed = 2019,
-    station: Annotated[str, typer.Option(help="Experiment: diffranet, pilatus or cspad.")] = "diffranet",
+    station: Annotated[
+        str, typer.Option(help="Experiment: diffranet, pilatus or cspad.")
+    ] = "diffranet",
     change: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting: detector.distance_mm=100, stream.p_ice=1 ...")
+        list[str] | None,
+        typer.Option(
+            "--set", help="Change a setting: detector.distance_mm=100, stream.p_ice=1 ..."
+        ),
     ] = None,
-    crystal: Annotated[Path | None, typer.Option(help="Cell and structure factors: PDB, mmCIF or MTZ.")] = None,
+    crystal: Annotated[
+        Path | None, typer.Option(help="Cell and structure factors: PDB, mmCIF or MTZ.")
+    ] = None,
     column: Annotated[str, typer.Option(help="Column of amplitudes in an MTZ file.")] = "",
-    arrays: Annotated[bool, typer.Option("--arrays", help="Also write photons, masks and spots as NPZ.")] = False,
-    out: Annotated[Path, typer.Option(help="Folder for the images and their truth.")] = Path("build/shots"),
+    arrays: Annotated[
+        bool, typer.Option("--arrays", help="Also write photons, masks and spots as NPZ.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the images and their truth.")] = Path(
+        "build/shots"
+    ),
 ):
     """Simulate single shots: an 8-bit PGM and a JSON file with the truth for each."""
     from dataclasses import replace
@@ -81,9 +101,14 @@ def simulate(  # noqa: PLR0913 - options of a command
     require(n >= 1, f"--n is {n}: give at least one shot.")
     require(seed >= 0, f"--seed is {seed}: give zero or more.")
     chosen = stations.get(station)
-    require(crystal is not None or not column, f"--column {column} has no file: add --crystal with an MTZ file.")
+    require(
+        crystal is not None or not column,
+        f"--column {column} has no file: add --crystal with an MTZ file.",
+    )
     if crystal is not None:
-        chosen = replace(chosen, crystal=simulation.crystal_from_file(chosen.crystal, crystal, column))
+        chosen = replace(
+            chosen, crystal=simulation.crystal_from_file(chosen.crystal, crystal, column)
+        )
     chosen = simulation.change(chosen, change or [])
     simulation.check(chosen, arrays)  # what cannot be simulated fails before anything is written
     for number in progress(range(1, n + 1), title="simulate", unit="shot"):
@@ -94,13 +119,22 @@ def simulate(  # noqa: PLR0913 - options of a command
 @dataset_app.callback(invoke_without_command=True)
 def dataset(
     context: typer.Context,
-    root: Annotated[Path | None, typer.Option(help="Folder of the data set; by default build/data/PRESET.")] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of the data set; by default build/data/PRESET.")
+    ] = None,
     preset: Preset = "smoke",
     seed: Seed = 2019,
-    workers: Annotated[int | None, typer.Option(help="Processes that simulate; by default the preset's.")] = None,
-    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to use instead, tcp://HOST:PORT.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that simulate; by default the preset's.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask scheduler to use instead, tcp://HOST:PORT.")
+    ] = None,
     gpu: Annotated[
-        bool | None, typer.Option("--gpu/--no-gpu", help="Who computes Bragg spots; by default the GPU, if any.")
+        bool | None,
+        typer.Option(
+            "--gpu/--no-gpu", help="Who computes Bragg spots; by default the GPU, if any."
+        ),
     ] = None,
 ):
     """Build a data set in DiffraNet's folder layout, or complete one that was interrupted."""
@@ -123,7 +157,9 @@ def dataset(
 @dataset_app.command()
 def verify(
     root: Root = Path("build/data/smoke"),
-    repair: Annotated[bool, typer.Option("--repair", help="Make damaged and missing images again.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make damaged and missing images again.")
+    ] = False,
 ):
     """Hash every image, and name what is damaged, missing or foreign; exit code 1 if something is."""
     from diffranet_utils.data import verify as dataset_verify
@@ -148,7 +184,9 @@ def shard(
 
 @data_app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="diffranet or thaumatin-grid; see `diffranet data list`.")],
+    name: Annotated[
+        str, typer.Argument(help="diffranet or thaumatin-grid; see `diffranet data list`.")
+    ],
     to: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("data"),
 ):
     """Download public data, checked by SHA-256 and resumed where it was cut off."""
@@ -174,15 +212,28 @@ def run(  # noqa: PLR0913 - options of a command
     seed: Seed = 2019,
     change: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change a parameter of the chapter: topology=10, classifiers=svm ..."),
+        typer.Option(
+            "--set", help="Change a parameter of the chapter: topology=10, classifiers=svm ..."
+        ),
     ] = None,
-    data_dir: Annotated[Path, typer.Option(help="Parent folder of data sets.")] = Path("build/data"),
-    out: Annotated[Path, typer.Option(help="Parent folder of records and models.")] = Path("build/results"),
-    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler for images and fits, tcp://HOST:PORT.")] = None,
-    listen: Annotated[str | None, typer.Option(help="Take workers of 41_bohb_search at HOST[:PORT].")] = None,
-    worker: Annotated[bool, typer.Option("--worker", help="Work for a 41_bohb_search that runs elsewhere.")] = False,
+    data_dir: Annotated[Path, typer.Option(help="Parent folder of data sets.")] = Path(
+        "build/data"
+    ),
+    out: Annotated[Path, typer.Option(help="Parent folder of records and models.")] = Path(
+        "build/results"
+    ),
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask scheduler for images and fits, tcp://HOST:PORT.")
+    ] = None,
+    listen: Annotated[
+        str | None, typer.Option(help="Take workers of 41_bohb_search at HOST[:PORT].")
+    ] = None,
+    worker: Annotated[
+        bool, typer.Option("--worker", help="Work for a 41_bohb_search that runs elsewhere.")
+    ] = False,
     nameserver: Annotated[
-        str | None, typer.Option(help="With --worker: HOST[:PORT] where it listens; by default this machine.")
+        str | None,
+        typer.Option(help="With --worker: HOST[:PORT] where it listens; by default this machine."),
     ] = None,
 ):
     """Run the heavy step of a chapter and write its record."""
@@ -198,7 +249,10 @@ def run(  # noqa: PLR0913 - options of a command
         searches or not (worker or listen is not None),
         f"{chapter} takes no workers: --worker and --listen are for 41_bohb_search.",
     )
-    require(worker or nameserver is None, "--nameserver is for --worker: say both, or --listen for the search.")
+    require(
+        worker or nameserver is None,
+        "--nameserver is for --worker: say both, or --listen for the search.",
+    )
     require(
         not (worker and listen is not None),
         "Choose one of --worker and --listen: a search, or a worker of one elsewhere.",
@@ -211,7 +265,9 @@ def run(  # noqa: PLR0913 - options of a command
     if worker:
         from diffranet_utils.studies.diffranet.chapters.ch41_bohb_search import work
 
-        typer.echo(f"{work(started, nameserver or '127.0.0.1')} evaluations done; the search has ended.")
+        typer.echo(
+            f"{work(started, nameserver or '127.0.0.1')} evaluations done; the search has ended."
+        )
         return
     record = chapters.run_chapter(chapter, started)
     if not distributed.is_leader():
@@ -234,20 +290,45 @@ class OptionalOut(typer.core.TyperCommand):
 
 @app.command(cls=OptionalOut)
 def screen(  # noqa: PLR0913 - options of a command
-    paths: Annotated[list[Path], typer.Argument(help="Frames, folders, patterns, lists (.lst) or - for a pipe.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Frames, folders, patterns, lists (.lst) or - for a pipe.")
+    ],
     model: Annotated[
-        Path | None, typer.Option(help="Model, folder of models, or `count` to count spots only; by default our own.")
+        Path | None,
+        typer.Option(
+            help="Model, folder of models, or `count` to count spots only; by default our own."
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; `--json OUT.json` writes it as well.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV; `--csv OUT.csv` writes it as well.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write JSON or CSV, by its suffix, to this file.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures to this file.")] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Follow one folder that is being written to.")] = False,
-    idle: Annotated[float | None, typer.Option(help="With --watch, stop after so many quiet seconds.")] = None,
-    mask: Annotated[Path | None, typer.Option(help="Image of pixels to leave out: zero where good.")] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", help="Look into folders in folders too.")] = False,
-    workers: Annotated[int, typer.Option(help="Processes; files are then reported as they are done.")] = 1,
-    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to use instead, tcp://HOST:PORT.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON; `--json OUT.json` writes it as well.")
+    ] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV; `--csv OUT.csv` writes it as well.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write JSON or CSV, by its suffix, to this file.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write an HTML page with pictures to this file.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Follow one folder that is being written to.")
+    ] = False,
+    idle: Annotated[
+        float | None, typer.Option(help="With --watch, stop after so many quiet seconds.")
+    ] = None,
+    mask: Annotated[
+        Path | None, typer.Option(help="Image of pixels to leave out: zero where good.")
+    ] = None,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", help="Look into folders in folders too.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(help="Processes; files are then reported as they are done.")
+    ] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask scheduler to use instead, tcp://HOST:PORT.")
+    ] = None,
 ):
     """Say for each real frame whether it shows diffraction: hit, miss, unsure or unreadable."""
     require(not (as_json and as_csv), "Choose one of --json and --csv.")
@@ -277,16 +358,22 @@ def train_screener(
     judge, facts = judge_training.train(n, seed, workers)
     judging.save(judge, out, **facts)
     for kind, answers in facts["held_out_families"].items():
-        typer.echo(f"{kind}: " + ", ".join(f"{count} {answer}" for answer, count in answers.items()))
+        typer.echo(
+            f"{kind}: " + ", ".join(f"{count} {answer}" for answer, count in answers.items())
+        )
     typer.echo(f"The model is {out} ({out.stat().st_size / 1e6:.1f} MB)")
 
 
 @app.command("space-group")
 def space_group(
-    paths: Annotated[list[Path], typer.Argument(help="Measured .gr files, CIF files or JSON structures.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Measured .gr files, CIF files or JSON structures.")
+    ],
     model: Annotated[Path | None, typer.Option(help="Model file; by default our own.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each answer.")] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV, a row for each answer.")
+    ] = False,
     top: Annotated[int, typer.Option(help="Answers for each curve.")] = 6,
 ):
     """Rank the space groups that a pair distribution function may have; unsure where it is unlike all training."""

@@ -34,13 +34,17 @@ def check_fields(thing):
     """
     for field in fields(thing):
         value = getattr(thing, field.name)
-        require(_fits(value, field.type), f"{field.name} is {_short(value)}: give {_words(field.type)}.")
+        require(
+            _fits(value, field.type), f"{field.name} is {_short(value)}: give {_words(field.type)}."
+        )
 
 
 def require_positive(thing, *names):
     """Raise `InputError` unless these fields are above zero."""
     for name in names:
-        require(getattr(thing, name) > 0, f"{name} is {getattr(thing, name)}: give a positive number.")
+        require(
+            getattr(thing, name) > 0, f"{name} is {getattr(thing, name)}: give a positive number."
+        )
 
 
 def require_not_negative(thing, *names):
@@ -54,9 +58,13 @@ def _fits(value, kind):
         return any(_fits(value, one) for one in get_args(kind))
     if get_origin(kind) is tuple:
         kinds = _item_kinds(kind, value)
-        return isinstance(value, tuple) and len(value) == len(kinds) and all(map(_fits, value, kinds))
+        return (
+            isinstance(value, tuple) and len(value) == len(kinds) and all(map(_fits, value, kinds))
+        )
     if kind in (int, float):
-        number = isinstance(value, Integral if kind is int else Real) and not isinstance(value, bool)
+        number = isinstance(value, Integral if kind is int else Real) and not isinstance(
+            value, bool
+        )
         return number and abs(value) <= sys.float_info.max  # false for NaN, too
     return isinstance(value, kind)
 

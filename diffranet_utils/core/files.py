@@ -87,7 +87,9 @@ def read_json(path):
     try:
         return json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
-        raise DiffranetError(f"Cannot read {path}: {error}. Delete it and run the step again.") from error
+        raise DiffranetError(
+            f"Cannot read {path}: {error}. Delete it and run the step again."
+        ) from error
 
 
 def plain(value):

@@ -26,7 +26,11 @@ def code_fingerprint(*modules, package=PACKAGE):
     str
         16 hexadecimal digits.
     """
-    files = set().union(*(sources(name, package) for name in modules)) if modules else package.rglob("*.py")
+    files = (
+        set().union(*(sources(name, package) for name in modules))
+        if modules
+        else package.rglob("*.py")
+    )
     return sha256_of(*sorted(files))[:16]
 
 

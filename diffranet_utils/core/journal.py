@@ -54,6 +54,8 @@ class Journal(JsonLines):
     def rows(self):
         """Rows of all images that have one, by rising number, read one after the other."""
         with self.path.open("rb") as file:
-            for place in self.place[self.place >= 0].tolist():  # a copy: images may be forgotten meanwhile
+            for place in self.place[
+                self.place >= 0
+            ].tolist():  # a copy: images may be forgotten meanwhile
                 file.seek(place)
                 yield json.loads(file.readline())

@@ -50,11 +50,15 @@ class JsonLines:
         DiffranetError
             If a line is no JSON.
         """
-        for number, line in enumerate(self.path.read_bytes().splitlines() if self.path.exists() else [], 1):
+        for number, line in enumerate(
+            self.path.read_bytes().splitlines() if self.path.exists() else [], 1
+        ):
             try:
                 yield json.loads(line)
             except ValueError as error:
-                raise DiffranetError(f"{self.path}, line {number} is damaged: move the file away.") from error
+                raise DiffranetError(
+                    f"{self.path}, line {number} is damaged: move the file away."
+                ) from error
 
     def append(self, rows):
         """Add values that JSON holds, NumPy's scalars and arrays included.
@@ -89,4 +93,6 @@ class JsonLines:
         except OSError as error:
             with suppress(OSError):
                 os.truncate(self.path, self.size)
-            raise DiffranetError(f"Cannot write {self.path}: {error.strerror}. Free some space and resume.") from error
+            raise DiffranetError(
+                f"Cannot write {self.path}: {error.strerror}. Free some space and resume."
+            ) from error

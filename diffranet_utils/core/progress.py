@@ -24,4 +24,6 @@ def progress(iterable=None, total=None, title="", unit="image"):
     """
     # Outside a terminal (papermill, CI logs) one line every ten seconds is enough.
     interval = 0.2 if sys.stderr.isatty() else 10.0
-    return tqdm(iterable, total=total, desc=title, unit=f" {unit}", mininterval=interval, dynamic_ncols=True)
+    return tqdm(
+        iterable, total=total, desc=title, unit=f" {unit}", mininterval=interval, dynamic_ncols=True
+    )

@@ -25,7 +25,10 @@ def cost(n_images, images_per_second_per_core, bytes_per_image, per_shard=1000):
     InputError
         If a number is not positive.
     """
-    for name, value in (("n_images", n_images), ("images_per_second_per_core", images_per_second_per_core)):
+    for name, value in (
+        ("n_images", n_images),
+        ("images_per_second_per_core", images_per_second_per_core),
+    ):
         require(value > 0, f"{name} is {value}: give a positive number.")
     return {
         "core_hours": n_images / images_per_second_per_core / 3600,

@@ -11,7 +11,9 @@ import joblib
 from diffranet_utils.core.errors import DiffranetError
 from diffranet_utils.core.lifeline import tie_to_parent
 
-AHEAD = 4  # batches handed out per worker: enough to keep it busy, few enough to stay small in memory
+AHEAD = (
+    4  # batches handed out per worker: enough to keep it busy, few enough to stay small in memory
+)
 
 
 def completed(function, batches, workers=1, scheduler=None):
@@ -65,7 +67,9 @@ def _on_dask(function, batches, scheduler):
     with cluster(scheduler) as client:
         n = len(client.scheduler_info(n_workers=-1)["workers"])
         if n == 0:
-            raise DiffranetError(f"The Dask scheduler {scheduler} has no worker: start one with `dask worker`.")
+            raise DiffranetError(
+                f"The Dask scheduler {scheduler} has no worker: start one with `dask worker`."
+            )
         first = [client.submit(function, batch, pure=False) for batch in islice(batches, AHEAD * n)]
         queue = as_completed(first, loop=client.loop, with_results=True)
         del first  # a future that nobody holds frees its result
@@ -105,6 +109,8 @@ def cluster(scheduler):
         client = Client(scheduler, timeout="5s", set_as_default=False)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DiffranetError(f"No Dask scheduler answers at {scheduler} ({reason}): start one.") from error
+        raise DiffranetError(
+            f"No Dask scheduler answers at {scheduler} ({reason}): start one."
+        ) from error
     with client:
         yield client

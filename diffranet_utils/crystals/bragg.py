@@ -16,10 +16,15 @@ from diffranet_utils.core.errors import require
 from diffranet_utils.crystals.reflections import Spots, lit_intensity
 from diffranet_utils.instrument import geometry
 
-TOPHAT_R2 = (3 / (4 * math.pi)) ** (2 / 3)  # unit volume: the integrated intensity of the exact lattice factor
+TOPHAT_R2 = (3 / (4 * math.pi)) ** (
+    2 / 3
+)  # unit volume: the integrated intensity of the exact lattice factor
 BACKENDS = ("auto", "reflections", "torch", "pixels")
 MAX_SPOTS = 2**19
-SPOT = np.dtype([(name, np.int32) for name in "hkl"] + [(n, np.float64) for n in ("slow_px", "fast_px", "photons")])
+SPOT = np.dtype(
+    [(name, np.int32) for name in "hkl"]
+    + [(n, np.float64) for n in ("slow_px", "fast_px", "photons")]
+)
 SHAPES = ("square", "tophat", "gauss", "round")
 
 
@@ -60,9 +65,14 @@ def expected_photons(  # noqa: PLR0913 - the physics has these parts
     """
     domains = np.ascontiguousarray(domains, dtype=np.float64)
     _check(domains, oversample, spot, tophat_r2, backend)
-    compact = spot == "tophat" and min(crystal.n_cells) ** 2 > 4 * tophat_r2  # the spot stays within its own node
+    compact = (
+        spot == "tophat" and min(crystal.n_cells) ** 2 > 4 * tophat_r2
+    )  # the spot stays within its own node
     by_reflection = backend in ("reflections", "torch")
-    require(compact or not by_reflection, "Only top-hat spots of two or more cells can loop over reflections.")
+    require(
+        compact or not by_reflection,
+        "Only top-hat spots of two or more cells can loop over reflections.",
+    )
     if compact and (backend == "torch" or (backend == "auto" and wants_gpu())):
         from diffranet_utils.crystals.bragg_torch import lit_intensity as lit_on_device
 
@@ -95,18 +105,27 @@ def spot_list(crystal, beam, detector, domains, *, oversample=2, tophat_r2=TOPHA
     """
     domains = np.ascontiguousarray(domains, dtype=np.float64)
     _check(domains, oversample, "tophat", tophat_r2, "reflections")
-    require(min(crystal.n_cells) ** 2 > 4 * tophat_r2, "Only crystals of two or more cells have separate spots.")
-    weight = np.prod(crystal.n_cells, dtype=float) ** 2 * _photons_per_f2(beam, detector, len(domains), oversample)
+    require(
+        min(crystal.n_cells) ** 2 > 4 * tophat_r2,
+        "Only crystals of two or more cells have separate spots.",
+    )
+    weight = np.prod(crystal.n_cells, dtype=float) ** 2 * _photons_per_f2(
+        beam, detector, len(domains), oversample
+    )
     spots = Spots(weight, np.zeros((MAX_SPOTS, 6)), np.zeros(1, np.int64))
     lit_intensity(crystal, beam, detector, domains, oversample, tophat_r2, spots)
     n = int(spots.filled[0])
     require(n < MAX_SPOTS - 1, f"More than {n} spots: take a smaller detector or a coarser table.")
     # A beam of several sources meets a reflection several times.
     hkl, index = np.unique(spots.rows[:n, :3].astype(np.int32), axis=0, return_inverse=True)
-    photons, slow, fast = (np.bincount(index.ravel(), column, len(hkl)) for column in spots.rows[:n, 3:].T)
+    photons, slow, fast = (
+        np.bincount(index.ravel(), column, len(hkl)) for column in spots.rows[:n, 3:].T
+    )
     table = np.empty(len(hkl), SPOT)
     table["h"], table["k"], table["l"] = hkl.T
-    table["slow_px"], table["fast_px"] = ((sums / photons + 0.5) / oversample for sums in (slow, fast))
+    table["slow_px"], table["fast_px"] = (
+        (sums / photons + 0.5) / oversample for sums in (slow, fast)
+    )
     table["photons"] = photons
     return table[np.argsort(-photons, kind="stable")]
 
@@ -124,11 +143,15 @@ def _check(domains, oversample, spot, tophat_r2, backend):
     require(oversample >= 1, f"oversample is {oversample}: give 1 or more.")
     require(spot in SHAPES, f"Unknown spot shape {spot!r}: choose one of {', '.join(SHAPES)}.")
     require(tophat_r2 > 0, f"tophat_r2 is {tophat_r2}: give a positive number.")
-    require(backend in BACKENDS, f"Unknown backend {backend!r}: choose one of {', '.join(BACKENDS)}.")
+    require(
+        backend in BACKENDS, f"Unknown backend {backend!r}: choose one of {', '.join(BACKENDS)}."
+    )
     shape_ok = domains.ndim == 3 and domains.shape[1:] == (3, 3) and len(domains) > 0
     require(shape_ok, f"domains has shape {domains.shape}: give (n, 3, 3) rotations.")
     identity = domains @ domains.transpose(0, 2, 1)
-    proper = np.allclose(identity, np.eye(3), atol=1e-6) and bool(np.all(np.linalg.det(domains) > 0))
+    proper = np.allclose(identity, np.eye(3), atol=1e-6) and bool(
+        np.all(np.linalg.det(domains) > 0)
+    )
     require(proper, "A mosaic domain is not a rotation: its rows must be orthonormal.")
 
 

@@ -41,7 +41,9 @@ def _add_source(  # noqa: PLR0913 - as the compiled loop
     for start in range(0, len(reflections.f2), chunk):
         part = slice(start, start + chunk)
         excitation = reflections.q[part] @ incident + reflections.shell[part, None]
-        which, domain = torch.nonzero(excitation.abs() < reflections.limit[part, None], as_tuple=True)
+        which, domain = torch.nonzero(
+            excitation.abs() < reflections.limit[part, None], as_tuple=True
+        )
         pair = _Pairs(reflections, which + start, excitation[which, domain], rows[domain])
         pixel, f2 = _lit(pair, grid, source, search)
         total.index_add_(0, pixel, f2)
@@ -66,7 +68,9 @@ class _Reflections:
         turn = search.theta * np.sqrt(np.maximum((q**2).sum(1) - along**2, 0))
         widest = 1.05 * (turn + search.theta**2 * np.linalg.norm(q, axis=1) / 2) + search.thickness
         keep = (np.abs(along + shell) <= widest) & (beam >= MIN_COSINE / wavelength)
-        hkl, q, f2, shell, beam, fast, slow = (x[keep] for x in (hkl, q, f2, shell, beam, fast, slow))
+        hkl, q, f2, shell, beam, fast, slow = (
+            x[keep] for x in (hkl, q, f2, shell, beam, fast, slow)
+        )
         exit_wave = np.sqrt(beam**2 + fast**2 + slow**2)
         path = plane.distance / beam * exit_wave
         keep = _on_detector(plane, search, beam, fast, slow, path)
@@ -75,7 +79,10 @@ class _Reflections:
         limit = (1 + search.margin) * search.radius / np.sqrt(shape[:, 2])
         node = hkl * lattice.n_cells
         arrays = (q[keep], f2[keep], shell[keep], node[keep], shape, limit)
-        tensors = (torch.as_tensor(np.ascontiguousarray(x), dtype=torch.float64, device=place) for x in arrays)
+        tensors = (
+            torch.as_tensor(np.ascontiguousarray(x), dtype=torch.float64, device=place)
+            for x in arrays
+        )
         self.q, self.f2, self.shell, self.node, self.shape, self.limit = tensors
 
 
@@ -83,7 +90,11 @@ class _Pairs:
     """Pairs of reflection and domain: everything that the test of a sub-pixel needs, gathered."""
 
     def __init__(self, reflections, which, excitation, rows):
-        self.q, self.f2, self.node = reflections.q[which], reflections.f2[which], reflections.node[which]
+        self.q, self.f2, self.node = (
+            reflections.q[which],
+            reflections.f2[which],
+            reflections.node[which],
+        )
         self.shape, self.excitation, self.rows = reflections.shape[which], excitation, rows
 
 
@@ -92,9 +103,15 @@ def _near_sphere(lattice, source, search):
     widest = 1.05 * (search.theta + search.theta**2 / 2) * search.q_max + search.thickness
     band, direction = 2 / source.wavelength * widest, np.array([source.x, source.y, source.z])
     found = []
-    k_l = np.stack(np.meshgrid(*(np.arange(n) for n in lattice.table.shape[1:]), indexing="ij"), axis=-1)
-    for h in range(lattice.table.shape[0]):  # plane by plane: the whole table at once would fill the memory
-        index = np.concatenate([np.full((*k_l.shape[:2], 1), h), k_l], axis=-1) + np.array(lattice.origin)
+    k_l = np.stack(
+        np.meshgrid(*(np.arange(n) for n in lattice.table.shape[1:]), indexing="ij"), axis=-1
+    )
+    for h in range(
+        lattice.table.shape[0]
+    ):  # plane by plane: the whole table at once would fill the memory
+        index = np.concatenate([np.full((*k_l.shape[:2], 1), h), k_l], axis=-1) + np.array(
+            lattice.origin
+        )
         q = index @ lattice.reciprocal
         near = np.abs((q**2).sum(-1) + 2 / source.wavelength * (q @ direction)) <= band
         near &= lattice.table[h] > 0
@@ -107,20 +124,35 @@ def _on_detector(plane, search, beam, fast, slow, path):
     column = (plane.distance * fast / beam - plane.first_fast) / plane.step
     row = (plane.distance * slow / beam - plane.first_slow) / plane.step
     reach = 2.2 * search.theta * path * path / (plane.distance * plane.step) + 6
-    return (row >= -reach) & (column >= -reach) & (row <= plane.n_rows + reach) & (column <= plane.n_columns + reach)
+    return (
+        (row >= -reach)
+        & (column >= -reach)
+        & (row <= plane.n_rows + reach)
+        & (column <= plane.n_columns + reach)
+    )
 
 
 def _cross_sections(m, rays, per_step):
     """`reflections._cross_section` for many rays at once, shape (n, 5)."""
     beam_fast_slow = np.stack([m[:, 0], m[:, 2], -m[:, 1]], axis=1)
     along = rays @ beam_fast_slow.T
-    m_x, m_y = ((beam_fast_slow[:, axis] - along * rays[:, axis, None]) * per_step[:, None] for axis in (1, 2))
+    m_x, m_y = (
+        (beam_fast_slow[:, axis] - along * rays[:, axis, None]) * per_step[:, None]
+        for axis in (1, 2)
+    )
     gxx, gxy, gyy = (m_x**2).sum(1), (m_x * m_y).sum(1), (m_y**2).sum(1)
     gex, gey, gee = (along * m_x).sum(1), (along * m_y).sum(1), (along**2).sum(1)
     det = gxx * gyy - gxy**2
     shift_x, shift_y = (gyy * gex - gxy * gey) / det, (gxx * gey - gxy * gex) / det
     return np.stack(
-        [shift_x, shift_y, gee - gex * shift_x - gey * shift_y, np.sqrt(gyy / det), np.sqrt(gxx / det)], axis=1
+        [
+            shift_x,
+            shift_y,
+            gee - gex * shift_x - gey * shift_y,
+            np.sqrt(gyy / det),
+            np.sqrt(gxx / det),
+        ],
+        axis=1,
     )
 
 
@@ -128,17 +160,24 @@ def _boxes(pair, grid, source, search):
     """First row, first column and extent of the sub-pixels that each pair can light."""
     plane, axis, q, p = grid.plane, pair.rows, pair.q, pair.excitation
     shift_x, shift_y, thickness, width_x, width_y = pair.shape.unbind(1)
-    scale = plane.distance / (plane.step * ((axis[:, 0:3] * q).sum(1) + source.x / source.wavelength))
+    scale = plane.distance / (
+        plane.step * ((axis[:, 0:3] * q).sum(1) + source.x / source.wavelength)
+    )
     fast = (axis[:, 3:6] * q).sum(1) + source.z / source.wavelength
     slow = (axis[:, 6:9] * q).sum(1) - source.y / source.wavelength
     x = scale * fast + (p * shift_x - plane.first_fast / plane.step)
     y = scale * slow + (p * shift_y - plane.first_slow / plane.step)
-    size = (search.radius**2 - p * p * thickness).clamp(min=0).sqrt() + search.margin * search.radius
+    size = (search.radius**2 - p * p * thickness).clamp(
+        min=0
+    ).sqrt() + search.margin * search.radius
     first_row, last_row = (
         (y - size * width_y).ceil().clamp(min=0),
         (y + size * width_y).floor().clamp(max=plane.n_rows - 1),
     )
-    first, last = (x - size * width_x).ceil().clamp(min=0), (x + size * width_x).floor().clamp(max=plane.n_columns - 1)
+    first, last = (
+        (x - size * width_x).ceil().clamp(min=0),
+        (x + size * width_x).floor().clamp(max=plane.n_columns - 1),
+    )
     rows, columns = (last_row - first_row + 1).clamp(min=0), (last - first + 1).clamp(min=0)
     return first_row.long(), first.long(), rows.long(), columns.long()
 
@@ -152,7 +191,10 @@ def _lit(pair, grid, source, search):
     i, j = first_row[which] + inside // columns[which], first[which] + inside % columns[which]
     axis, plane = pair.rows[which, 9:], grid.plane
     # In double precision: a tensor of integers times a number would be single.
-    offset, sideways = plane.first_slow + i.double() * plane.step, plane.first_fast + j.double() * plane.step
+    offset, sideways = (
+        plane.first_slow + i.double() * plane.step,
+        plane.first_fast + j.double() * plane.step,
+    )
     inverse = 1 / (plane.distance**2 + offset**2 + sideways**2).sqrt()
     direction = axis[:, 0:3] + offset[:, None] * axis[:, 3:6] + sideways[:, None] * axis[:, 6:9]
     miss = direction * inverse[:, None] - axis[:, 9:12] - pair.node[which]

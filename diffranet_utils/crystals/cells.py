@@ -26,10 +26,15 @@ def cell_vectors(a, b, c, alpha=90.0, beta=90.0, gamma=90.0):
         If no cell has these edges and angles.
     """
     edges, angles = np.array([a, b, c], float), np.array([alpha, beta, gamma], float)
-    possible = np.all(np.isfinite(edges)) and np.all(edges > 0) and np.all((angles > 0) & (angles < 180))
+    possible = (
+        np.all(np.isfinite(edges)) and np.all(edges > 0) and np.all((angles > 0) & (angles < 180))
+    )
     cos_a, cos_b, cos_g = np.cos(np.radians(angles))
     volume2 = 1 - cos_a**2 - cos_b**2 - cos_g**2 + 2 * cos_a * cos_b * cos_g
-    require(possible and volume2 > 0, f"No unit cell has edges {edges.tolist()} A, angles {angles.tolist()} deg.")
+    require(
+        possible and volume2 > 0,
+        f"No unit cell has edges {edges.tolist()} A, angles {angles.tolist()} deg.",
+    )
     sin_g = np.sin(np.radians(gamma))
     third = np.array([cos_b, (cos_a - cos_b * cos_g) / sin_g, np.sqrt(volume2) / sin_g])
     return np.array([[a, 0, 0], [b * cos_g, b * sin_g, 0], c * third])
@@ -78,7 +83,10 @@ def mosaic_domains(rng, mosaic_deg, n_domains):
     InputError
         If there is no domain or the spread is negative.
     """
-    require(n_domains >= 1 and mosaic_deg >= 0, f"{n_domains} domains over {mosaic_deg} degrees: give >= 1 and >= 0.")
+    require(
+        n_domains >= 1 and mosaic_deg >= 0,
+        f"{n_domains} domains over {mosaic_deg} degrees: give >= 1 and >= 0.",
+    )
     axes = rng.standard_normal((n_domains, 3))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     angles = np.radians(mosaic_deg) * np.cbrt(1 - rng.uniform(-1, 1, n_domains) ** 2)

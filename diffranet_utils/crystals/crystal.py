@@ -35,9 +35,17 @@ class Crystal:
 
     def __post_init__(self):
         vectors = np.asarray(self.cell_vectors_A, dtype=np.float64)
-        require(vectors.shape == (3, 3), f"cell_vectors_A has shape {vectors.shape}: give rows a, b, c.")
-        require(bool(np.linalg.det(vectors) > 0), "cell_vectors_A must be a right-handed cell of non-zero volume.")
-        require(min(self.n_cells) >= 1, f"n_cells is {tuple(self.n_cells)}: give at least one cell along each axis.")
+        require(
+            vectors.shape == (3, 3), f"cell_vectors_A has shape {vectors.shape}: give rows a, b, c."
+        )
+        require(
+            bool(np.linalg.det(vectors) > 0),
+            "cell_vectors_A must be a right-handed cell of non-zero volume.",
+        )
+        require(
+            min(self.n_cells) >= 1,
+            f"n_cells is {tuple(self.n_cells)}: give at least one cell along each axis.",
+        )
         object.__setattr__(self, "cell_vectors_A", vectors)
 
     @property
@@ -58,6 +66,11 @@ class Crystal:
             If the matrix is not a proper rotation.
         """
         rotation = np.asarray(rotation, dtype=np.float64)
-        proper = rotation.shape == (3, 3) and np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-6)
-        require(proper and np.linalg.det(rotation) > 0, "The orientation is no rotation: its rows must be orthonormal.")
+        proper = rotation.shape == (3, 3) and np.allclose(
+            rotation @ rotation.T, np.eye(3), atol=1e-6
+        )
+        require(
+            proper and np.linalg.det(rotation) > 0,
+            "The orientation is no rotation: its rows must be orthonormal.",
+        )
         return Crystal(self.cell_vectors_A @ rotation.T, self.n_cells, self.factors)

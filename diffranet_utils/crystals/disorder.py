@@ -33,7 +33,10 @@ def disorder_power(stol, recipe, part):
     InputError
         If the part is unknown.
     """
-    require(part in DISORDER, f"Unknown part {part!r} of a crystal's scattering: choose {' or '.join(DISORDER)}.")
+    require(
+        part in DISORDER,
+        f"Unknown part {part!r} of a crystal's scattering: choose {' or '.join(DISORDER)}.",
+    )
     s2 = np.square(stol)
     if part == "compton":
         return recipe.n_atoms * mean_compton(s2)

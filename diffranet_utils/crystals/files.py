@@ -28,7 +28,10 @@ def read_mtz(path):
         mtz = gemmi.read_mtz_file(str(path))
     except (OSError, RuntimeError, ValueError) as error:
         raise InputError(f"Cannot read {path} as MTZ: {error}") from None
-    require(mtz.spacegroup is not None, f"{path} has no space group that gemmi knows: set one in the file.")
+    require(
+        mtz.spacegroup is not None,
+        f"{path} has no space group that gemmi knows: set one in the file.",
+    )
     require(mtz.cell.is_crystal(), f"{path} has no unit cell: set one in the file.")
     return mtz
 
@@ -58,10 +61,15 @@ def amplitudes(mtz, column, path):
     found = mtz.column_with_label(column)
     usable = ", ".join(one.label for one in mtz.columns if one.type in AMPLITUDES) or "none"
     wrong = f"{path}: column {column} has type {found.type}, no amplitude (type F or G)"
-    require(found.type in AMPLITUDES, f"{wrong}: choose a column of amplitudes; the file has {usable}.")
+    require(
+        found.type in AMPLITUDES, f"{wrong}: choose a column of amplitudes; the file has {usable}."
+    )
     f = np.array(found, dtype=float)
     known = np.isfinite(f)
-    require(bool(np.any(f[known] > 0)), f"{path}: column {column} has no amplitude above zero: choose another one.")
+    require(
+        bool(np.any(f[known] > 0)),
+        f"{path}: column {column} has no amplitude above zero: choose another one.",
+    )
     return np.array(mtz.make_miller_array())[known], f[known]
 
 
@@ -77,8 +85,13 @@ def read_structure(path):
     require(has_atoms, f"{path} has no atoms: give a PDB or mmCIF model.")
     require(structure.cell.is_crystal(), f"{path} has no unit cell: add a CRYST1 record.")
     named = structure.spacegroup_hm
-    unknown = f"{path} has the unknown space group {named!r}" if named else f"{path} has no space group"
-    require(structure.find_spacegroup() is not None, f"{unknown}: write one such as P 21 21 21 into CRYST1.")
+    unknown = (
+        f"{path} has the unknown space group {named!r}" if named else f"{path} has no space group"
+    )
+    require(
+        structure.find_spacegroup() is not None,
+        f"{unknown}: write one such as P 21 21 21 into CRYST1.",
+    )
     return structure
 
 
@@ -101,10 +114,15 @@ def read_text(path):
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"Cannot read {path} as lines of h k l F: {error}") from None
     require(len(rows) > 0, f"{path} has no reflections: give lines of h k l F.")
-    require(bool(np.all(np.isfinite(rows)) and np.all(rows[:, 3] >= 0)), f"{path}: NaN, infinite or negative numbers.")
+    require(
+        bool(np.all(np.isfinite(rows)) and np.all(rows[:, 3] >= 0)),
+        f"{path}: NaN, infinite or negative numbers.",
+    )
     whole = np.all((rows[:, :3] == rows[:, :3].round()) & (abs(rows[:, :3]) < 1e6))
     require(bool(whole), f"{path}: h k l must be whole numbers below a million.")
-    require(bool(np.any(rows[:, 3] > 0)), f"{path} has no amplitude above zero: give lines of h k l F.")
+    require(
+        bool(np.any(rows[:, 3] > 0)), f"{path} has no amplitude above zero: give lines of h k l F."
+    )
     return rows
 
 
@@ -129,8 +147,12 @@ def cell_and_group(path):
     """
     kind = kind_of(path)
     cellless = f"{path} is read as lines of h k l F, which have no cell"
-    remedy = f"set crystal.factors={path}, crystal.cell and crystal.space_group instead of --crystal"
-    require(kind != "text", f"{cellless}: {remedy}; models end in {', '.join(MODELS)}, tables in .mtz.")
+    remedy = (
+        f"set crystal.factors={path}, crystal.cell and crystal.space_group instead of --crystal"
+    )
+    require(
+        kind != "text", f"{cellless}: {remedy}; models end in {', '.join(MODELS)}, tables in .mtz."
+    )
     if kind == "mtz":
         mtz = read_mtz(path)
         cell, group = mtz.cell, mtz.spacegroup
@@ -162,7 +184,9 @@ def check_symmetry(cell, space_group):
     import gemmi
 
     group = gemmi.find_spacegroup_by_name(space_group)
-    require(group is not None, f"Unknown space group {space_group!r}: give a Hermann-Mauguin symbol.")
+    require(
+        group is not None, f"Unknown space group {space_group!r}: give a Hermann-Mauguin symbol."
+    )
     fits = gemmi.UnitCell(*cell).is_compatible_with_spacegroup(group, LARGEST_MISFIT)
     system = f"{group.xhm()} is {group.crystal_system_str()}"
     require(fits, f"Cell {list(cell)} does not fit its space group, {system}: change one of them.")

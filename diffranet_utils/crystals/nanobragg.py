@@ -28,7 +28,10 @@ def both_images(folder, name):
         Photons per pixel.
     """
     base = Path(folder) / "nanobragg" / name
-    meta, data = json.loads(base.with_suffix(".json").read_text()), np.load(base.with_suffix(".npz"))
+    meta, data = (
+        json.loads(base.with_suffix(".json").read_text()),
+        np.load(base.with_suffix(".npz")),
+    )
     factors = StructureFactors.from_hkl(data["hkl"], data["F"])
     ours = bragg.expected_photons(
         Crystal(data["cell_vectors_A"], tuple(meta["N_cells"]), factors),
@@ -69,4 +72,6 @@ def compare(folder, name):
 
 def compare_all(folder):
     """Compare every reference image of a folder; see `compare`."""
-    return [compare(folder, path.stem) for path in sorted((Path(folder) / "nanobragg").glob("*.npz"))]
+    return [
+        compare(folder, path.stem) for path in sorted((Path(folder) / "nanobragg").glob("*.npz"))
+    ]

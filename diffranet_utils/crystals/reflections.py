@@ -62,7 +62,9 @@ def lit_intensity(crystal, beam, detector, domains, oversample, tophat_r2, spots
         Electrons squared.
     """
     total = np.zeros(detector.shape)
-    for lattice, source, plane, search, turned in prepare(crystal, beam, detector, domains, oversample, tophat_r2):
+    for lattice, source, plane, search, turned in prepare(
+        crystal, beam, detector, domains, oversample, tophat_r2
+    ):
         _kernel(total, lattice, source, plane, search, turned, spots)
     return total * float(np.prod(crystal.n_cells)) ** 2
 
@@ -79,10 +81,14 @@ def prepare(crystal, beam, detector, domains, oversample, tophat_r2):
     n_cells = np.asarray(crystal.n_cells, float)
     m = np.diag(n_cells) @ crystal.cell_vectors_A
     reciprocal = np.linalg.inv(crystal.cell_vectors_A).T.copy()
-    lattice = Lattice(reciprocal, m, n_cells, crystal.factors.table, np.array(crystal.factors.origin))
+    lattice = Lattice(
+        reciprocal, m, n_cells, crystal.factors.table, np.array(crystal.factors.origin)
+    )
     y, z = geometry.positions(detector, oversample)
     pixel_of = np.arange(max(len(y), len(z))) // oversample
-    plane = Plane(-y[0], z[0], detector.pixel_m / oversample, detector.distance_m, len(y), len(z), pixel_of)
+    plane = Plane(
+        -y[0], z[0], detector.pixel_m / oversample, detector.distance_m, len(y), len(z), pixel_of
+    )
     for direction, wavelength in zip(*beam.incident(), strict=True):
         search = _search(m, domains, tophat_r2, direction, wavelength, detector)
         turned = _domains(domains, m, direction, wavelength, detector)
@@ -96,7 +102,10 @@ def _search(m, domains, tophat_r2, direction, wavelength, detector):
     # A domain's turn changes the cross-section by at most about theta x anisotropy; take several times that.
     margin = 0.04 + 4 * theta * stretch[0] / stretch[-1]
     thickness = (1 + margin) * radius / stretch[-1]
-    q_max = 2 * geometry.stol(detector, wavelength).max() + np.linalg.norm(direction - geometry.BEAM_AXIS) / wavelength
+    q_max = (
+        2 * geometry.stol(detector, wavelength).max()
+        + np.linalg.norm(direction - geometry.BEAM_AXIS) / wavelength
+    )
     return Search(radius, theta, margin, thickness, 1.02 * float(q_max) + 2 * thickness)
 
 
@@ -107,7 +116,9 @@ def _domains(domains, m, direction, wavelength, detector):
         [axes[0] * detector.distance_m, axes[2], axes[1], direction],
         axis=1,
     )
-    steps = np.einsum("ij,dkj,kc->dci", m / wavelength, domains, columns, optimize=True).reshape(-1, 12)
+    steps = np.einsum("ij,dkj,kc->dci", m / wavelength, domains, columns, optimize=True).reshape(
+        -1, 12
+    )
     incident = np.ascontiguousarray(np.einsum("dji,j->id", domains, direction))
     return Domains(incident, np.concatenate([turned_axes, steps], axis=1))
 
@@ -136,8 +147,15 @@ def _kernel(total, lattice, source, plane, search, domains, spots):
             z = h * star[0, 2] + k * star[1, 2]
             # |q + k|^2 - k^2 = c2 l^2 + 2 half l + constant, wanted between -band and band
             half = star[2, 0] * (x + source.x / wavelength)
-            half += star[2, 1] * (y + source.y / wavelength) + star[2, 2] * (z + source.z / wavelength)
-            constant = x * x + y * y + z * z + 2 / wavelength * (x * source.x + y * source.y + z * source.z)
+            half += star[2, 1] * (y + source.y / wavelength) + star[2, 2] * (
+                z + source.z / wavelength
+            )
+            constant = (
+                x * x
+                + y * y
+                + z * z
+                + 2 / wavelength * (x * source.x + y * source.y + z * source.z)
+            )
             outer = half * half - c2 * (constant - band)
             if outer < 0:
                 continue
@@ -158,7 +176,19 @@ def _kernel(total, lattice, source, plane, search, domains, spots):
                 f = float(lattice.table[ih, ik, l - origin[2]])
                 if f > 0:
                     q = (x + l * star[2, 0], y + l * star[2, 1], z + l * star[2, 2])
-                    _one_reflection(total, f * f, (h, k, l), q, lattice, source, plane, search, domains, scratch, spots)
+                    _one_reflection(
+                        total,
+                        f * f,
+                        (h, k, l),
+                        q,
+                        lattice,
+                        source,
+                        plane,
+                        search,
+                        domains,
+                        scratch,
+                        spots,
+                    )
                 l += 1
 
 
@@ -174,14 +204,21 @@ def _one_reflection(  # noqa: PLR0913 - called from one place, in the hot loop
     q_perp = math.sqrt(max(q2 - along_beam * along_beam, 0.0))
     widest = 1.05 * (search.theta * q_perp + search.theta**2 * math.sqrt(q2) / 2) + search.thickness
     # Components of the exit wave along the beam, fast and slow axes.
-    beam, fast, slow = q[0] + source.x / wavelength, q[2] + source.z / wavelength, -q[1] - source.y / wavelength
+    beam, fast, slow = (
+        q[0] + source.x / wavelength,
+        q[2] + source.z / wavelength,
+        -q[1] - source.y / wavelength,
+    )
     if abs(along_beam + shell) > widest or beam < MIN_COSINE / wavelength:
         return
     step, distance = plane.step, plane.distance
     n_rows, n_columns = plane.n_rows, plane.n_columns
     exit_wave = math.sqrt(beam * beam + fast * fast + slow * slow)
     path = distance / beam * exit_wave
-    column, row = (distance * fast / beam - plane.first_fast) / step, (distance * slow / beam - plane.first_slow) / step
+    column, row = (
+        (distance * fast / beam - plane.first_fast) / step,
+        (distance * slow / beam - plane.first_slow) / step,
+    )
     reach = 2.2 * search.theta * path * path / (distance * step) + 6
     if row < -reach or column < -reach or row > n_rows + reach or column > n_columns + reach:
         return
@@ -203,7 +240,9 @@ def _meet_sphere(q, shell, limit, domains, scratch):
     """Choose the domains whose spot reaches the sphere, without branches; return how many."""
     incident, excitation, n = domains.incident, scratch.excitation, 0
     for d in range(excitation.size):
-        excitation[d] = incident[0, d] * q[0] + incident[1, d] * q[1] + incident[2, d] * q[2] + shell
+        excitation[d] = (
+            incident[0, d] * q[0] + incident[1, d] * q[1] + incident[2, d] * q[2] + shell
+        )
     for d in range(excitation.size):
         scratch.chosen[n] = d
         n += abs(excitation[d]) < limit
@@ -230,11 +269,24 @@ def _place_boxes(n, q, shape, corner, box, source, plane, scratch, rows):  # noq
         scratch.row[c], scratch.column[c] = int(s[0, c]), int(s[1, c])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # a check for division by zero would stop the vectors
+@njit(
+    cache=True, nogil=True, error_model="numpy"
+)  # a check for division by zero would stop the vectors
 def _light(total, f2, n, node, r2, box, plane, scratch, spots):  # noqa: PLR0913 - the hot loop
     """Test sub-pixel by sub-pixel of all boxes at once, and add F^2 where it is lit."""
-    s, row, column, lit, distance2 = scratch.steps, scratch.row, scratch.column, scratch.lit, scratch.distance2
-    first_slow, first_fast, step, pixel_of = plane.first_slow, plane.first_fast, plane.step, plane.pixel_of
+    s, row, column, lit, distance2 = (
+        scratch.steps,
+        scratch.row,
+        scratch.column,
+        scratch.lit,
+        scratch.distance2,
+    )
+    first_slow, first_fast, step, pixel_of = (
+        plane.first_slow,
+        plane.first_fast,
+        plane.step,
+        plane.pixel_of,
+    )
     node_h, node_k, node_l = node
     forward2 = plane.distance * plane.distance
     for i in range(box[0]):
@@ -295,4 +347,10 @@ def _cross_section(m, exit_ray, per_step):
         gex, gey, gee = gex + m_e * m_x, gey + m_e * m_y, gee + m_e * m_e
     det = gxx * gyy - gxy * gxy
     shift_x, shift_y = (gyy * gex - gxy * gey) / det, (gxx * gey - gxy * gex) / det
-    return shift_x, shift_y, gee - gex * shift_x - gey * shift_y, math.sqrt(gyy / det), math.sqrt(gxx / det)
+    return (
+        shift_x,
+        shift_y,
+        gee - gex * shift_x - gey * shift_y,
+        math.sqrt(gyy / det),
+        math.sqrt(gxx / det),
+    )

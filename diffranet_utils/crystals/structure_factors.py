@@ -10,7 +10,12 @@ from diffranet_utils.crystals.cells import cell_vectors
 from diffranet_utils.crystals.files import amplitudes, read_mtz, read_structure, read_text
 
 MAX_TABLE = 2**25  # reflections; making a table takes about a hundred times as many bytes
-COMPOSITION = {"C": 0.63, "N": 0.17, "O": 0.195, "S": 0.005}  # protein, by number of non-hydrogen atoms
+COMPOSITION = {
+    "C": 0.63,
+    "N": 0.17,
+    "O": 0.195,
+    "S": 0.005,
+}  # protein, by number of non-hydrogen atoms
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,21 @@ class StructureFactors:
             If the shapes disagree, an amplitude is negative or not finite, or the table would be too large.
         """
         hkl, f = np.asarray(hkl, dtype=np.int64), np.asarray(f, dtype=np.float32)
-        require(hkl.ndim == 2 and hkl.shape == (f.size, 3) and f.size, f"hkl {hkl.shape} and f {f.shape} do not match.")
-        require(bool(np.all(np.isfinite(f) & (f >= 0))), "Structure factors must be finite and not negative.")
+        require(
+            hkl.ndim == 2 and hkl.shape == (f.size, 3) and f.size,
+            f"hkl {hkl.shape} and f {f.shape} do not match.",
+        )
+        require(
+            bool(np.all(np.isfinite(f) & (f >= 0))),
+            "Structure factors must be finite and not negative.",
+        )
         low = hkl.min(axis=0)
         shape = [int(n) for n in hkl.max(axis=0) - low + 1]
         large = f"A table of {' x '.join(map(str, shape))} structure factors is too large"
-        require(math.prod(shape) <= MAX_TABLE, f"{large}: leave out the largest h k l, {MAX_TABLE} in all.")
+        require(
+            math.prod(shape) <= MAX_TABLE,
+            f"{large}: leave out the largest h k l, {MAX_TABLE} in all.",
+        )
         table = np.zeros(shape, dtype=np.float32)
         table[tuple((hkl - low).T)] = f
         return cls(table, tuple(int(x) for x in low))
@@ -118,11 +132,15 @@ class StructureFactors:
         density.set_refmac_compatible_blur(structure[0])
         density.grid.setup_from(structure)
         density.put_model_density_on_grid(structure[0])
-        atoms = gemmi.transform_map_to_f_phi(density.grid).prepare_asu_data(dmin=d_min_A, unblur=density.blur)
+        atoms = gemmi.transform_map_to_f_phi(density.grid).prepare_asu_data(
+            dmin=d_min_A, unblur=density.blur
+        )
         total = atoms.value_array.astype(complex)
         if k_sol:
             total += _solvent(structure, density.grid, d_min_A, k_sol, b_sol_A2)
-        return cls._expand(atoms.miller_array, np.abs(total), structure.find_spacegroup().operations())
+        return cls._expand(
+            atoms.miller_array, np.abs(total), structure.find_spacegroup().operations()
+        )
 
     @classmethod
     def from_mtz(cls, path, column):
@@ -187,8 +205,12 @@ def _unique_reflections(cell, space_group, d_min_A):
 
     cell_vectors(*cell)  # raises the clear error for an impossible cell
     group = gemmi.find_spacegroup_by_name(space_group)
-    require(group is not None, f"Unknown space group {space_group!r}: give a Hermann-Mauguin symbol.")
-    return np.array(gemmi.make_miller_array(gemmi.UnitCell(*cell), group, d_min_A)), group.operations()
+    require(
+        group is not None, f"Unknown space group {space_group!r}: give a Hermann-Mauguin symbol."
+    )
+    return np.array(
+        gemmi.make_miller_array(gemmi.UnitCell(*cell), group, d_min_A)
+    ), group.operations()
 
 
 def _classify(hkl, operations):
@@ -225,14 +247,19 @@ def mean_square_form_factor(s2):
 def mean_compton(s2):
     """Mean inelastic scattering of a protein atom, ``Z - f^2 / Z``; arguments as `mean_square_form_factor`."""
     charges = {"C": 6, "N": 7, "O": 8, "S": 16}
-    return sum(share * (charges[e] - _form_factor(e, s2) ** 2 / charges[e]) for e, share in COMPOSITION.items())
+    return sum(
+        share * (charges[e] - _form_factor(e, s2) ** 2 / charges[e])
+        for e, share in COMPOSITION.items()
+    )
 
 
 def _form_factor(element, s2):
     import gemmi
 
     coefficients = gemmi.Element(element).it92
-    return coefficients.c + sum(a * np.exp(-b * s2) for a, b in zip(coefficients.a, coefficients.b, strict=True))
+    return coefficients.c + sum(
+        a * np.exp(-b * s2) for a, b in zip(coefficients.a, coefficients.b, strict=True)
+    )
 
 
 def _solvent(structure, like, d_min_A, k_sol, b_sol_A2):

@@ -15,7 +15,9 @@ N_WORDS = (10, 25, 50, 100, 250, 500, 1000, 5000)
 CONTRAST, BLUR_PX = 0.01, 0.8
 MAX_KEYPOINTS = 300  # of one image, the strongest first: spots of a strong pattern number thousands
 MAX_DESCRIPTORS = 100_000  # for the vocabulary
-PER_WORD = 10  # keypoints for each word, at least: a vocabulary as large as its text names nothing twice
+PER_WORD = (
+    10  # keypoints for each word, at least: a vocabulary as large as its text names nothing twice
+)
 SIZE = 128  # numbers in a descriptor
 OPENCV_CONTRAST, OPENCV_BLUR_PX = 0.04, 1.6
 N_DEFAULT = 30  # images on which the library's defaults are tried
@@ -41,11 +43,16 @@ def sift_descriptors(images, n_workers=1, contrast=CONTRAST, blur_px=BLUR_PX):
     counts : ndarray, shape (n,), int64
         Keypoints of each image; zero is common in images without spots.
     """
-    require(np.ndim(images) == 3 and images.dtype == np.uint8, "SIFT needs images of shape (n, rows, columns), uint8.")
+    require(
+        np.ndim(images) == 3 and images.dtype == np.uint8,
+        "SIFT needs images of shape (n, rows, columns), uint8.",
+    )
     with ThreadPoolExecutor(n_workers) as pool:
         found = pool.map(lambda image: _describe(image, contrast, blur_px), images)
         rows = list(progress(found, total=len(images), title="SIFT") if len(images) > 50 else found)
-    return np.concatenate([np.empty((0, SIZE), np.uint8), *rows]), np.array([len(row) for row in rows])
+    return np.concatenate([np.empty((0, SIZE), np.uint8), *rows]), np.array(
+        [len(row) for row in rows]
+    )
 
 
 class SiftBag(TransformerMixin, BaseEstimator):
@@ -94,10 +101,15 @@ class SiftBag(TransformerMixin, BaseEstimator):
         """Learn the vocabulary from descriptors, shape (n, 128); see `fit`."""
         n = len(descriptors)
         needed = PER_WORD * self.n_words
-        require(n >= needed, f"{n} keypoints cannot make {self.n_words} words, which need {needed}: add images.")
+        require(
+            n >= needed,
+            f"{n} keypoints cannot make {self.n_words} words, which need {needed}: add images.",
+        )
         if n > MAX_DESCRIPTORS:
             descriptors = descriptors[np.sort(rng.choice(n, MAX_DESCRIPTORS, replace=False))]
-        means = MiniBatchKMeans(self.n_words, n_init=1, batch_size=4096, random_state=int(rng.integers(2**31)))
+        means = MiniBatchKMeans(
+            self.n_words, n_init=1, batch_size=4096, random_state=int(rng.integers(2**31))
+        )
         self.words_ = means.fit(descriptors.astype(np.float32)).cluster_centers_
         return self
 
@@ -127,7 +139,9 @@ def stored_descriptors(store):
     """Descriptors and counts of a `store.FeatureStore`'s images, extracted once; see `sift_descriptors`."""
     found = cache(lambda: sift_descriptors(store.images, store.n_workers))
     names = ("sift-descriptors", "sift-counts")
-    return tuple(store.cached(name, lambda k=k: found()[k], __name__) for k, name in enumerate(names))
+    return tuple(
+        store.cached(name, lambda k=k: found()[k], __name__) for k, name in enumerate(names)
+    )
 
 
 def _describe(image, contrast, blur_px):

@@ -14,7 +14,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from diffranet_utils.core.errors import require
 
 BOX, CLIPS = 15, 2
-LEVELS = (4.0, 5.0, 6.0, 8.0, 12.0)  # standard deviations; the first decides which pixels belong together
+LEVELS = (
+    4.0,
+    5.0,
+    6.0,
+    8.0,
+    12.0,
+)  # standard deviations; the first decides which pixels belong together
 TAIL = 3.0
 GRID = 8  # cells along an edge of the map that tells spots all over the image from a streak
 ROUNDING = 0.29  # standard deviation that rounding to whole grey values makes by itself
@@ -110,7 +116,12 @@ def _leave_out(image, calm, sums):
     for i, j in out[:n_out]:
         calm[i, j] = False
         value = np.int32(image[i, j])
-        r0, r1, c0, c1 = max(i - half, 0), min(i + half + 1, rows), max(j - half, 0), min(j + half + 1, columns)
+        r0, r1, c0, c1 = (
+            max(i - half, 0),
+            min(i + half + 1, rows),
+            max(j - half, 0),
+            min(j + half + 1, columns),
+        )
         sums[0, r0:r1, c0:c1] -= np.int32(1)
         sums[1, r0:r1, c0:c1] -= value
         sums[2, r0:r1, c0:c1] -= value * value
@@ -157,8 +168,18 @@ def spot_features(image, mask):
     peaks, pits = _counts(sizes, heights, area), _counts(*_groups(z, -1.0)[:2], area)
     wide = sizes > 1
     shape = [peaks[6] - pits[6], *(_middle_and_top(x[wide]) for x in (sizes, heights))]
-    row = [*peaks, *pits, shape[0], *shape[1], *shape[2], *_moments(z, mask), *_spread(centres[wide], mask)]
-    return np.array([*row, np.log(np.median(noise[::4, ::4])), np.log1p(np.median(image[mask])), mask.mean()])
+    row = [
+        *peaks,
+        *pits,
+        shape[0],
+        *shape[1],
+        *shape[2],
+        *_moments(z, mask),
+        *_spread(centres[wide], mask),
+    ]
+    return np.array(
+        [*row, np.log(np.median(noise[::4, ::4])), np.log1p(np.median(image[mask])), mask.mean()]
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -198,7 +219,11 @@ def _counts(sizes, heights, area):
 
 def _middle_and_top(values):
     """Logarithms of the median and of the largest, zero where there is none."""
-    return (float(np.log1p(np.median(values))), float(np.log1p(values.max()))) if values.size else (0.0, 0.0)
+    return (
+        (float(np.log1p(np.median(values))), float(np.log1p(values.max())))
+        if values.size
+        else (0.0, 0.0)
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -225,7 +250,13 @@ def _moments(z, mask):
                 sums[k] += power
             for k in range(2):
                 r, c = (i, j + 1) if k == 0 else (i + 1, j)
-                if abs(value) < 4 and r < z.shape[0] and c < z.shape[1] and mask[r, c] and abs(z[r, c]) < 4:
+                if (
+                    abs(value) < 4
+                    and r < z.shape[0]
+                    and c < z.shape[1]
+                    and mask[r, c]
+                    and abs(z[r, c]) < 4
+                ):
                     products[k] += value * z[r, c]
                     squares[k] += value * value
     m1, m2, m3, m4 = sums / max(n, 1)
@@ -235,7 +266,14 @@ def _moments(z, mask):
         skewness = (m3 - 3 * m1 * m2 + 2 * m1**3) / variance**1.5
         kurtosis = (m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * m1**4) / variance**2
     rows, columns = products / np.maximum(squares, 1e-6)
-    return np.log1p(1e6 * upper / max(n, 1)), np.log1p(1e6 * lower / max(n, 1)), skewness, kurtosis, rows, columns
+    return (
+        np.log1p(1e6 * upper / max(n, 1)),
+        np.log1p(1e6 * lower / max(n, 1)),
+        skewness,
+        kurtosis,
+        rows,
+        columns,
+    )
 
 
 def _spread(centres, mask):
@@ -246,7 +284,11 @@ def _spread(centres, mask):
     counts = np.bincount(cells[:, 0] * GRID + cells[:, 1], minlength=GRID**2)
     near = cv2.erode(mask.view(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) == 0
     slow, fast = np.rint(centres).astype(int).T
-    return float((counts > 0).mean()), float(counts.max() / counts.sum()), float(near[slow, fast].mean())
+    return (
+        float((counts > 0).mean()),
+        float(counts.max() / counts.sum()),
+        float(near[slow, fast].mean()),
+    )
 
 
 class SpotFeatures(TransformerMixin, BaseEstimator):
@@ -279,7 +321,11 @@ class SpotFeatures(TransformerMixin, BaseEstimator):
         ndarray, shape (n, len(NAMES)), float64
         """
         if masks is None:
-            masks = np.broadcast_to(np.ones(images.shape[1:], bool), images.shape)  # one mask, seen once per image
-        require(masks.shape == images.shape, f"Masks {masks.shape} do not fit images {images.shape}.")
+            masks = np.broadcast_to(
+                np.ones(images.shape[1:], bool), images.shape
+            )  # one mask, seen once per image
+        require(
+            masks.shape == images.shape, f"Masks {masks.shape} do not fit images {images.shape}."
+        )
         with ThreadPoolExecutor(self.n_workers) as pool:
             return np.stack(list(pool.map(spot_features, images, masks)))

@@ -42,7 +42,9 @@ class FeatureStore:
         """Columns of the one GLCM table that holds all distances and angles; see `texture.glcm_features`."""
         # On a GPU the last bits differ, so its tables have another name.
         if wants_gpu():
-            table = self.cached("glcm-gpu", self._glcm_on_gpu, "diffranet_utils.features.texture_torch")
+            table = self.cached(
+                "glcm-gpu", self._glcm_on_gpu, "diffranet_utils.features.texture_torch"
+            )
         else:
             table = self.cached("glcm", self._glcm)
         return table[:, texture.glcm_columns(distances, angles_deg)]
@@ -58,7 +60,9 @@ class FeatureStore:
     def lbp(self, points, radius):
         """LBP histograms; see `texture.lbp_features`."""
         name = f"lbp-{points}-{radius}"
-        return self.cached(name, lambda: texture.lbp_features(self.images, points, radius, self.n_workers))
+        return self.cached(
+            name, lambda: texture.lbp_features(self.images, points, radius, self.n_workers)
+        )
 
     def spots(self):
         """Statistics of spots, every pixel being usable; see `spots.spot_features`."""
@@ -66,7 +70,9 @@ class FeatureStore:
 
     def _spots(self):
         whole = np.ones(self.images.shape[1:], bool)
-        return texture.map_images(lambda image: spots.spot_features(image, whole), self.images, self.n_workers, "spots")
+        return texture.map_images(
+            lambda image: spots.spot_features(image, whole), self.images, self.n_workers, "spots"
+        )
 
     def cached(self, name, compute, module=texture.__name__):
         """Look a table up in memory, then on disk, and compute it only if it is in neither.
@@ -81,7 +87,9 @@ class FeatureStore:
             Full name of the module that computes: a change in it or in what it imports makes a new file.
         """
         if name not in self._tables:
-            self._tables[name] = compute() if self.folder is None else self._from_disk(name, compute, module)
+            self._tables[name] = (
+                compute() if self.folder is None else self._from_disk(name, compute, module)
+            )
         return self._tables[name]
 
     def _from_disk(self, name, compute, module):

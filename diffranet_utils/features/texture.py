@@ -68,7 +68,9 @@ def glcm_features(images, distances=DISTANCES, angles_deg=ANGLES_DEG, n_workers=
         If the images are not 8-bit or a list is empty.
     """
     require(len(distances) and len(angles_deg), "GLCM needs at least one distance and one angle.")
-    require(min(distances) > 0, f"GLCM distances {list(distances)}: give positive numbers of pixels.")
+    require(
+        min(distances) > 0, f"GLCM distances {list(distances)}: give positive numbers of pixels."
+    )
     wanted = [pair_offset(d, a) for d in distances for a in angles_deg]
     distinct = sorted(set(wanted))
     rows = [distinct.index(offset) for offset in wanted]
@@ -100,7 +102,10 @@ def glcm_columns(distances, angles_deg):
         If a distance or angle is not in the full table.
     """
     known = set(distances) <= set(DISTANCES) and set(angles_deg) <= set(ANGLES_DEG)
-    require(known, f"GLCM table has distances {DISTANCES} and angles {ANGLES_DEG}, not {distances} and {angles_deg}.")
+    require(
+        known,
+        f"GLCM table has distances {DISTANCES} and angles {ANGLES_DEG}, not {distances} and {angles_deg}.",
+    )
     place = {name: k for k, name in enumerate(glcm_names())}
     return np.array([place[name] for name in glcm_names(distances, angles_deg)])
 
@@ -122,7 +127,10 @@ def lbp_codes(image, points, radius):
     ndarray, shape (rows, columns), uint8
         0 to ``points + 1``.
     """
-    require(points >= 1 and radius >= 0, f"LBP with {points} points at radius {radius}: give 1 or more, 0 or more.")
+    require(
+        points >= 1 and radius >= 0,
+        f"LBP with {points} points at radius {radius}: give 1 or more, 0 or more.",
+    )
     angles = 2 * np.pi * np.arange(points) / points
     down, across = np.round(-radius * np.sin(angles), 5), np.round(radius * np.cos(angles), 5)
     codes = np.empty(image.shape, np.uint8)
@@ -148,7 +156,9 @@ def lbp_features(images, points, radius, n_workers=1):
     """
 
     def one(image):
-        return np.bincount(lbp_codes(image, points, radius).ravel(), minlength=points + 2) / image.size
+        return (
+            np.bincount(lbp_codes(image, points, radius).ravel(), minlength=points + 2) / image.size
+        )
 
     return map_images(one, images, n_workers, f"LBP {points}, {radius}")
 
@@ -227,7 +237,8 @@ def map_images(function, images, n_workers, title):
     """
     shape, dtype = np.shape(images), getattr(images, "dtype", None)
     require(
-        len(shape) == 3 and dtype == np.uint8, f"Images have shape {shape}, {dtype}: give (n, rows, columns) uint8."
+        len(shape) == 3 and dtype == np.uint8,
+        f"Images have shape {shape}, {dtype}: give (n, rows, columns) uint8.",
     )
     require(shape[0] > 0, "There is no image to take features of.")
     with ThreadPoolExecutor(n_workers) as pool:

@@ -30,7 +30,11 @@ def glcm_properties(image, offsets, out):
         down, across = offsets[k]
         start, stop = max(0, -across), min(columns, columns - across)
         if down < rows and start < stop:
-            _count_pairs(ranks[: rows - down, start:stop], ranks[down:, start + across : stop + across], counts)
+            _count_pairs(
+                ranks[: rows - down, start:stop],
+                ranks[down:, start + across : stop + across],
+                counts,
+            )
         _summarise(counts, levels, out[k])
 
 
@@ -139,10 +143,16 @@ def lbp_codes(image, down, across, codes):
     padded = np.zeros((rows + 2 * pad, columns + 2 * pad))
     padded[pad : pad + rows, pad : pad + columns] = image
     weights = _fractions(across, columns)
-    blended = np.empty((2, points, columns))  # rows interpolated along columns: the line above, the line below
+    blended = np.empty(
+        (2, points, columns)
+    )  # rows interpolated along columns: the line above, the line below
     for p in range(points):
         _blend(padded[pad + top[p], pad + side[p] :], weights[p], blended[1, p])
-    last, ones, changes = np.empty(columns, np.int64), np.empty(columns, np.int64), np.empty(columns, np.int64)
+    last, ones, changes = (
+        np.empty(columns, np.int64),
+        np.empty(columns, np.int64),
+        np.empty(columns, np.int64),
+    )
     for r in range(rows):
         ones[:] = 0
         changes[:] = 0
@@ -150,7 +160,15 @@ def lbp_codes(image, down, across, codes):
         for p in range(points):
             _blend(padded[pad + r + top[p] + 1, pad + side[p] :], weights[p], below[p])
             fraction = (r + down[p]) - np.floor(r + down[p])
-            _compare(above[p], below[p], fraction, padded[pad + r, pad : pad + columns], last, ones, changes)
+            _compare(
+                above[p],
+                below[p],
+                fraction,
+                padded[pad + r, pad : pad + columns],
+                last,
+                ones,
+                changes,
+            )
             if p == 0:
                 changes[:] = 0  # the first neighbour has none before it
         for c in range(columns):

@@ -33,7 +33,10 @@ def glcm_features(images, distances=DISTANCES, angles_deg=ANGLES_DEG, device="cu
     """
     images = torch.as_tensor(images)
     known = images.ndim == 3 and images.dtype == torch.uint8 and len(images) > 0
-    require(known, f"Images have shape {tuple(images.shape)}, {images.dtype}: give (n, rows, columns) uint8.")
+    require(
+        known,
+        f"Images have shape {tuple(images.shape)}, {images.dtype}: give (n, rows, columns) uint8.",
+    )
     wanted = [pair_offset(d, a) for d in distances for a in angles_deg]
     parts = []
     for batch in images.split(BATCH):
@@ -58,10 +61,15 @@ def count_pairs(images, down, across):
     """
     n, rows, columns = images.shape
     start, stop = max(0, -across), min(columns, columns - across)
-    here, there = images[:, : max(rows - down, 0), start:stop], images[:, down:, start + across : stop + across]
+    here, there = (
+        images[:, : max(rows - down, 0), start:stop],
+        images[:, down:, start + across : stop + across],
+    )
     number = torch.arange(n, device=images.device).view(-1, 1, 1)
     pairs = (number * LEVELS + here) * LEVELS + there
-    counts = torch.bincount(pairs.flatten(), minlength=n * LEVELS**2).view(n, LEVELS, LEVELS).double()
+    counts = (
+        torch.bincount(pairs.flatten(), minlength=n * LEVELS**2).view(n, LEVELS, LEVELS).double()
+    )
     return counts + counts.transpose(1, 2)
 
 

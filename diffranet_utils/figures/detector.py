@@ -24,8 +24,14 @@ def share_map(ax, readout, pixel_um, reach=3):
     ax.imshow(np.log10(shares), cmap=plots.PHOTON_MAP, extent=(-edge, edge, edge, -edge))
     for (row, column), share in np.ndenumerate(shares):
         words, color = (f"{share:.0f}", "black") if share >= 1 else (f"{share:.2f}", "white")
-        ax.text(column - reach, row - reach, words, ha="center", va="center", fontsize=8.5, color=color)
-    ax.set(xlabel="columns from the photon", ylabel="rows from the photon", title="share of the light (%)")
+        ax.text(
+            column - reach, row - reach, words, ha="center", va="center", fontsize=8.5, color=color
+        )
+    ax.set(
+        xlabel="columns from the photon",
+        ylabel="rows from the photon",
+        title="share of the light (%)",
+    )
 
 
 def photon_transfer(ax, transfer, station):
@@ -53,14 +59,22 @@ def photon_transfer(ax, transfer, station):
     )
     ax.plot(
         light,
-        expected_variance(station.readout, station.detector.pixel_mm * 1e3, light, fixed_pattern=False),
+        expected_variance(
+            station.readout, station.detector.pixel_mm * 1e3, light, fixed_pattern=False
+        ),
         "k",
         linewidth=1,
     )
     ax.plot(transfer.level, transfer.variance, "o", color=plots.BLUE, label="one exposure")
-    ax.plot(transfer.level, transfer.difference_variance, "s", color="#D55E00", label="difference / √2")
+    ax.plot(
+        transfer.level, transfer.difference_variance, "s", color="#D55E00", label="difference / √2"
+    )
     ax.set(
-        xscale="log", yscale="log", xlabel="expected photons per pixel", ylabel="variance (photons²)", ylim=(3, None)
+        xscale="log",
+        yscale="log",
+        xlabel="expected photons per pixel",
+        ylabel="variance (photons²)",
+        ylim=(3, None),
     )
     ax.legend(fontsize=10)
 
@@ -78,11 +92,25 @@ def root_noise(ax, transfer, station):
     station : Station
     """
     light = np.geomspace(transfer.level.min(), transfer.level.max(), 200)
-    counts = expected_variance(station.readout, station.detector.pixel_mm * 1e3, light, fixed_pattern=False)
+    counts = expected_variance(
+        station.readout, station.detector.pixel_mm * 1e3, light, fixed_pattern=False
+    )
     roots = counts / (4 * (light + station.readout.offset - 0.5)) + 1 / 12
     ax.plot(light, counts**0.5, "k", linewidth=1, label="closed form")
     ax.plot(light, roots**0.5, "k", linewidth=1)
     ax.plot(transfer.level, transfer.difference_variance**0.5, "s", color="#D55E00", label="counts")
-    ax.plot(transfer.level, transfer.grey_difference_variance**0.5, "D", color="#009E73", label="8-bit square roots")
-    ax.set(xscale="log", yscale="log", xlabel="expected photons per pixel", ylabel="noise (rms)", ylim=(0.1, None))
+    ax.plot(
+        transfer.level,
+        transfer.grey_difference_variance**0.5,
+        "D",
+        color="#009E73",
+        label="8-bit square roots",
+    )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="expected photons per pixel",
+        ylabel="noise (rms)",
+        ylim=(0.1, None),
+    )
     ax.legend(fontsize=10)

@@ -60,7 +60,12 @@ def show_attention(ax, looked, title=None):
     title : str, optional
     """
     heat = cv2.GaussianBlur(looked.attention, (0, 0), looked.attention.shape[0] / 100)
-    ax.imshow(cv2.cvtColor(np.ascontiguousarray(looked.square), cv2.COLOR_RGB2GRAY), cmap="gray", vmin=0, vmax=255)
+    ax.imshow(
+        cv2.cvtColor(np.ascontiguousarray(looked.square), cv2.COLOR_RGB2GRAY),
+        cmap="gray",
+        vmin=0,
+        vmax=255,
+    )
     ax.imshow(heat, cmap="inferno", alpha=0.5, vmax=max(np.percentile(heat, 99.5), 1e-12))
     if looked.mask.any():
         ax.contour(looked.mask, levels=[0.5], colors="#56B4E9", linewidths=0.8)
@@ -82,11 +87,24 @@ def fraction_table(ax, fractions, names, spread=None):
     ax.imshow(np.nan_to_num(fractions), cmap="Blues", vmin=0, vmax=1)
     for (row, column), fraction in np.ndenumerate(fractions):
         text = "-" if np.isnan(fraction) else f"{100 * fraction:.1f}"
-        if spread is not None and spread[row][column] is not None and np.isfinite(spread[row][column]):
+        if (
+            spread is not None
+            and spread[row][column] is not None
+            and np.isfinite(spread[row][column])
+        ):
             text += f"\n({100 * spread[row][column]:.0f})"
-        ax.text(column, row, text, ha="center", va="center", color="white" if fraction > 0.5 else "black")
+        ax.text(
+            column,
+            row,
+            text,
+            ha="center",
+            va="center",
+            color="white" if fraction > 0.5 else "black",
+        )
     ticks = range(len(names))
-    ax.set(xticks=ticks, yticks=ticks, yticklabels=names, xlabel="predicted class", ylabel="true class")
+    ax.set(
+        xticks=ticks, yticks=ticks, yticklabels=names, xlabel="predicted class", ylabel="true class"
+    )
     ax.set_xticklabels(names, rotation=35, ha="right", rotation_mode="anchor")
     ax.spines[:].set_visible(False)
 
@@ -108,7 +126,13 @@ def roc_curve(ax, curve, points, title=None):
     ax.plot([0, 1], [0, 1], ":", color="#707070", lw=1)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    ax.set(xlabel="false positives", ylabel="recall", title=title or "", xlim=(-0.02, 1), ylim=(0, 1.03))
+    ax.set(
+        xlabel="false positives",
+        ylabel="recall",
+        title=title or "",
+        xlim=(-0.02, 1),
+        ylim=(0, 1.03),
+    )
     ax.legend(loc="lower right")
 
 

@@ -49,9 +49,17 @@ def show_flags(ax, flags, title=None):
     # Every n-th pixel for speed, but the rarest reason of each block, so that a single hot pixel is seen.
     step = max(1, min(flags.shape) // DISPLAY_PX)
     rows, columns = (n // step * step for n in flags.shape)
-    blocks = flags[:rows, :columns].reshape(rows // step, step, columns // step, step).max(axis=(1, 3))
-    ax.imshow(blocks, cmap=ListedColormap(FLAG_COLORS), vmin=-0.5, vmax=5.5, interpolation="nearest")
-    handles = [Patch(color=FLAG_COLORS[flag], label=flag.title) for flag in Flag if flag and (flags == flag).any()]
+    blocks = (
+        flags[:rows, :columns].reshape(rows // step, step, columns // step, step).max(axis=(1, 3))
+    )
+    ax.imshow(
+        blocks, cmap=ListedColormap(FLAG_COLORS), vmin=-0.5, vmax=5.5, interpolation="nearest"
+    )
+    handles = [
+        Patch(color=FLAG_COLORS[flag], label=flag.title)
+        for flag in Flag
+        if flag and (flags == flag).any()
+    ]
     ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1))
     ax.set(xticks=[], yticks=[], title=title or "")
 
@@ -61,12 +69,29 @@ def outline_crops(ax, crops, color="#D55E00"):
     edge = crops.raw.shape[1] * crops.factor
     for number, (row, column) in enumerate(crops.origins):
         ax.add_patch(Rectangle((column, row), edge, edge, fill=False, color=color, linewidth=2))
-        ax.text(column + edge / 2, row + edge / 2, str(number), color=color, ha="center", va="center", fontsize=16)
+        ax.text(
+            column + edge / 2,
+            row + edge / 2,
+            str(number),
+            color=color,
+            ha="center",
+            va="center",
+            fontsize=16,
+        )
 
 
 def mark_peaks(ax, peaks, limit=1500):
     """Circle the spots on a frame drawn by `show_frame`."""
-    ax.plot(peaks.fast[:limit], peaks.slow[:limit], "o", mfc="none", mec="#D55E00", ms=5, mew=0.6, linestyle="none")
+    ax.plot(
+        peaks.fast[:limit],
+        peaks.slow[:limit],
+        "o",
+        mfc="none",
+        mec="#D55E00",
+        ms=5,
+        mew=0.6,
+        linestyle="none",
+    )
 
 
 def verdict_grid(ax, details):
@@ -79,7 +104,9 @@ def verdict_grid(ax, details):
         Of the record of chapter 50.
     """
     index, rows, models = np.array(details["crop_frame"]), details["frames"], details["crop_labels"]
-    called = np.array([[np.mean(np.array(m)[index == k] >= 3) for m in models.values()] for k in range(len(rows))])
+    called = np.array(
+        [[np.mean(np.array(m)[index == k] >= 3) for m in models.values()] for k in range(len(rows))]
+    )
     truth = np.array([row["label"] == "diffraction" for row in rows])[:, None]
     right = np.where(truth, called, 1 - called)
     ax.imshow(right, cmap="RdBu", vmin=-0.4, vmax=1.4, aspect="auto")
@@ -107,9 +134,14 @@ def ladder(details, baseline):
     Figure
     """
     rows = details["ladder"]
-    rungs, models = list(dict.fromkeys(r["rung"] for r in rows)), list(dict.fromkeys(r["model"] for r in rows))
+    rungs, models = (
+        list(dict.fromkeys(r["rung"] for r in rows)),
+        list(dict.fromkeys(r["model"] for r in rows)),
+    )
     fig, axes = plt.subplots(2, 1, figsize=(6.4, 9.6), sharex=True)
-    for ax, key, title in zip(axes, ("real", "check"), (details["source"], "three simulated stations"), strict=True):
+    for ax, key, title in zip(
+        axes, ("real", "check"), (details["source"], "three simulated stations"), strict=True
+    ):
         for number, model in enumerate(models):
             entries = [row[key] for row in rows if row["model"] == model]
             plots.interval_dots(ax, entries, rungs, label=model, offset=0.2 * (number - 0.5))

@@ -82,7 +82,10 @@ def image_slider(images8bit, labels, caption, alt_texts, prompt=PROMPT, limits=(
 
     require(len(images8bit) > 0, "images8bit is empty: give one image or more.")
     counts = len(images8bit), len(labels), len(alt_texts)
-    require(len(set(counts)) == 1, "{} images, {} labels, {} alt_texts: give as many of each.".format(*counts))
+    require(
+        len(set(counts)) == 1,
+        "{} images, {} labels, {} alt_texts: give as many of each.".format(*counts),
+    )
     coded = [base64.b64encode(_jpeg(image, limits)).decode() for image in images8bit]
     pictures = [
         PICTURE.format(label=html.escape(label), alt=html.escape(alt), data=data)

@@ -32,7 +32,9 @@ def set_style():
             "legend.frameon": False,
             "lines.linewidth": 2,
             "image.cmap": PHOTON_MAP,
-            "axes.prop_cycle": plt.cycler(color=[BLUE, "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]),
+            "axes.prop_cycle": plt.cycler(
+                color=[BLUE, "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+            ),
         }
     )
 
@@ -95,7 +97,9 @@ def photon_bar(drawn, ax=None, label="photons per pixel"):
     -------
     Colorbar
     """
-    return drawn.figure.colorbar(drawn, ax=drawn.axes if ax is None else ax, label=label, shrink=0.8, extend="both")
+    return drawn.figure.colorbar(
+        drawn, ax=drawn.axes if ax is None else ax, label=label, shrink=0.8, extend="both"
+    )
 
 
 def confusion(ax, matrix, names):
@@ -119,7 +123,9 @@ def confusion(ax, matrix, names):
         shade = "white" if shares[row, column] > 0.5 else "black"
         ax.text(column, row, f"{count:,}", ha="center", va="center", color=shade)
     ticks = range(len(names))
-    ax.set(xticks=ticks, yticks=ticks, yticklabels=names, xlabel="predicted class", ylabel="true class")
+    ax.set(
+        xticks=ticks, yticks=ticks, yticklabels=names, xlabel="predicted class", ylabel="true class"
+    )
     ax.set_xticklabels(names, rotation=35, ha="right", rotation_mode="anchor")
     ax.spines[:].set_visible(False)
     return drawn
@@ -170,7 +176,14 @@ def class_values(ax, values, labels, palette, ylabel):
 
     titles = list(palette)
     names = [titles[label - 1] for label in labels]
-    drawn = {"x": names, "y": np.asarray(values), "hue": names, "order": titles, "palette": palette, "ax": ax}
+    drawn = {
+        "x": names,
+        "y": np.asarray(values),
+        "hue": names,
+        "order": titles,
+        "palette": palette,
+        "ax": ax,
+    }
     seaborn.boxplot(**drawn, width=0.6, fliersize=0, boxprops={"alpha": 0.35})
     seaborn.stripplot(**drawn, size=2.5, jitter=0.25)
     ax.set(xlabel="", ylabel=ylabel)
@@ -215,7 +228,9 @@ def interval_dots(ax, entries, names, label=None, color=None, offset=0.0):
     """
     kept = [(row, entry) for row, entry in enumerate(entries) if entry is not None]
     values = np.array([entry["value"] for _, entry in kept])
-    ends = np.array([(entry.get("low", entry["value"]), entry.get("high", entry["value"])) for _, entry in kept])
+    ends = np.array(
+        [(entry.get("low", entry["value"]), entry.get("high", entry["value"])) for _, entry in kept]
+    )
     errors = np.abs(ends.reshape(-1, 2).T - values)
     rows = [row + offset for row, _ in kept]
     drawn = ax.errorbar(values, rows, xerr=errors, fmt="o", capsize=4, label=label, color=color)
@@ -285,7 +300,9 @@ def _slim(png):
     buffer = io.BytesIO()
     # Maximum coverage keeps the rare colours, such as the brightest spots and the colour scale.
     options = {"method": Image.Quantize.MAXCOVERAGE, "kmeans": 1, "dither": Image.Dither.NONE}
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(256, **options).save(buffer, "png", optimize=True)
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256, **options).save(
+        buffer, "png", optimize=True
+    )
     return min(png, buffer.getvalue(), key=len)
 
 

@@ -23,7 +23,11 @@ def best_so_far(ax, trials):
     done = [trial for trial in trials if trial["status"] == "ok"]
     for extractor in EXTRACTORS:
         for classifier in CLASSIFIERS:
-            ours = [t for t in done if (t["config"]["extractor"], t["config"]["classifier"]) == (extractor, classifier)]
+            ours = [
+                t
+                for t in done
+                if (t["config"]["extractor"], t["config"]["classifier"]) == (extractor, classifier)
+            ]
             if ours:
                 ax.scatter(
                     [t["trial"] for t in ours],
@@ -36,7 +40,14 @@ def best_so_far(ax, trials):
     if failed:
         ax.scatter(failed, np.zeros(len(failed)), marker="x", color="black", label="failed")
     best = np.maximum.accumulate([trial["accuracy"] for trial in done])
-    ax.step([trial["trial"] for trial in done], best, where="post", color="black", linewidth=1, label="best so far")
+    ax.step(
+        [trial["trial"] for trial in done],
+        best,
+        where="post",
+        color="black",
+        linewidth=1,
+        label="best so far",
+    )
     ax.set(xlabel="trial", ylabel="validation accuracy")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
@@ -60,7 +71,10 @@ def parallel_settings(ax, trials, kind):
         heights = [_height(group[kind][name], trial["config"][name]) for name in names]
         shade = (score - low) / span
         ax.plot(
-            [*range(len(names)), len(names)], [*heights, score], color=str(0.85 * (1 - shade)), linewidth=1 + 2 * shade
+            [*range(len(names)), len(names)],
+            [*heights, score],
+            color=str(0.85 * (1 - shade)),
+            linewidth=1 + 2 * shade,
         )
     for place, name in enumerate(names):
         _label_axis(ax, place, group[kind][name])
@@ -90,7 +104,11 @@ def _short(value):
         return f"{value:.0f}"
     if not isinstance(value, list):
         return str(value)
-    return f"{value[0]:g} … {value[-1]:g}" if isinstance(value[0], float) else ", ".join(map(str, value))
+    return (
+        f"{value[0]:g} … {value[-1]:g}"
+        if isinstance(value[0], float)
+        else ", ".join(map(str, value))
+    )
 
 
 def right_by_visible(ax, rows, borders=()):
@@ -108,10 +126,18 @@ def right_by_visible(ax, rows, borders=()):
     for kind, aside in zip(kinds, (1, 1.07), strict=False):
         look = {"color": CLASSIFIER_COLORS[kind], "marker": MARKERS[kind], "label": NAMES[kind]}
         places = [max(row["low"], 0.5) * aside for row in rows]
-        value, low, high = (np.array([row[kind][key] for row in rows]) for key in ("value", "low", "high"))
-        bars = np.clip([value - low, high - value], 0, None)  # rounding leaves -1e-17 where all are right
+        value, low, high = (
+            np.array([row[kind][key] for row in rows]) for key in ("value", "low", "high")
+        )
+        bars = np.clip(
+            [value - low, high - value], 0, None
+        )  # rounding leaves -1e-17 where all are right
         ax.errorbar(places, value, bars, linestyle="none", **look)
     for border in borders:
         ax.axvline(border, color="0.6", linewidth=1, linestyle="--")
-    ax.set(xscale="log", xlabel="visible spots (lower end of each bin; left: none)", ylabel="share labelled right")
+    ax.set(
+        xscale="log",
+        xlabel="visible spots (lower end of each bin; left: none)",
+        ylabel="share labelled right",
+    )
     ax.legend(loc="lower right")

@@ -28,7 +28,11 @@ def map_curves(ax, keys, quantity="side"):
     for key, marker in zip(keys, "osD^vP*X" * 2, strict=False):
         topology = find_topology(key)
         sizes = map_sizes(topology)
-        values = sizes if quantity == "side" else {n: field for n, (field, _) in receptive_fields(topology).items()}
+        values = (
+            sizes
+            if quantity == "side"
+            else {n: field for n, (field, _) in receptive_fields(topology).items()}
+        )
         lines += ax.plot(list(sizes), list(values.values()), marker=marker, label=f"topology {key}")
     units = "map pixels" if quantity == "side" else "image pixels"
     title = "feature map" if quantity == "side" else "receptive field"
@@ -58,7 +62,11 @@ def field_squares(ax, topology, names, centre=(256, 256)):
     for number, name in enumerate(names):
         side = fields[name][0]
         corner = (centre[1] - side / 2, centre[0] - side / 2)
-        ax.add_patch(Rectangle(corner, side, side, fill=False, color=f"C{number}", lw=2, label=f"{name}: {side} px"))
+        ax.add_patch(
+            Rectangle(
+                corner, side, side, fill=False, color=f"C{number}", lw=2, label=f"{name}: {side} px"
+            )
+        )
 
 
 def learning_curves(loss_axis, accuracy_axis, history):
@@ -71,10 +79,15 @@ def learning_curves(loss_axis, accuracy_axis, history):
         From `training.train`.
     """
     epochs = [row["epoch"] for row in history]
-    for axis, name, unit in ((loss_axis, "loss", "cross-entropy (nats)"), (accuracy_axis, "accuracy", "accuracy")):
+    for axis, name, unit in (
+        (loss_axis, "loss", "cross-entropy (nats)"),
+        (accuracy_axis, "accuracy", "accuracy"),
+    ):
         axis.plot(epochs, [row[name] for row in history], "o-", label="training")
         if f"validation_{name}" in history[0]:
-            axis.plot(epochs, [row[f"validation_{name}"] for row in history], "s--", label="validation")
+            axis.plot(
+                epochs, [row[f"validation_{name}"] for row in history], "s--", label="validation"
+            )
         axis.set(xlabel="epoch", ylabel=unit, xticks=epochs[:: max(1, len(epochs) // 8)])
         axis.legend()
     accuracy_axis.set_ylim(0, 1)
@@ -144,7 +157,10 @@ def seed_curves(ax, rows, name="accuracy"):
     for number, (title, ours) in enumerate(grouped(rows, "title").items()):
         histories = [row["history"] for row in ours]
         epochs = [epoch["epoch"] for epoch in histories[0]]
-        found = [metrics.mean_interval([history[k][name] for history in histories]) for k in range(len(epochs))]
+        found = [
+            metrics.mean_interval([history[k][name] for history in histories])
+            for k in range(len(epochs))
+        ]
         mean, low, high = ([entry[key] for entry in found] for key in ("value", "low", "high"))
         ax.plot(epochs, mean, "o-", color=f"C{number}", label=title)
         ax.fill_between(epochs, low, high, color=f"C{number}", alpha=0.12)
@@ -169,7 +185,12 @@ def variant_dots(ax, rows, name="accuracy"):
         values = [row[name]["value"] for row in ours]
         ax.plot(values, [place] * len(values), "o", color=f"C{place}", alpha=0.7)
         ax.plot([sum(values) / len(values)], [place], "|", color="black", ms=22)
-    ax.set(yticks=range(len(titles)), yticklabels=list(titles), ylim=(len(titles) - 0.5, -0.5), xlabel="test accuracy")
+    ax.set(
+        yticks=range(len(titles)),
+        yticklabels=list(titles),
+        ylim=(len(titles) - 0.5, -0.5),
+        xlabel="test accuracy",
+    )
 
 
 def attention_maps(axes, image, maps, mask):

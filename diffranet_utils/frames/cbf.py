@@ -11,7 +11,9 @@ from diffranet_utils.frames.image import RawImage
 NAME = "CBF"
 HEAD_BYTES = 16_384
 # The table that holds the binary sections, which no CIF parser can read.
-ARRAY_DATA = re.compile(r"(loop_\s*)?(_array_data\.(array_id|binary_id|header_\w+)[^\n]*\s+)*_array_data\.data\b")
+ARRAY_DATA = re.compile(
+    r"(loop_\s*)?(_array_data\.(array_id|binary_id|header_\w+)[^\n]*\s+)*_array_data\.data\b"
+)
 DIMENSIONS = re.compile(rb"_array_structure_list\.dimension\b")
 
 
@@ -69,7 +71,9 @@ def with_shape(section, shape):
     InputError
         If no table does, or they are no detector's.
     """
-    require(shape is not None, "neither its binary section nor its tables say how large the image is")
+    require(
+        shape is not None, "neither its binary section nor its tables say how large the image is"
+    )
     cbf_sections.require_shape(shape)
     # Who wrote no sizes there did not pack by neighbours in other rows either.
     return replace(section, shape=shape, flags=section.flags + " flat")
@@ -91,7 +95,11 @@ def dimensions(text, array=None):
 
     block = cif.read_string(_tables(text)).sole_block()
     rows = block.find("_array_structure_list.", ["array_id", "index", "dimension"])
-    sizes = {cif.as_string(i): int(cif.as_string(n)) for a, i, n in rows if array in (None, cif.as_string(a))}
+    sizes = {
+        cif.as_string(i): int(cif.as_string(n))
+        for a, i, n in rows
+        if array in (None, cif.as_string(a))
+    }
     return (sizes.get("3", 1), sizes["2"], sizes["1"]) if {"1", "2"} <= sizes.keys() else None
 
 

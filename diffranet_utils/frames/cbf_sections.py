@@ -90,12 +90,18 @@ def _section(head, content, size):
     require(len(content) == size, f"a binary section has {len(content)} of {size} bytes")
     checksum = re.search(r"Content-MD5:\s*(\S+)", head)
     if checksum:
-        same = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode() == checksum.group(1)
+        same = base64.b64encode(
+            hashlib.md5(content, usedforsecurity=False).digest()
+        ).decode() == checksum.group(1)
         require(same, "a binary section does not match its checksum")
     dtype = _dtype(head)
     conversion = re.search(r'conversions\s*=\s*"([^"]+)"([^\n]*)', head)
-    name, flags = (conversion.group(1).lower(), conversion.group(2).lower()) if conversion else ("none", "")
-    sizes = (_field(head, f"X-Binary-Size-{axis}-Dimension") for axis in ("Third", "Second", "Fastest"))
+    name, flags = (
+        (conversion.group(1).lower(), conversion.group(2).lower()) if conversion else ("none", "")
+    )
+    sizes = (
+        _field(head, f"X-Binary-Size-{axis}-Dimension") for axis in ("Third", "Second", "Fastest")
+    )
     shape = tuple(1 if size is None else size for size in sizes)
     if _field(head, "X-Binary-Size-Fastest-Dimension") is None:
         shape = (0, 0, 0)
@@ -152,10 +158,18 @@ def decode(section):
     elif section.compression in ("x-cbf_packed", "x-cbf_packed_v2"):
         values = _unpack(section)
     else:
-        require(section.compression == "none", f"the compression {section.compression[:40]} is not supported")
-        values = np.frombuffer(section.content[: section.size * section.dtype.itemsize], section.dtype)
+        require(
+            section.compression == "none",
+            f"the compression {section.compression[:40]} is not supported",
+        )
+        values = np.frombuffer(
+            section.content[: section.size * section.dtype.itemsize], section.dtype
+        )
         values = values.astype(section.dtype.newbyteorder("="), copy=False)
-    require(len(values) == section.size, f"a binary section holds {len(values)} of {section.size} elements")
+    require(
+        len(values) == section.size,
+        f"a binary section holds {len(values)} of {section.size} elements",
+    )
     return values.reshape(section.shape)
 
 
@@ -206,11 +220,22 @@ def _unpack(section):
     second = section.compression.endswith("v2")
     bits = PACKED_V2_BITS if second else PACKED_BITS
     stream = np.frombuffer(section.content, np.uint8)[PACKED_START:]
-    stream = np.concatenate([stream, np.zeros(SPARE, np.uint8)])  # the last bits may be read as part of a word
+    stream = np.concatenate(
+        [stream, np.zeros(SPARE, np.uint8)]
+    )  # the last bits may be read as part of a word
     values = np.zeros(section.size, np.int64)
     linked, flat = "uncorrelated" not in section.flags, "flat" in section.flags
     require(section.dtype.kind in "iu", "packed real numbers are not supported")
-    n = _unpack_bits(stream, 7 if second else 6, bits, section.shape, linked, flat, 8 * section.dtype.itemsize, values)
+    n = _unpack_bits(
+        stream,
+        7 if second else 6,
+        bits,
+        section.shape,
+        linked,
+        flat,
+        8 * section.dtype.itemsize,
+        values,
+    )
     values = values[:n]  # arithmetic is modulo the element's size
     return values.astype(section.dtype.newbyteorder("=").str.replace("<", ""))
 
@@ -226,7 +251,9 @@ def _unpack_bits(stream, code_bits, bits, shape, linked, flat, word_bits, values
         if place + width * run > n_bits:
             break
         for _ in range(run):
-            n = min(width, word_bits)  # what the widest difference has beyond its element is not used
+            n = min(
+                width, word_bits
+            )  # what the widest difference has beyond its element is not used
             difference = _read_bits(stream, place, n)
             place += width
             if n and difference >> (n - 1):
@@ -275,6 +302,8 @@ def _expected(values, k, shape, linked, flat):
         elif column == columns - 1:
             other += values[k - area]
         else:
-            other += values[k - area] + values[k - columns - 1 - area] + values[k - columns + 1 - area]
+            other += (
+                values[k - area] + values[k - columns - 1 - area] + values[k - columns + 1 - area]
+            )
         total, n = total + other, 2 * n
     return (total + n // 2) >> (1 if n == 2 else 2 if n == 4 else 3)

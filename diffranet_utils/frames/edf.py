@@ -23,7 +23,9 @@ def detect(source):
     source : source.Source
     """
     brace = re.match(rb"\s*\{", source.head[:8])
-    return brace is not None and b"HEADER_BYTES" not in source.head[:64] and b"=" in source.head[:2048]
+    return (
+        brace is not None and b"HEADER_BYTES" not in source.head[:64] and b"=" in source.head[:2048]
+    )
 
 
 def count(source):
@@ -71,8 +73,13 @@ def _checked(source):
     text = source.head.decode("latin-1")
     columns, rows = (number_after(text, key) for key in ("Dim_1", "Dim_2"))
     image = open_image(source, "edf", (rows, columns))
-    require(image.nframes <= MAX_FRAMES, f"it declares {image.nframes} images: its header is damaged")
-    require(len(source.content()) >= image.data.nbytes * image.nframes or _packs(text), "it is truncated")
+    require(
+        image.nframes <= MAX_FRAMES, f"it declares {image.nframes} images: its header is damaged"
+    )
+    require(
+        len(source.content()) >= image.data.nbytes * image.nframes or _packs(text),
+        "it is truncated",
+    )
     return image
 
 

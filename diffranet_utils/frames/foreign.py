@@ -53,8 +53,10 @@ def explain(head, size):
     if _is_spe(head, size):
         return f"it is SPE of a Princeton Instruments camera: {CONVERT}"
     if any(0 < size % (2 * n) <= RAW_HEADER and size >= 2 * n for n in RAW_MODULES):
-        return "it looks like a raw file of a detector's receiver, without a header that tells what it holds: convert \
+        return (
+            "it looks like a raw file of a detector's receiver, without a header that tells what it holds: convert \
 it to HDF5 with the detector's own software"
+        )
     if _is_text(head):
         return "it is a text, not an image"
     return ""
@@ -64,7 +66,9 @@ def _is_spe(head, size):
     """Width, height, number and type of the images fit the size of the file."""
     if len(head) < SPE_SIZE:
         return False
-    (columns,), (kind,), (rows,) = (struct.unpack_from("<H", head, place) for place in (42, 108, 656))
+    (columns,), (kind,), (rows,) = (
+        struct.unpack_from("<H", head, place) for place in (42, 108, 656)
+    )
     (n,) = struct.unpack_from("<i", head, 1446)
     n_bytes = SPE_TYPES.get(kind, 0) * rows * columns * max(n, 1)
     return n_bytes > 0 and SPE_SIZE + n_bytes <= size

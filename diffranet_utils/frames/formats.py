@@ -85,14 +85,19 @@ class ImageFile:
         """
         with self._refusing():
             plural = "images" if self._n != 1 else "image"
-            require(0 <= index < max(self._n, 1), f"it holds {self._n} {plural}: there is no image {index}")
+            require(
+                0 <= index < max(self._n, 1),
+                f"it holds {self._n} {plural}: there is no image {index}",
+            )
             image = self._format.read(self._source, index)
             _check(image.counts)
         return image
 
     def is_complete(self):
         """Whether all images that the file declares are there."""
-        return self._format.is_complete(self._source) if hasattr(self._format, "is_complete") else True
+        return (
+            self._format.is_complete(self._source) if hasattr(self._format, "is_complete") else True
+        )
 
     def close(self):
         """Close the file and all that it links to."""
@@ -144,7 +149,9 @@ def format_of(source):
     for module in FORMATS:
         if module.detect(source):
             return module
-    reason = foreign.explain(source.head, len(source.content()) if source.is_packed else source.size)
+    reason = foreign.explain(
+        source.head, len(source.content()) if source.is_packed else source.size
+    )
     raise InputError(reason or f"it is not an image of a known format: give {KNOWN}")
 
 

@@ -28,7 +28,9 @@ MAX_MASKS = 8
 RANKS = (
     re.compile(r"/entry[^/]*/data/data_\d+$"),
     re.compile(r"/entry_\d+/(instrument_\d+/detector_\d+|data_\d+|image_\d+)/data$"),
-    re.compile(r"/(data|frames?|images?|calib|raw|adc|photons|intensit\w+|array_data|img)$", re.IGNORECASE),
+    re.compile(
+        r"/(data|frames?|images?|calib|raw|adc|photons|intensit\w+|array_data|img)$", re.IGNORECASE
+    ),
     re.compile(r"/(data|frames?|images?)[^/]*$", re.IGNORECASE),
 )
 
@@ -113,11 +115,15 @@ def open_file(source):
         return source.enter(h5py.File(where, "r"))
     except OSError as error:
         if _is_locked(error):
-            raise InputError("another program is writing it: wait until it is closed, or use --watch") from error
+            raise InputError(
+                "another program is writing it: wait until it is closed, or use --watch"
+            ) from error
         with suppress(OSError):
             return source.enter(h5py.File(where, "r", swmr=True))
         if "truncated" in str(error):
-            raise InputError("it is truncated or still being copied: wait, or copy it again") from error
+            raise InputError(
+                "it is truncated or still being copied: wait, or copy it again"
+            ) from error
         raise
 
 
@@ -140,7 +146,9 @@ class Series:
         self.paths = list(chosen)
         self.stacks = [Stack(data, hdf5_tree.n_stored(data)) for data in chosen.values()]
         self.ends = list(itertools.accumulate(len(stack) for stack in self.stacks))
-        self.n_declared = max(sum(math.prod(stack.outer) for stack in self.stacks), self._announced())
+        self.n_declared = max(
+            sum(math.prod(stack.outer) for stack in self.stacks), self._announced()
+        )
         self.masks, notes = self._fitting()
         self.notes = self.stacks[0].notes + notes + self._left_out()
         self.header, self._bad = nexus.header_of(file, self.paths[0]), None
@@ -186,7 +194,11 @@ class Series:
 
     def _varies(self, mask):
         """Whether a mask has a layer for each image."""
-        return mask.ndim == 3 and mask.shape[0] == self.n_declared_in_first > 1 and mask.size != _size(self.stacks[0])
+        return (
+            mask.ndim == 3
+            and mask.shape[0] == self.n_declared_in_first > 1
+            and mask.size != _size(self.stacks[0])
+        )
 
     @property
     def n_declared_in_first(self):
@@ -198,26 +210,44 @@ class Series:
         stack = self.stacks[0]
         group = self.paths[0].rsplit("/", 1)[0]
         order = sorted(self.tree.masks.items(), key=lambda item: not item[0].startswith(group))
-        fits = {p: m for p, m in order if m.size == _size(stack) and m.shape[-2:] == stack.array.shape[-2:]}
-        fits |= {p: m for p, m in order if m.shape[-2:] == stack.array.shape[-2:] and self._varies(m)}
+        fits = {
+            p: m
+            for p, m in order
+            if m.size == _size(stack) and m.shape[-2:] == stack.array.shape[-2:]
+        }
+        fits |= {
+            p: m for p, m in order if m.shape[-2:] == stack.array.shape[-2:] and self._varies(m)
+        }
         require(len(fits) <= MAX_MASKS, f"it holds {len(fits)} masks: keep one")
         if fits or not order:
             return fits, ()
         path, mask = order[0]
-        return {}, (f"its mask {path} of shape {mask.shape} does not fit images of {stack.shape}: it is not used",)
+        return {}, (
+            f"its mask {path} of shape {mask.shape} does not fit images of {stack.shape}: it is not used",
+        )
 
     def _left_out(self):
         """A note on arrays of images that are not read beside those that are."""
         others = [path for path in self.tree.images if path not in self.paths]
-        return (f"{len(others)} other arrays in it are not read, such as {others[0]}",) if others else ()
+        return (
+            (f"{len(others)} other arrays in it are not read, such as {others[0]}",)
+            if others
+            else ()
+        )
 
     def _announced(self):
         """Number of images that an EIGER was told to take."""
-        detector = "/" + self.paths[0].strip("/").split("/")[0] + "/instrument/detector/detectorSpecific/"
+        detector = (
+            "/" + self.paths[0].strip("/").split("/")[0] + "/instrument/detector/detectorSpecific/"
+        )
         numbers = []
         for name in ("nimages", "ntrigger"):
             item = self.file.get(detector + name)
-            numbers.append(int(item[()]) if item is not None and item.shape == () and item.dtype.kind in "iu" else 1)
+            numbers.append(
+                int(item[()])
+                if item is not None and item.shape == () and item.dtype.kind in "iu"
+                else 1
+            )
         return math.prod(numbers) if 0 < math.prod(numbers) < 10**7 else 0
 
     def _nothing(self):
@@ -244,12 +274,20 @@ def choose(file, images):
     if not images:
         return {}
     signal = _signal(file)
-    rank, first = min(((_rank(path, signal), path) for path in images), key=lambda found: (found[0], found[1]))
+    rank, first = min(
+        ((_rank(path, signal), path) for path in images), key=lambda found: (found[0], found[1])
+    )
     shape = Stack(images[first]).shape
     # Data files of a series and scans of a file differ in numbers only.
     pattern = re.sub(r"\d+", "#", first)
-    same = [p for p in images if re.sub(r"\d+", "#", p) == pattern and Stack(images[p]).shape == shape]
-    return {path: images[path] for path in sorted(same, key=_natural)} if rank else {first: images[first]}
+    same = [
+        p for p in images if re.sub(r"\d+", "#", p) == pattern and Stack(images[p]).shape == shape
+    ]
+    return (
+        {path: images[path] for path in sorted(same, key=_natural)}
+        if rank
+        else {first: images[first]}
+    )
 
 
 def _rank(path, signal):
@@ -280,7 +318,9 @@ def _text(name):
 
 def _check_filters(dataset):
     """Load the plugin of a compression that HDF5 lacks; refuse pixels that are kept outside HDF5."""
-    require(not dataset.external, "it keeps its pixels in raw files beside it: repack it with h5repack")
+    require(
+        not dataset.external, "it keeps its pixels in raw files beside it: repack it with h5repack"
+    )
     if dataset.is_virtual:
         needed = True
     else:
@@ -308,7 +348,10 @@ def require_stored(stack, index):
     if data.chunks is None or data.is_virtual:
         return
     fine = math.prod(data.chunks) * data.dtype.itemsize <= MAX_CHUNK_BYTES
-    require(fine, f"it is in chunks of more than {MAX_CHUNK_BYTES // 10**6} MB: repack it image by image")
+    require(
+        fine,
+        f"it is in chunks of more than {MAX_CHUNK_BYTES // 10**6} MB: repack it image by image",
+    )
     place = [int(k) for k in np.unravel_index(index, stack.outer)] if stack.outer else []
     if stack.module_axis is not None:
         place.insert(stack.module_axis, 0)
@@ -327,7 +370,11 @@ def linked_files(path):
         with h5py.File(path, "r") as file:
             group = file["entry/data"]
             links = [group.get(key, getlink=True) for key in group]
-            return [Path(path).parent / link.filename for link in links if isinstance(link, h5py.ExternalLink)]
+            return [
+                Path(path).parent / link.filename
+                for link in links
+                if isinstance(link, h5py.ExternalLink)
+            ]
     except Exception:  # no HDF5, damaged, or without such a group: it names nothing
         return []
 

@@ -51,7 +51,10 @@ def walk(file):
         group, place, level = queue.pop(0)
         for key in group:
             n += 1
-            require(n <= MAX_OBJECTS, f"it holds more than {MAX_OBJECTS} objects: name no such file, or split it")
+            require(
+                n <= MAX_OBJECTS,
+                f"it holds more than {MAX_OBJECTS} objects: name no such file, or split it",
+            )
             item = follow(file, group, key, tree)
             if item is None or (address := _address(item)) in seen:
                 continue
@@ -118,7 +121,9 @@ def missing_sources(stack, depth=0):
         if not path.exists():
             missing.append(name)
         else:
-            require(path.is_file(), f"its virtual data set leads to {name}, which is no regular file")
+            require(
+                path.is_file(), f"its virtual data set leads to {name}, which is no regular file"
+            )
     return missing
 
 
@@ -135,7 +140,10 @@ def n_stored(stack, depth=0):
         in_chunk, per_image = np.prod(stack.chunks[:-2], dtype=int), 1
         for n, c in zip(stack.shape[-2:], stack.chunks[-2:], strict=True):
             per_image *= -(-n // c)
-        return min(declared, int(-(-stack.id.get_num_chunks() // per_image) * (in_chunk if size is None else 1)))
+        return min(
+            declared,
+            int(-(-stack.id.get_num_chunks() // per_image) * (in_chunk if size is None else 1)),
+        )
     return declared if stack.id.get_storage_size() or stack.external else 0
 
 
@@ -145,10 +153,16 @@ def _n_elsewhere(stack, depth):
 
     require(depth < MAX_DEPTH, "a virtual data set leads from file to file without end")
     n = 0
-    for name, dataset in sorted({(source.file_name, source.dset_name) for source in stack.virtual_sources()}):
+    for name, dataset in sorted(
+        {(source.file_name, source.dset_name) for source in stack.virtual_sources()}
+    ):
         path = Path(stack.file.filename) if name == "." else beside(stack.file, name)
         if path.is_file():  # HDF5 would wait for ever at a FIFO
             with h5py.File(path, "r") as file:
                 found = file.get(dataset)
-                n += n_stored(found, depth + 1) if isinstance(found, h5py.Dataset) and found.ndim >= 2 else 0
+                n += (
+                    n_stored(found, depth + 1)
+                    if isinstance(found, h5py.Dataset) and found.ndim >= 2
+                    else 0
+                )
     return n

@@ -20,7 +20,9 @@ GAP_CHANCE = 20.0  # counts expected in a line of pixels that are all zero: exp(
 RUN_SHARE = 0.9  # share of the zeros of a gap whose neighbour is zero too
 MANY_ZEROS = 0.01
 SAMPLE_LINES, BLOCK = 64, 256
-SATURATED_AREA = 0.002  # more of a frame above the overload is no spot but a mark, or light that says nothing
+SATURATED_AREA = (
+    0.002  # more of a frame above the overload is no spot but a mark, or light that says nothing
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,11 @@ class RawImage:
         dtype = self.counts.dtype
         low, high = lowest_measured(self.counts), highest_measured(self.counts, self.header)
         if not saturated and self.saturation < np.inf:
-            below = np.nextafter(dtype.type(self.saturation), dtype.type(0)) if dtype.kind == "f" else None
+            below = (
+                np.nextafter(dtype.type(self.saturation), dtype.type(0))
+                if dtype.kind == "f"
+                else None
+            )
             high = min(high, below if below is not None else int(np.ceil(self.saturation)) - 1)
         return dtype.type(low), dtype.type(max(low, high))
 
@@ -80,7 +86,9 @@ class RawImage:
         low, high = self.limits(saturated=True)
         if self.counts.dtype == np.uint16:
             high = np.iinfo(np.uint16).max
-        saturation = min(self.saturation, float(high)) if self.counts.dtype.kind in "iu" else self.saturation
+        saturation = (
+            min(self.saturation, float(high)) if self.counts.dtype.kind in "iu" else self.saturation
+        )
         rows = sample_rows(self.counts)
         if np.count_nonzero(rows >= saturation) > SATURATED_AREA * rows.size:
             return self.limits(), np.inf
@@ -116,7 +124,10 @@ def highest_measured(counts, header):
 
 def _ends_at_16_bits(counts):
     rows = sample_rows(counts)
-    return counts.dtype.itemsize > 2 and rows[rows < COUNTER_LIMIT].max(initial=0) == np.iinfo(np.uint16).max
+    return (
+        counts.dtype.itemsize > 2
+        and rows[rows < COUNTER_LIMIT].max(initial=0) == np.iinfo(np.uint16).max
+    )
 
 
 def lowest_measured(counts):
@@ -197,7 +208,9 @@ def _empty_lines(counts):
     if seen.all() or not seen.any():
         return np.zeros(0, int)
     with np.errstate(invalid="ignore", over="ignore"):
-        level = float(np.median(np.clip(np.nan_to_num(few[seen].astype(np.float64)), 0, 1e6).mean(axis=1)))
+        level = float(
+            np.median(np.clip(np.nan_to_num(few[seen].astype(np.float64)), 0, 1e6).mean(axis=1))
+        )
     if level * counts.shape[1] <= GAP_CHANCE:
         return np.zeros(0, int)
     empty = np.flatnonzero(~seen)

@@ -27,7 +27,10 @@ def detect(source):
         return False
     content = source.content()
     end = content.find(cbf_sections.SECTION)
-    return all(content.find(tag, 0, end if end > 0 else None) >= 0 for tag in (b"_axis.id", b"_array_structure_list"))
+    return all(
+        content.find(tag, 0, end if end > 0 else None) >= 0
+        for tag in (b"_axis.id", b"_array_structure_list")
+    )
 
 
 def read(source, index=0):
@@ -59,7 +62,9 @@ def read(source, index=0):
     found = cbf_sections.sections(content)
     require(data is not None or found, "the imgCIF table _array_data is missing")
     require(found, cbf.missing(content))
-    block = cif.read_string(text.decode("latin-1")[: data.start() if data else len(text)]).sole_block()
+    block = cif.read_string(
+        text.decode("latin-1")[: data.start() if data else len(text)]
+    ).sole_block()
     try:
         return _placed(block, text, {s.number: s for s in found})
     except (InputError, KeyError, IndexError, ValueError) as error:
@@ -102,7 +107,11 @@ def _tiles(block, text, binaries):
         require(number in binaries, f"the array {array} has no binary section")
         if array not in starts:
             section = binaries[number]
-            section = section if all(section.shape) else cbf.with_shape(section, cbf.dimensions(text, array))
+            section = (
+                section
+                if all(section.shape)
+                else cbf.with_shape(section, cbf.dimensions(text, array))
+            )
             starts[array] = sum(values.size for values in stored), section.shape
             stored.append(cbf_sections.decode(section).reshape(-1))
         first, shape, strides = _window(windows.get(name), starts[array][1], name)
@@ -131,7 +140,9 @@ def _edges(block):
     by_section = block.find_loop("_array_structure_list.array_section_id")
     section = "array_section_id" if by_section else "array_id"
     found = {}
-    for array, name, index, edge in _table(block, "array_structure_list", "array_id", section, "index", "axis_set_id"):
+    for array, name, index, edge in _table(
+        block, "array_structure_list", "array_id", section, "index", "axis_set_id"
+    ):
         if name and edge:  # what runs from section to section has neither
             found.setdefault((array, name), {})[index] = edge
     return found
@@ -140,8 +151,13 @@ def _edges(block):
 def _window(window, shape, name):
     """First element, rows and columns, and strides of a tile in an array of some shape."""
     window = (slice(None),) * 3 if window is None else window
-    (plane, end, _), (top, bottom, _), (left, right, _) = (w.indices(n) for w, n in zip(window, shape, strict=True))
-    require(end - plane == 1 and bottom > top and right > left, f"the tile {name} is no rectangle of pixels")
+    (plane, end, _), (top, bottom, _), (left, right, _) = (
+        w.indices(n) for w, n in zip(window, shape, strict=True)
+    )
+    require(
+        end - plane == 1 and bottom > top and right > left,
+        f"the tile {name} is no rectangle of pixels",
+    )
     return (plane * shape[1] + top) * shape[2] + left, (bottom - top, right - left), (shape[2], 1)
 
 
@@ -152,12 +168,16 @@ def _windows(block):
         columns = ("id", "index", "start", "end")
         for name, index, start, end in _table(block, "array_structure_list_section", *columns):
             found.setdefault(name, {})[index] = slice(int(start) - 1, int(end))
-    return {name: tuple(w.get(i, slice(None)) for i in ("3", "2", "1")) for name, w in found.items()}
+    return {
+        name: tuple(w.get(i, slice(None)) for i in ("3", "2", "1")) for name, w in found.items()
+    }
 
 
 def _axes(block):
     """Axis -> (parent, unit vector, offset, whether it turns)."""
-    columns = ["id", "type", "depends_on"] + [f"{kind}[{k}]" for kind in ("vector", "offset") for k in (1, 2, 3)]
+    columns = ["id", "type", "depends_on"] + [
+        f"{kind}[{k}]" for kind in ("vector", "offset") for k in (1, 2, 3)
+    ]
     found = {}
     for name, kind, parent, *numbers in _table(block, "axis", *columns):
         numbers = np.array([float(x) if x not in ("", ".", "?") else 0.0 for x in numbers])

@@ -22,7 +22,9 @@ REFINE_ROUNDS = 6
 LEAST_GAIN = 1e-4  # of a score, for another round
 STIFFNESS = 0.01  # in units of the square of the smallest spacing of planes
 SEPARATION_DEG = 8.0  # between candidates
-LATTICE_RATIO = 1.7  # score over that of turned spots; 240 simulated sets of stray spots stay below 1.68
+LATTICE_RATIO = (
+    1.7  # score over that of turned spots; 240 simulated sets of stray spots stay below 1.68
+)
 TELLING_SHARE = 0.7  # fraction of the spots on a lattice that is expected of one
 COPLANAR = 0.15  # volume of three unit vectors below which they are as good as coplanar
 
@@ -230,7 +232,9 @@ def scan(q, directions, shortest_A, longest_A):
         ``|sum exp(2 pi i L q.t)|^2 / n`` at the best length, from the histogram.
     length_A : ndarray, shape (m,), float64
     """
-    step = 1.0  # angstrom between lengths: a spread of 1/angstrom in q.t makes peaks 1 angstrom wide
+    step = (
+        1.0  # angstrom between lengths: a spread of 1/angstrom in q.t makes peaks 1 angstrom wide
+    )
     n_bins = fft.next_fast_len(int(LEAST_HEADROOM * longest_A / step), real=True)
     scaled = np.ascontiguousarray(q) * step  # whole lengths make whole waves: fractions suffice
     lengths = np.arange(int(np.ceil(shortest_A / step)), int(longest_A / step) + 1)
@@ -362,7 +366,10 @@ def lattice_vectors(q, directions, settings, n_candidates=24):
     score, length = scan(q, directions, settings.shortest_A, settings.longest_A)
     cosine = np.cos(np.radians(SEPARATION_DEG))
     candidates = _separate(directions, np.argsort(-score), cosine, n_candidates)
-    found = [_refined(q, directions[i] * length[i], STIFFNESS / settings.longest_A**2) for i in candidates]
+    found = [
+        _refined(q, directions[i] * length[i], STIFFNESS / settings.longest_A**2)
+        for i in candidates
+    ]
     order = np.argsort([-s for _, s in found], kind="stable")
     return np.array([found[i][0] for i in order]), np.array([found[i][1] for i in order])
 
@@ -472,7 +479,9 @@ def _evidence(q, directions, n_axes, rng, settings):
     if n_spots > settings.most_spots:
         q = q[np.sort(rng.choice(n_spots, settings.most_spots, replace=False))]
     score, on_lattice, vectors = _best(q, directions, n_axes, settings)
-    nulls = [_best(turned(q, rng), directions, n_axes, settings)[:2] for _ in range(settings.n_turns)]
+    nulls = [
+        _best(turned(q, rng), directions, n_axes, settings)[:2] for _ in range(settings.n_turns)
+    ]
     null_score, null_on = np.array(nulls).T
     return LatticeEvidence(
         n_spots,

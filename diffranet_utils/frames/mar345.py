@@ -54,7 +54,10 @@ def read(source, index=0):
     if packed is not None:
         require_shape((int(packed.group(2)), int(packed.group(1))))
     counts = np.asarray(open_image(source, "mar345").data)
-    require(counts.shape == (size, size), f"it holds {counts.shape[0]} x {counts.shape[1]} of {size} x {size} pixels")
+    require(
+        counts.shape == (size, size),
+        f"it holds {counts.shape[0]} x {counts.shape[1]} of {size} x {size} pixels",
+    )
     return RawImage(counts, _header(head, words))
 
 

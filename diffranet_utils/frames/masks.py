@@ -108,7 +108,9 @@ def block_mean(data, usable, factor):
     inside = np.s_[: rows * factor, : columns * factor]
     blocks = (rows, factor, columns, factor)
     n = usable[inside].reshape(blocks).sum(axis=(1, 3), dtype=np.int32)
-    total = np.where(usable[inside], data[inside], 0).reshape(blocks).sum(axis=(1, 3), dtype=np.float64)
+    total = (
+        np.where(usable[inside], data[inside], 0).reshape(blocks).sum(axis=(1, 3), dtype=np.float64)
+    )
     return (total / np.maximum(n, 1)).astype(np.float32), (n / factor**2).astype(np.float32)
 
 
@@ -150,7 +152,9 @@ def _ring_level(mean, ring, seen):
     order = np.argsort(ring[seen], kind="stable")
     values, rings = mean[seen][order], ring[seen][order]
     starts = np.searchsorted(rings, np.arange(ring.max() + 2))
-    medians = [np.median(values[a:b]) if b > a else 0.0 for a, b in zip(starts, starts[1:], strict=False)]
+    medians = [
+        np.median(values[a:b]) if b > a else 0.0 for a, b in zip(starts, starts[1:], strict=False)
+    ]
     return np.maximum.accumulate(np.array(medians)[::-1])[::-1][ring]
 
 
@@ -176,7 +180,10 @@ def fill_masked(image, mask):
 
     nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
     here = np.indices(mask.shape)
-    mirrored = [np.clip(2 * n - h, 0, size - 1) for n, h, size in zip(nearest, here, mask.shape, strict=True)]
+    mirrored = [
+        np.clip(2 * n - h, 0, size - 1)
+        for n, h, size in zip(nearest, here, mask.shape, strict=True)
+    ]
     filled = np.where(mask[tuple(mirrored)], image[tuple(mirrored)], image[tuple(nearest)])
     return np.where(mask, image, filled)
 

@@ -7,8 +7,23 @@ from diffranet_utils.frames.headers import sane_header
 HC_KEV_A = 12.398419843320026  # Planck's constant times the speed of light, CODATA 2018
 JOULE_KEV = 1 / 1.602176634e-16
 LENGTH_MM = {"m": 1e3, "mm": 1.0, "um": 1e-3, "µm": 1e-3, "micron": 1e-3, "nm": 1e-6, "cm": 10.0}
-LENGTH_MM |= {"meter": 1e3, "metre": 1e3, "meters": 1e3, "millimeter": 1.0, "micrometer": 1e-3, "microns": 1e-3}
-WAVELENGTH_A = {"a": 1.0, "angstrom": 1.0, "angstroms": 1.0, "nm": 10.0, "m": 1e10, "pm": 0.01, "å": 1.0}
+LENGTH_MM |= {
+    "meter": 1e3,
+    "metre": 1e3,
+    "meters": 1e3,
+    "millimeter": 1.0,
+    "micrometer": 1e-3,
+    "microns": 1e-3,
+}
+WAVELENGTH_A = {
+    "a": 1.0,
+    "angstrom": 1.0,
+    "angstroms": 1.0,
+    "nm": 10.0,
+    "m": 1e10,
+    "pm": 0.01,
+    "å": 1.0,
+}
 ENERGY_KEV = {"ev": 1e-3, "kev": 1.0, "j": JOULE_KEV, "mev": 1e3}
 # In an entry, beside the data first; CXI has one source for all.
 WAVELENGTHS = ("beam/incident_wavelength", "instrument/beam/incident_wavelength", "sample/beam/incident_wavelength",
@@ -25,7 +40,10 @@ DISTANCES = ("detector_distance", "distance")
 CUTOFFS = ("saturation_value", "countrate_correction_count_cutoff",
            "detectorSpecific/countrate_correction_count_cutoff", "detectorSpecific/saturation_value")  # fmt: skip
 BITS = ("bit_depth_image", "detectorSpecific/bit_depth_image")
-METRE_BELOW = {"pixel": 1e-3, "distance": 30.0}  # of a number without unit; larger ones are millimetres
+METRE_BELOW = {
+    "pixel": 1e-3,
+    "distance": 30.0,
+}  # of a number without unit; larger ones are millimetres
 # Bits of a CXI mask that do not make a pixel bad (Maia, 2012, doi:10.1038/nmeth.2110): peaks, resolution, corrections.
 CXI_GOOD = np.uint32(0x20 | 0x100 | 0x800 | 0x2000 | 0x4000)
 
@@ -46,7 +64,10 @@ def header_of(file, path):
     entry = "/" + path.strip("/").split("/")[0]
     detectors = [path.rsplit("/", 1)[0], *(f"{entry}/{d}" for d in DETECTORS)]
     pixel = _first(file, detectors, ("x_pixel_size", "pixel_size"), _pixel_mm)
-    beam = [_first(file, detectors, (f"beam_center_{axis}",), lambda item: _beam_px(item, pixel)) for axis in "xy"]
+    beam = [
+        _first(file, detectors, (f"beam_center_{axis}",), lambda item: _beam_px(item, pixel))
+        for axis in "xy"
+    ]
     bits = _first(file, detectors, BITS, _number)
     return sane_header(
         wavelength_A=_wavelength(file, entry),
@@ -106,12 +127,16 @@ def _first(file, groups, names, read):
 
 def _pixel_mm(item):
     value = _number(item)
-    return _scaled(item, LENGTH_MM, 1e3 if value is not None and value < METRE_BELOW["pixel"] else 1.0)
+    return _scaled(
+        item, LENGTH_MM, 1e3 if value is not None and value < METRE_BELOW["pixel"] else 1.0
+    )
 
 
 def _distance_mm(item):
     value = _number(item)
-    return _scaled(item, LENGTH_MM, 1e3 if value is not None and value < METRE_BELOW["distance"] else 1.0)
+    return _scaled(
+        item, LENGTH_MM, 1e3 if value is not None and value < METRE_BELOW["distance"] else 1.0
+    )
 
 
 def _beam_px(item, pixel_mm):
@@ -136,7 +161,12 @@ def _scaled(item, units, default):
 
 def _number(item):
     """A number of an HDF5 file, or None; of one per image, the first."""
-    if item is None or not hasattr(item, "dtype") or item.dtype.kind not in "iufb" or not 0 < item.size < 1_000_000:
+    if (
+        item is None
+        or not hasattr(item, "dtype")
+        or item.dtype.kind not in "iufb"
+        or not 0 < item.size < 1_000_000
+    ):
         return None
     value = float(np.ravel(item[()])[0])
     return value if np.isfinite(value) else None

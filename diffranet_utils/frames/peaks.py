@@ -145,7 +145,10 @@ def _measure(excess, strong, labels, n, min_pixels):
     size = np.bincount(group, minlength=n)
     total = np.bincount(group, weight, minlength=n)
     keep = size >= min_pixels
-    centres = [np.bincount(group, weight * (x + 0.5), minlength=n)[keep] / total[keep] for x in (slow, fast)]
+    centres = [
+        np.bincount(group, weight * (x + 0.5), minlength=n)[keep] / total[keep]
+        for x in (slow, fast)
+    ]
     return Peaks(*centres, total[keep], size[keep])
 
 
@@ -162,10 +165,18 @@ def spacings(frame, peaks):
     ndarray, shape (n,), float64, or None
         Angstrom; None where the header lacks the geometry.
     """
-    known = (frame.wavelength_A, frame.distance_mm, frame.pixel_mm, frame.beam_fast_px, frame.beam_slow_px)
+    known = (
+        frame.wavelength_A,
+        frame.distance_mm,
+        frame.pixel_mm,
+        frame.beam_fast_px,
+        frame.beam_slow_px,
+    )
     if any(value is None for value in known):
         return None
-    radius = np.hypot(peaks.slow - frame.beam_slow_px, peaks.fast - frame.beam_fast_px) * frame.pixel_mm
+    radius = (
+        np.hypot(peaks.slow - frame.beam_slow_px, peaks.fast - frame.beam_fast_px) * frame.pixel_mm
+    )
     sin_theta = np.sin(0.5 * np.arctan2(radius, frame.distance_mm))
     return frame.wavelength_A / (2 * np.maximum(sin_theta, 1e-9))
 

@@ -49,7 +49,11 @@ class Frame:
     def beam_px(self):
         """(slow, fast) of the direct beam; the middle of the frame where the header is silent."""
         known = self.beam_fast_px is not None and self.beam_slow_px is not None
-        return (self.beam_slow_px, self.beam_fast_px) if known else tuple(n / 2 for n in self.data.shape)
+        return (
+            (self.beam_slow_px, self.beam_fast_px)
+            if known
+            else tuple(n / 2 for n in self.data.shape)
+        )
 
     def flag_counts(self):
         """Number of pixels per flag, by title, zeros left out."""
@@ -104,7 +108,10 @@ def read_frame(path, index=0, beamstop=None, bad=None):
     """
     image = frame_formats.read_raw(path, index)
     name = Path(path).name + (f"#{index}" if index else "")
-    require(bad is None or bad.shape == image.counts.shape, f"The mask does not fit {name}: {image.counts.shape}.")
+    require(
+        bad is None or bad.shape == image.counts.shape,
+        f"The mask does not fit {name}: {image.counts.shape}.",
+    )
     image = image.without(zero_gaps(image.counts)).without(bad)
     return _masked(name, image, beamstop)
 
@@ -130,7 +137,10 @@ def make_frame(name, counts, header, bad=None, beamstop=None):
     InputError
         If `bad` or `beamstop` has another shape.
     """
-    require(bad is None or bad.shape == counts.shape, f"The mask does not fit {name}, whose shape is {counts.shape}.")
+    require(
+        bad is None or bad.shape == counts.shape,
+        f"The mask does not fit {name}, whose shape is {counts.shape}.",
+    )
     return _masked(name, RawImage(counts, header, bad), beamstop)
 
 
@@ -140,7 +150,10 @@ def _masked(name, image, beamstop):
     frame = Frame(name, data, flags, **image.header.geometry)
     if beamstop is None:
         beamstop = frame_masks.find_beamstop(data, frame.mask, *frame.beam_px[::-1])
-    require(beamstop.shape == flags.shape, f"The beamstop mask has shape {beamstop.shape}, {name} {flags.shape}.")
+    require(
+        beamstop.shape == flags.shape,
+        f"The beamstop mask has shape {beamstop.shape}, {name} {flags.shape}.",
+    )
     flags[beamstop & (flags == Flag.USABLE)] = Flag.BEAMSTOP
     frame_masks.flag_pixels(data, flags)
     data[flags != Flag.USABLE] = 0
@@ -172,7 +185,9 @@ def prepare_frame(frame, size=CROP, factor=None):
     short = [max(0, size - n) for n in mean.shape]
     mean, share = (np.pad(a, ((0, short[0]), (0, short[1]))) for a in (mean, share))
     mask = share >= 0.5
-    grey = np.minimum(np.sqrt(np.maximum(mean - _lowest(mean, mask), 0) * factor**2), 255).astype(np.uint8)
+    grey = np.minimum(np.sqrt(np.maximum(mean - _lowest(mean, mask), 0) * factor**2), 255).astype(
+        np.uint8
+    )
     grey = np.where(mask, grey, 0)
     corners = _crop_corners(frame, mean.shape, size, factor)
     cuts = [np.s_[row : row + size, column : column + size] for row, column in corners]

@@ -54,7 +54,9 @@ def read(source, index=0):
     plain = packed is None or packed.group(1).strip().lower() in ("none", "")
     require(plain, "its pixels are compressed: write it without compression")
     order = re.search(r"BYTE_ORDER\s*=\s*(\w+)", text)
-    dtype = np.dtype((">" if order and order.group(1).lower().startswith("big") else "<") + TYPES[name])
+    dtype = np.dtype(
+        (">" if order and order.group(1).lower().startswith("big") else "<") + TYPES[name]
+    )
     pixels = source.content()[int(start or 512) :][: int(rows) * int(columns) * dtype.itemsize]
     cut = f"it has {len(pixels)} of {int(rows * columns) * dtype.itemsize} bytes of pixels: it is truncated"
     require(len(pixels) == int(rows) * int(columns) * dtype.itemsize, cut)
@@ -81,6 +83,7 @@ def _header(text, shape):
         pixel_mm=pixel,
         beam_fast_px=beam[1],
         beam_slow_px=beam[0],
-        overload=number_after(text, "CCD_IMAGE_SATURATION") or number_after(text, "SATURATED_VALUE"),
+        overload=number_after(text, "CCD_IMAGE_SATURATION")
+        or number_after(text, "SATURATED_VALUE"),
         saturates=True,
     )

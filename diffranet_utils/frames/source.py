@@ -13,7 +13,9 @@ from diffranet_utils.core.errors import InputError, require
 
 HEAD_BYTES = 16_384
 MAX_BYTES = 1_000_000_000  # of a file that is read whole
-MAX_UNPACKED = 400_000_000  # two images of the largest detectors; more is a bomb or should be unpacked first
+MAX_UNPACKED = (
+    400_000_000  # two images of the largest detectors; more is a bomb or should be unpacked first
+)
 PACKERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 
 
@@ -47,7 +49,9 @@ class Source:
         self._open, self._stack, self._kept = None, ExitStack(), {}
         with open(path, "rb") as handle:
             self.head = handle.read(HEAD_BYTES)
-        self._open = next((opener for magic, opener in PACKERS.items() if self.head.startswith(magic)), None)
+        self._open = next(
+            (opener for magic, opener in PACKERS.items() if self.head.startswith(magic)), None
+        )
         if self.is_packed:
             self.head = self.content()[:HEAD_BYTES]
 
@@ -66,7 +70,10 @@ class Source:
         """
         if "content" in self._kept:
             return self._kept["content"]
-        require(self.size <= MAX_BYTES, f"it has {self.size} bytes: more than {MAX_BYTES} is no single image")
+        require(
+            self.size <= MAX_BYTES,
+            f"it has {self.size} bytes: more than {MAX_BYTES} is no single image",
+        )
         if not self.is_packed:
             return self._kept.setdefault("content", self.path.read_bytes())
         with self._open(self.path) as stream:

@@ -33,11 +33,16 @@ class Stack:
             self.module_axis = len(outer) - 1
         self.outer = tuple(size for k, size in enumerate(outer) if k != self.module_axis)
         self.n_modules = outer[self.module_axis] if self.module_axis is not None else 1
-        require(self.n_modules <= MAX_MODULES, f"its array of shape {array.shape} has {self.n_modules} modules")
+        require(
+            self.n_modules <= MAX_MODULES,
+            f"its array of shape {array.shape} has {self.n_modules} modules",
+        )
         declared = int(np.prod(self.outer, dtype=np.int64))
         self.n = declared if n is None else min(n, declared)
         if self.module_axis is not None:
-            self.notes = (f"{self.n_modules} modules are read one below the other, not where they lie on the detector",)
+            self.notes = (
+                f"{self.n_modules} modules are read one below the other, not where they lie on the detector",
+            )
 
     def __len__(self):
         return self.n

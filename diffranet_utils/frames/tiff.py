@@ -16,7 +16,10 @@ PLAIN, DEFLATE = (1,), (8, 32946)
 REDUCED = 1  # bit of NewSubfileType: a small copy of another page
 MAX_PAGES = 100_000
 WRAPPED_BELOW = -16_384  # half of the negative 16-bit numbers
-BRIGHT, BRIGHT_COUNTS = 2.0, 100.0  # a spot that wraps is surrounded by more than so many medians and counts
+BRIGHT, BRIGHT_COUNTS = (
+    2.0,
+    100.0,
+)  # a spot that wraps is surrounded by more than so many medians and counts
 
 
 def detect(source):
@@ -76,7 +79,10 @@ def wrapped(counts):
         return False
     left, right = counts[:, :-1], counts[:, 1:]
     around = np.concatenate([right[(left < -2) & (right >= 0)], left[(right < -2) & (left >= 0)]])
-    return around.size > 0 and float(np.median(around)) > BRIGHT * float(np.median(counts)) + BRIGHT_COUNTS
+    return (
+        around.size > 0
+        and float(np.median(around)) > BRIGHT * float(np.median(counts)) + BRIGHT_COUNTS
+    )
 
 
 def _pages(source):
@@ -89,8 +95,14 @@ def _images(source):
 
     file = source.enter(tifffile.TiffFile(source.stream()))
     first = file.pages.first
-    require(len(file.pages) <= MAX_PAGES, f"it has {len(file.pages)} pages: its directory is damaged")
-    pages = [page for page in file.pages if _size(page) == _size(first) and not int(page.subfiletype or 0) & REDUCED]
+    require(
+        len(file.pages) <= MAX_PAGES, f"it has {len(file.pages)} pages: its directory is damaged"
+    )
+    pages = [
+        page
+        for page in file.pages
+        if _size(page) == _size(first) and not int(page.subfiletype or 0) & REDUCED
+    ]
     pages = pages or [first]
     require_shape(_size(first))
     grey = first.samplesperpixel == 1
@@ -128,7 +140,9 @@ def _pixels(source, page):
 
 def _segment_bytes(page):
     """Bytes of a strip or tile, unpacked."""
-    rows, columns = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
+    rows, columns = (
+        (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
+    )
     size = min(int(rows), page.imagelength if not page.is_tiled else int(rows)) * int(columns)
     require(size <= MAX_PIXELS, "its strips are larger than the image: its header is damaged")
     return size * page.bitspersample // 8

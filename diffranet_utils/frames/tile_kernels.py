@@ -9,7 +9,9 @@ from numba import njit
 
 TILE = 16
 CLIP_SIGMA, CLIP_ROUNDS = 4.0, 4
-FEW_PHOTONS = 2.0  # so many counts above the limit change no mean and come by chance where the mean is small
+FEW_PHOTONS = (
+    2.0  # so many counts above the limit change no mean and come by chance where the mean is small
+)
 QUIET = 1.3  # variance over mean of counts that hold nothing but background, with room for chance
 CROWDED = 0.99  # a tile that keeps less than this share of its pixels may hold a spot or the edge of a shadow
 REACH = 8  # pixels around a peak in which masked pixels are looked for
@@ -172,7 +174,9 @@ def robust_levels(frame, usable, limits, sums, photons):
                 not photons and top > mean[j, i] + 0.85 * CLIP_SIGMA * noise
             ):
                 kept = _gather(frame, usable, limits, (j, i), values)
-                mean[j, i], variance[j, i], share[j, i] = _clipped(values[:kept], mean[j, i], variance[j, i], photons)
+                mean[j, i], variance[j, i], share[j, i] = _clipped(
+                    values[:kept], mean[j, i], variance[j, i], photons
+                )
     return mean, variance, share
 
 
@@ -279,7 +283,11 @@ def _masked_distance(frame, usable, limits, centre):
         for c in range(c0 - REACH, c0 + REACH + 1):
             if 0 <= r < frame.shape[0] and 0 <= c < frame.shape[1]:
                 value = frame[r, c]
-                if usable[min(r, usable.shape[0] - 1), c] and value >= limits[0] and value <= limits[1]:
+                if (
+                    usable[min(r, usable.shape[0] - 1), c]
+                    and value >= limits[0]
+                    and value <= limits[1]
+                ):
                     continue
             best = min(best, np.hypot(r + 0.5 - centre[0], c + 0.5 - centre[1]))
     return best
@@ -296,7 +304,11 @@ def _touches(frame, usable, limits, saturation, pixels):
                     masked = True
                     continue
                 value = frame[y, x]
-                if not (usable[min(y, usable.shape[0] - 1), x] and value >= limits[0] and value <= limits[1]):
+                if not (
+                    usable[min(y, usable.shape[0] - 1), x]
+                    and value >= limits[0]
+                    and value <= limits[1]
+                ):
                     masked = True
                 if value >= saturation:
                     saturated = True

@@ -204,7 +204,9 @@ def _prepared(frame, usable, limits=None):
     limits = _within(frame.dtype, limits) if limits else _limits(frame.dtype, usable is None)
     frame = np.ascontiguousarray(frame, TYPES[frame.dtype.name])
     limits = tuple(frame.dtype.type(limit) for limit in limits)
-    usable = np.ones((1, frame.shape[1]), bool) if usable is None else np.ascontiguousarray(usable, bool)
+    usable = (
+        np.ones((1, frame.shape[1]), bool) if usable is None else np.ascontiguousarray(usable, bool)
+    )
     return frame, usable, limits
 
 
@@ -246,7 +248,9 @@ def counts_photons(frame, usable, limits):
     """
     rows = slice(None, None, max(1, frame.shape[0] // SAMPLE_ROWS))
     lines = frame[rows]
-    counted = np.broadcast_to(usable, frame.shape)[rows] & (lines >= limits[0]) & (lines <= limits[1])
+    counted = (
+        np.broadcast_to(usable, frame.shape)[rows] & (lines >= limits[0]) & (lines <= limits[1])
+    )
     values = lines[counted]
     if (values < 0).any() or _is_quieter(lines, counted):
         return False
@@ -257,7 +261,9 @@ def counts_photons(frame, usable, limits):
 def _is_quieter(lines, counted):
     """Whether the noise of sampled rows is below that of counting: from pixels a few apart, by medians."""
     pairs = counted[:, FAR_PX:] & counted[:, :-FAR_PX]
-    first, second = (part[pairs].astype(np.float64) for part in (lines[:, FAR_PX:], lines[:, :-FAR_PX]))
+    first, second = (
+        part[pairs].astype(np.float64) for part in (lines[:, FAR_PX:], lines[:, :-FAR_PX])
+    )
     level = np.median(first) if first.size else 0.0
     if level < COUNTED_FROM:
         return False

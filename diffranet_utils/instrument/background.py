@@ -43,7 +43,10 @@ def water_f2(stol):
     ndarray, float64
         Electrons squared; the broad peak near 0.16 /A is the distance between neighbours.
     """
-    return sum(a * np.exp(-(((stol - centre) / width) ** 2)) for a, centre, width in WATER_GAUSSIANS) ** 2
+    return (
+        sum(a * np.exp(-(((stol - centre) / width) ** 2)) for a, centre, width in WATER_GAUSSIANS)
+        ** 2
+    )
 
 
 def air_f2(stol):
@@ -111,7 +114,10 @@ class Layer:
     def __post_init__(self):
         check_fields(self)
         known = ", ".join(MATERIALS)
-        require(self.material in MATERIALS, f"Unknown material {self.material!r}: choose one of {known}.")
+        require(
+            self.material in MATERIALS,
+            f"Unknown material {self.material!r}: choose one of {known}.",
+        )
         require(self.thickness_mm >= 0, f"thickness_mm is {self.thickness_mm}: give zero or more.")
 
 

@@ -50,8 +50,13 @@ class Readout:
     def __post_init__(self):
         check_fields(self)
         kinds = ("fiber", "gaussian", "none")
-        require(self.point_spread in kinds, f"Unknown point spread {self.point_spread!r}: choose {', '.join(kinds)}.")
-        require_not_negative(self, "calibration_rms", "fwhm_um", "read_noise", "saturation", "calibration_seed")
+        require(
+            self.point_spread in kinds,
+            f"Unknown point spread {self.point_spread!r}: choose {', '.join(kinds)}.",
+        )
+        require_not_negative(
+            self, "calibration_rms", "fwhm_um", "read_noise", "saturation", "calibration_seed"
+        )
 
 
 def read_out(expected, detector, readout, rng):
@@ -78,7 +83,10 @@ def read_out(expected, detector, readout, rng):
     InputError
         If `expected` has another shape than the detector, or is negative or not finite.
     """
-    require(expected.shape == detector.shape, f"Image {expected.shape} does not fit the detector {detector.shape}.")
+    require(
+        expected.shape == detector.shape,
+        f"Image {expected.shape} does not fit the detector {detector.shape}.",
+    )
     require(bool(np.all(expected >= 0)), "Expected photons must be finite and not negative.")
     gain = calibration(detector.shape, readout.calibration_rms, readout.calibration_seed)
     photons = draw_photons((expected * gain).astype(np.float32), rng)
@@ -146,7 +154,9 @@ def calibration(shape, rms, seed):
     ndarray, shape `shape`, float32
         Read-only, since it belongs to the detector.
     """
-    gain = np.maximum(1 + rms * np.random.default_rng(seed).standard_normal(shape), 0).astype(np.float32)
+    gain = np.maximum(1 + rms * np.random.default_rng(seed).standard_normal(shape), 0).astype(
+        np.float32
+    )
     gain.flags.writeable = False
     return gain
 
@@ -220,7 +230,9 @@ def noise_gain(pixel_um, readout):
     if readout.point_spread == "none" or readout.fwhm_um == 0:
         return 1.0
     offsets = np.arange(-20, 21)
-    kernel = point_spread(offsets[:, None], offsets[None, :], readout.point_spread, readout.fwhm_um / pixel_um)
+    kernel = point_spread(
+        offsets[:, None], offsets[None, :], readout.point_spread, readout.fwhm_um / pixel_um
+    )
     return float((kernel**2).sum())
 
 

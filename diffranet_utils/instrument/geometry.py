@@ -16,7 +16,9 @@ BEAM_AXIS = np.array([1.0, 0.0, 0.0])
 SLOW_AXIS = np.array([0.0, -1.0, 0.0])
 FAST_AXIS = np.array([0.0, 0.0, 1.0])
 CLASSICAL_RADIUS_SQUARED = 7.94079248018965e-30  # r_e^2 in square metre
-MAX_PIXELS = 2**25  # the largest detectors have half as many; an image takes some gigabytes on the way
+MAX_PIXELS = (
+    2**25
+)  # the largest detectors have half as many; an image takes some gigabytes on the way
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,18 @@ class Detector:
         check_fields(self)
         require_positive(self, "n_slow", "n_fast", "pixel_mm", "distance_mm")
         size = f"The detector of n_slow = {self.n_slow} by n_fast = {self.n_fast} pixels"
-        require(self.n_slow * self.n_fast <= MAX_PIXELS, f"{size} is too large: give {MAX_PIXELS} pixels or fewer.")
+        require(
+            self.n_slow * self.n_fast <= MAX_PIXELS,
+            f"{size} is too large: give {MAX_PIXELS} pixels or fewer.",
+        )
         for name, size in (("beam_fast_px", self.n_fast), ("beam_slow_px", self.n_slow)):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, size / 2 + 1)
             value = getattr(self, name)
-            require(0 <= value <= size, f"{name} is {value}: the beam must fall on the detector, 0 to {size}.")
+            require(
+                0 <= value <= size,
+                f"{name} is {value}: the beam must fall on the detector, 0 to {size}.",
+            )
 
     @property
     def shape(self):
@@ -126,16 +134,27 @@ class Beam:
         """
         if self.sources is None:
             return BEAM_AXIS[None].copy(), np.array([self.wavelength_A])
-        directions = -self.sources[:, :3] / np.linalg.norm(self.sources[:, :3], axis=1, keepdims=True)
+        directions = -self.sources[:, :3] / np.linalg.norm(
+            self.sources[:, :3], axis=1, keepdims=True
+        )
         return directions, self.sources[:, 4] * 1e10
 
 
 def _check_sources(sources):
     shape = sources.shape
-    require(len(shape) == 2 and shape[1] == 5 and len(sources) > 0, f"sources has shape {shape}: give (n, 5).")
+    require(
+        len(shape) == 2 and shape[1] == 5 and len(sources) > 0,
+        f"sources has shape {shape}: give (n, 5).",
+    )
     require(bool(np.all(np.isfinite(sources))), "A source has a number that is NaN or infinite.")
-    require(bool(np.all(sources[:, 4] > 0)), f"A source has the wavelength {sources[:, 4].min()} m: give more than 0.")
-    require(bool(np.all(np.any(sources[:, :3] != 0, axis=1))), "A source lies in the crystal: give it a distance.")
+    require(
+        bool(np.all(sources[:, 4] > 0)),
+        f"A source has the wavelength {sources[:, 4].min()} m: give more than 0.",
+    )
+    require(
+        bool(np.all(np.any(sources[:, :3] != 0, axis=1))),
+        "A source lies in the crystal: give it a distance.",
+    )
 
 
 @lru_cache(maxsize=8)
@@ -195,7 +214,11 @@ def solid_angle(detector, oversample=1):
     ndarray, shape (n_slow, n_fast), float64
         Steradian, evaluated at the first sub-pixel (the pixel centre for ``oversample=1``).
     """
-    return detector.pixel_m**2 * detector.distance_m / first_subpixel_lengths(detector, oversample) ** 3
+    return (
+        detector.pixel_m**2
+        * detector.distance_m
+        / first_subpixel_lengths(detector, oversample) ** 3
+    )
 
 
 @lru_cache(maxsize=8)

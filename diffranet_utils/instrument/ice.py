@@ -9,7 +9,9 @@ SPACE_GROUP = "P 63/m m c"
 OXYGEN = (1 / 3, 2 / 3, 0.0622)  # the hydrogen scatters little and is disordered
 B_FACTOR_A2 = 1.5
 D_MIN_A = 1.0
-RELATIVE_WIDTH = 0.004  # rms of a ring in sin(theta)/lambda: small crystallites and the beam's own spread
+RELATIVE_WIDTH = (
+    0.004  # rms of a ring in sin(theta)/lambda: small crystallites and the beam's own spread
+)
 MOLECULES_IN_CELL = 4
 
 
@@ -33,7 +35,9 @@ def rings():
     atom.label, atom.element, atom.fract = "O", gemmi.Element("O"), gemmi.Fractional(*OXYGEN)
     atom.u_iso = B_FACTOR_A2 / (8 * np.pi**2)
     group = ice.spacegroup.operations()
-    atom.occ = MOLECULES_IN_CELL / len(group)  # gemmi adds up all operations, which meet on a special position
+    atom.occ = MOLECULES_IN_CELL / len(
+        group
+    )  # gemmi adds up all operations, which meet on a special position
     ice.add_site(atom)
     ice.setup_cell_images()
     calculator = gemmi.StructureFactorCalculatorX(ice.cell)
@@ -71,5 +75,7 @@ def ice_f2(stol):
     volume = CELL_A**2 * CELL_C * np.sqrt(3) / 2
     centre = 0.5 / spacing[:, None]
     width = RELATIVE_WIDTH * centre
-    shape = np.exp(-0.5 * ((np.asarray(stol)[None] - centre) / width) ** 2) / (width * np.sqrt(2 * np.pi))
+    shape = np.exp(-0.5 * ((np.asarray(stol)[None] - centre) / width) ** 2) / (
+        width * np.sqrt(2 * np.pi)
+    )
     return np.sum(strength[:, None] / (128 * np.pi * volume * centre**2) * shape, axis=0)

@@ -41,8 +41,14 @@ class Beamstop:
     def __post_init__(self):
         check_fields(self)
         for name in ("radius_mm", "arm_mm"):
-            require(getattr(self, name) >= 0, f"Beamstop {name} is {getattr(self, name)}: give zero or more.")
-        require(0 <= self.transmission <= 1, f"Beamstop transmission is {self.transmission}: give a share, 0 to 1.")
+            require(
+                getattr(self, name) >= 0,
+                f"Beamstop {name} is {getattr(self, name)}: give zero or more.",
+            )
+        require(
+            0 <= self.transmission <= 1,
+            f"Beamstop transmission is {self.transmission}: give a share, 0 to 1.",
+        )
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,14 @@ class Modules:
 
     def __post_init__(self):
         check_fields(self)
-        require(min(self.shape) >= 1, f"Modules of {self.shape} pixels: give at least one row and column.")
-        require(min(*self.gap, *self.first, self.hole_mm) >= 0, "Gaps, first and hole of modules: give zero or more.")
+        require(
+            min(self.shape) >= 1,
+            f"Modules of {self.shape} pixels: give at least one row and column.",
+        )
+        require(
+            min(*self.gap, *self.first, self.hole_mm) >= 0,
+            "Gaps, first and hole of modules: give zero or more.",
+        )
 
 
 @dataclass(frozen=True)
@@ -106,7 +118,10 @@ class Shadows:
         check_fields(self)
         require_not_negative(self, "seed")
         for name in ("hot", "dead"):
-            require(0 <= getattr(self, name) <= 1, f"Share of {name} pixels is {getattr(self, name)}: give 0 to 1.")
+            require(
+                0 <= getattr(self, name) <= 1,
+                f"Share of {name} pixels is {getattr(self, name)}: give 0 to 1.",
+            )
 
 
 @dataclass(frozen=True)
@@ -149,7 +164,9 @@ class Shade:
         ndarray, shape (n_slow, n_fast), float32
         """
         silent = self.gap | self.dead
-        return np.where(self.hot & ~self.gap, np.float32(largest), np.where(silent, np.float32(0), counts))
+        return np.where(
+            self.hot & ~self.gap, np.float32(largest), np.where(silent, np.float32(0), counts)
+        )
 
 
 @lru_cache(maxsize=8)
@@ -169,7 +186,9 @@ def shade(detector, shadows):
     if shadows == Shadows():
         return None
     stopped = _stopped(detector, shadows.beamstop)
-    passing = np.where(stopped, np.float32(shadows.beamstop.transmission if shadows.beamstop else 1), np.float32(1))
+    passing = np.where(
+        stopped, np.float32(shadows.beamstop.transmission if shadows.beamstop else 1), np.float32(1)
+    )
     draw = np.random.default_rng(shadows.seed).random(detector.shape)
     hot, dead = draw < shadows.hot, draw > 1 - shadows.dead
     arrays = (passing, stopped, _gaps(detector, shadows.modules), hot, dead)
@@ -190,7 +209,10 @@ def _stopped(detector, beamstop):
         return np.zeros(detector.shape, bool)
     slow, fast = _offsets_mm(detector)
     angle = np.deg2rad(beamstop.arm_deg)
-    along, across = fast * np.cos(angle) + slow * np.sin(angle), slow * np.cos(angle) - fast * np.sin(angle)
+    along, across = (
+        fast * np.cos(angle) + slow * np.sin(angle),
+        slow * np.cos(angle) - fast * np.sin(angle),
+    )
     arm = (np.abs(across) < beamstop.arm_mm / 2) & (beamstop.bar | (along > 0))
     return (np.hypot(slow, fast) < beamstop.radius_mm) | arm
 

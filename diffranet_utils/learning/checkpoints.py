@@ -53,9 +53,13 @@ def read_tensors(path):
             about = json.loads((file.metadata() or {})["about"])
             return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118 (not a dict)
     except FileNotFoundError as error:
-        raise MissingDataError(f"No network {path}. Run the chapter that trains it first.") from error
+        raise MissingDataError(
+            f"No network {path}. Run the chapter that trains it first."
+        ) from error
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise DiffranetError(f"Cannot read the network {path}: {error}. Delete it and train again.") from error
+        raise DiffranetError(
+            f"Cannot read the network {path}: {error}. Delete it and train again."
+        ) from error
 
 
 def save_network(path, network, about=None):
@@ -70,7 +74,11 @@ def save_network(path, network, about=None):
         Settings, accuracies, origin; anything JSON holds.
     """
     channels, size, _ = network.pixel_mean.shape
-    shape = {"n_classes": network.classifier.out_features, "in_channels": channels, "image_size": size}
+    shape = {
+        "n_classes": network.classifier.out_features,
+        "in_channels": channels,
+        "image_size": size,
+    }
     about = {"topology": asdict(network.topology), **shape, **(about or {})}
     write_tensors(path, network.state_dict(), about)
     write_json(Path(path).with_suffix(".json"), about)
@@ -90,12 +98,18 @@ def load_network(path, device=None):
     """
     tensors, about = read_tensors(path)
     try:
-        fields = {name: tuple(v) if isinstance(v, list) else v for name, v in about["topology"].items()}
+        fields = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in about["topology"].items()
+        }
         topology = Topology(**fields)
-        network = build_deepfreak(topology, about["n_classes"], about["in_channels"], about["image_size"])
+        network = build_deepfreak(
+            topology, about["n_classes"], about["in_channels"], about["image_size"]
+        )
         network.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:
-        raise DiffranetError(f"{path} does not hold a network of this version: {error}. Train it again.") from error
+        raise DiffranetError(
+            f"{path} does not hold a network of this version: {error}. Train it again."
+        ) from error
     return TrainedNetwork(network.eval(), about, device)
 
 
@@ -144,11 +158,20 @@ def restore_state(path, network, optimizer, settings):
     """
     tensors, about = read_tensors(path)
     then = about["settings"]
-    changed = [f"{name} {then.get(name)} not {value}" for name, value in settings.items() if then.get(name) != value]
-    require(not changed, f"{path} was trained with {', '.join(changed)}: delete it or choose another file.")
+    changed = [
+        f"{name} {then.get(name)} not {value}"
+        for name, value in settings.items()
+        if then.get(name) != value
+    ]
+    require(
+        not changed,
+        f"{path} was trained with {', '.join(changed)}: delete it or choose another file.",
+    )
     same = torch.equal(tensors["network.pixel_mean"], network.pixel_mean.cpu())
     require(same, f"{path} was trained on other images: delete it or choose another file.")
-    network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")})
+    network.load_state_dict(
+        {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
+    )
     for name, parameter in network.named_parameters():
         if f"momentum.{name}" in tensors:
             # Like the weight itself in memory, or the same sum is done in another order.

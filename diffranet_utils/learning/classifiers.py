@@ -1,6 +1,10 @@
 """The classical classifiers, forests of trees and a support vector machine, built from plain settings."""
 
-from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -12,7 +16,13 @@ KINDS = {
 }  # fmt: skip
 # Table 8's defaults, but 100 trees instead of 10: what a classifier is before any search.
 UNTUNED = {
-    "rf": {"classifier": "rf", "n_trees": 100, "max_features": "sqrt", "max_depth": None, "class_weight": None},
+    "rf": {
+        "classifier": "rf",
+        "n_trees": 100,
+        "max_features": "sqrt",
+        "max_depth": None,
+        "class_weight": None,
+    },
     "svm": {"classifier": "svm", "C": 1.0, "gamma": 0.0, "class_weight": None},
 }
 

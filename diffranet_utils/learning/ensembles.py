@@ -69,7 +69,12 @@ TREES = {
     "max_features": ("sqrt", 0.6, 1.0),
     "min_samples_leaf": (1, 2, 4),
 }
-TREES_START = {"n_estimators": 100, "max_depth": None, "max_features": "sqrt", "min_samples_leaf": 1}
+TREES_START = {
+    "n_estimators": 100,
+    "max_depth": None,
+    "max_features": "sqrt",
+    "min_samples_leaf": 1,
+}
 ROUNDS, RATES = (50, 100, 200, 400), (0.03, 0.1, 0.3)
 
 #: Name -> `Ensemble`, in the order of the study's list of models.
@@ -139,5 +144,7 @@ def make_ensemble(kind, settings=None, seed=0, n_workers=1):
     settings = ensemble.start if settings is None else settings
     unknown = sorted(set(settings) - set(ensemble.values))
     known = ", ".join(ensemble.values)
-    require(not unknown, f"{ensemble.title} has no setting {', '.join(unknown)}: choose of {known}.")
+    require(
+        not unknown, f"{ensemble.title} has no setting {', '.join(unknown)}: choose of {known}."
+    )
     return ensemble.make(settings, seed, n_workers)

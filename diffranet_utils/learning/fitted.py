@@ -111,9 +111,15 @@ def make_extractor(config, n_workers=1, words=None):
     if kind == "spots":
         return SpotFeatures(n_workers)
     if kind == "spots_glcm":
-        parts = [(name, make_extractor(config | {"extractor": name}, n_workers)) for name in ("spots", "glcm")]
+        parts = [
+            (name, make_extractor(config | {"extractor": name}, n_workers))
+            for name in ("spots", "glcm")
+        ]
         return FeatureUnion(parts)
-    require(kind == "sift", f"Unknown extractor {kind!r}: choose one of glcm, lbp, sift, spots, spots_glcm.")
+    require(
+        kind == "sift",
+        f"Unknown extractor {kind!r}: choose one of glcm, lbp, sift, spots, spots_glcm.",
+    )
     bag = SiftBag(config["n_words"], n_workers)
     bag.words_ = words
     return bag
@@ -140,7 +146,9 @@ def fit_temperature(classifier, x, labels):
     right = np.searchsorted(classifier.classes_, labels[known])
 
     def cost(log_scale):
-        return -log_softmax(decisions[known] * np.exp(log_scale), axis=1)[np.arange(len(right)), right].mean()
+        return -log_softmax(decisions[known] * np.exp(log_scale), axis=1)[
+            np.arange(len(right)), right
+        ].mean()
 
     return float(np.exp(minimize_scalar(cost, bounds=(-5, 5), method="bounded").x))
 
@@ -157,7 +165,11 @@ def save_model(model, path, **facts):
         Anything JSON holds, such as accuracy or seed, for the JSON file.
     """
     dump_parts({"classifier": model.classifier, "words": model.words}, path)
-    facts = {"config": model.config, "temperature": model.temperature, "n_classes": model.n_classes} | facts
+    facts = {
+        "config": model.config,
+        "temperature": model.temperature,
+        "n_classes": model.n_classes,
+    } | facts
     write_json(Path(path).with_suffix(".json"), facts | origin())
 
 

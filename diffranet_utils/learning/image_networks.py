@@ -108,7 +108,9 @@ def fit(network, x, labels, schedule, device=None, title="train"):
         torch.manual_seed(schedule.seed)  # dropout draws from torch's global generator
         for _ in progress(range(schedule.epochs), title=title, unit="epoch"):
             batches = torch.randperm(len(x), generator=order).split(schedule.batch_size)
-            steps = [_step(network, optimizer, rate, x[b], labels[b]) for b in batches if len(b) > 1]
+            steps = [
+                _step(network, optimizer, rate, x[b], labels[b]) for b in batches if len(b) > 1
+            ]
             losses.append(float(torch.stack(steps).mean()))
             if not np.isfinite(losses[-1]):
                 raise DiffranetError(f"The loss is {losses[-1]}: lower the learning rate.")

@@ -27,7 +27,9 @@ def nearest(features, queries, k=10):
     InputError
         If there are fewer than `k` rows.
     """
-    require(len(features) >= k >= 1, f"{k} neighbours of {len(features)} images: search more images.")
+    require(
+        len(features) >= k >= 1, f"{k} neighbours of {len(features)} images: search more images."
+    )
     scaler = StandardScaler().fit(features)
     search = NearestNeighbors(n_neighbors=k).fit(scaler.transform(features))
     return search.kneighbors(scaler.transform(queries), return_distance=False)

@@ -41,7 +41,9 @@ def predict_proba(network, images, device=None, title=None):
     """
     device = pick_device(device)
     size = tuple(network.pixel_mean.shape[1:])
-    fits = images.ndim == 3 and tuple(images.shape[1:]) == size and str(images.dtype).endswith("uint8")
+    fits = (
+        images.ndim == 3 and tuple(images.shape[1:]) == size and str(images.dtype).endswith("uint8")
+    )
     given = f"Images of shape {tuple(images.shape)} and type {images.dtype}"
     require(fits, f"{given}: this network needs shape (n, {size[0]}, {size[1]}) and type uint8.")
     network.to(device, memory_format=torch.channels_last).eval()
@@ -49,7 +51,9 @@ def predict_proba(network, images, device=None, title=None):
     starts = range(0, len(images), step)
     bar = starts if title is None else progress(starts, title=title, unit="batch")
     with torch.inference_mode(), mixed_precision(device):
-        scores = [network(take(images, slice(start, start + step), device)).float() for start in bar]
+        scores = [
+            network(take(images, slice(start, start + step), device)).float() for start in bar
+        ]
     if not scores:
         return np.zeros((0, network.classifier.out_features))
     return torch.cat(scores).double().softmax(dim=1).cpu().numpy()
@@ -78,7 +82,9 @@ def take(images, index, device):
     if isinstance(images, torch.Tensor):
         chosen = images[index if isinstance(index, slice) else index.to(images.device)]
     else:
-        chosen = torch.from_numpy(np.array(images[index if isinstance(index, slice) else index.numpy()]))
+        chosen = torch.from_numpy(
+            np.array(images[index if isinstance(index, slice) else index.numpy()])
+        )
     return chosen.to(device, non_blocking=True).unsqueeze(1)
 
 

@@ -13,9 +13,20 @@ from torch import nn
 from diffranet_utils.core import distributed
 from diffranet_utils.core.errors import DiffranetError, require
 from diffranet_utils.core.progress import progress
-from diffranet_utils.learning.checkpoints import load_network, restore_state, save_network, save_state
+from diffranet_utils.learning.checkpoints import (
+    load_network,
+    restore_state,
+    save_network,
+    save_state,
+)
 from diffranet_utils.learning.networks.topologies import map_sizes
-from diffranet_utils.learning.predict import TrainedNetwork, mixed_precision, pick_device, predict_proba, take
+from diffranet_utils.learning.predict import (
+    TrainedNetwork,
+    mixed_precision,
+    pick_device,
+    predict_proba,
+    take,
+)
 from diffranet_utils.learning.training_settings import (
     PAPER_CONFIGURATIONS,
     SMALL,
@@ -67,7 +78,9 @@ def turned(batch, generator):
     """
     drawn = torch.randint(8, (len(batch),), generator=generator).tolist()
     mirrored = [image.flip(-1) if k >= 4 else image for image, k in zip(batch, drawn, strict=True)]
-    return torch.stack([torch.rot90(image, k % 4, (-2, -1)) for image, k in zip(mirrored, drawn, strict=True)])
+    return torch.stack(
+        [torch.rot90(image, k % 4, (-2, -1)) for image, k in zip(mirrored, drawn, strict=True)]
+    )
 
 
 def train(network, training, settings, validation=None, checkpoint=None, device=None):
@@ -102,18 +115,27 @@ def train(network, training, settings, validation=None, checkpoint=None, device=
     device = pick_device(device)
     distributed.join(device)
     _check_data(network, training, settings)
-    require(validation is not None or not settings.patience, "Stopping early needs a validation split: give one.")
+    require(
+        validation is not None or not settings.patience,
+        "Stopping early needs a validation split: give one.",
+    )
     mean = torch.from_numpy(pixel_mean(training.images))
     with torch.no_grad():
         network.pixel_mean.copy_(mean.mean() if settings.scalar_mean else mean)
     network.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
-        network.parameters(), settings.learning_rate, settings.momentum, weight_decay=settings.weight_decay
+        network.parameters(),
+        settings.learning_rate,
+        settings.momentum,
+        weight_decay=settings.weight_decay,
     )
     shared = _comparable(settings, network)
     resumed = checkpoint is not None and Path(checkpoint).exists()
     history = restore_state(checkpoint, network, optimizer, shared)["history"] if resumed else []
-    images, labels = _on_device(training.images, device), torch.from_numpy(np.asarray(training.labels) - 1)
+    images, labels = (
+        _on_device(training.images, device),
+        torch.from_numpy(np.asarray(training.labels) - 1),
+    )
     shared_network = distributed.shared(network, device)
     for epoch in range(len(history), settings.epochs):
         if _given_up(history, settings):
@@ -131,7 +153,9 @@ def train(network, training, settings, validation=None, checkpoint=None, device=
 
 def _given_up(history, settings):
     losses = [row["validation_loss"] for row in history] if settings.patience else []
-    return len(losses) > settings.patience and min(losses[-settings.patience :]) >= min(losses[: -settings.patience])
+    return len(losses) > settings.patience and min(losses[-settings.patience :]) >= min(
+        losses[: -settings.patience]
+    )
 
 
 def _train_epoch(network, optimizer, data, settings, epoch):
@@ -145,7 +169,11 @@ def _train_epoch(network, optimizer, data, settings, epoch):
     generator = torch.Generator().manual_seed(settings.seed * 100_003 + epoch)
     order = torch.randperm(len(labels), generator=generator)
     network.train()
-    loss_sum, right, start = torch.zeros((), device=device), torch.zeros((), device=device), time.perf_counter()
+    loss_sum, right, start = (
+        torch.zeros((), device=device),
+        torch.zeros((), device=device),
+        time.perf_counter(),
+    )
     with progress(total=len(labels), title=f"epoch {epoch + 1}/{settings.epochs}") as bar:
         for step, index in enumerate(map(distributed.share, order.split(settings.batch_size))):
             if len(index) == 0:  # the last batch has fewer images than there are processes
@@ -177,7 +205,9 @@ def _check_finite(loss, settings, epoch):
     loss = float(loss.detach())
     if not isfinite(loss):
         rate = learning_rate_at(settings, epoch)
-        raise Divergence(f"The loss is {loss} in epoch {epoch + 1} at learning rate {rate:.3g}: lower the rate.")
+        raise Divergence(
+            f"The loss is {loss} in epoch {epoch + 1} at learning rate {rate:.3g}: lower the rate."
+        )
 
 
 def _refresh_statistics(network, images, settings, batch_size=16):
@@ -238,17 +268,28 @@ def evaluate(network, split, device=None, title=None):
     probabilities = predict_proba(network, split.images, device, title)
     seconds, truth = time.perf_counter() - start, np.asarray(split.labels)
     predicted = probabilities.argmax(axis=1) + 1
-    loss = float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth - 1], 1e-300)).mean())
+    loss = float(
+        -np.log(np.maximum(probabilities[np.arange(len(truth)), truth - 1], 1e-300)).mean()
+    )
     return Evaluation(predicted, probabilities, loss, float((predicted == truth).mean()), seconds)
 
 
 def _check_data(network, training, settings):
     labels = np.asarray(training.labels)
     n_classes = network.classifier.out_features
-    require(len(labels) == len(training.images) > 0, f"{len(training.images)} images with {len(labels)} labels.")
-    require(labels.min() >= 1 and labels.max() <= n_classes, f"Labels outside 1 to {n_classes}: check the split.")
+    require(
+        len(labels) == len(training.images) > 0,
+        f"{len(training.images)} images with {len(labels)} labels.",
+    )
+    require(
+        labels.min() >= 1 and labels.max() <= n_classes,
+        f"Labels outside 1 to {n_classes}: check the split.",
+    )
     n = distributed.n_processes()
-    require(settings.batch_size >= n, f"Batches of {settings.batch_size} for {n} processes: take larger batches.")
+    require(
+        settings.batch_size >= n,
+        f"Batches of {settings.batch_size} for {n} processes: take larger batches.",
+    )
     last = map_sizes(network.topology, network.pixel_mean.shape[-1])["stage 4"]
     smallest = (len(labels) - 1) % settings.batch_size + 1
     require(

@@ -51,21 +51,44 @@ class Settings:
 
     def __post_init__(self):
         """Refuse what cannot be trained; raises InputError."""
-        require(self.epochs >= 0 and self.batch_size >= 1, f"{self.epochs} epochs in batches of {self.batch_size}?")
-        require(self.learning_rate > 0, f"The learning rate is {self.learning_rate}: give a positive one.")
-        require(0 <= self.momentum < 1, f"The momentum is {self.momentum}: give 0 or more and less than 1.")
+        require(
+            self.epochs >= 0 and self.batch_size >= 1,
+            f"{self.epochs} epochs in batches of {self.batch_size}?",
+        )
+        require(
+            self.learning_rate > 0,
+            f"The learning rate is {self.learning_rate}: give a positive one.",
+        )
+        require(
+            0 <= self.momentum < 1,
+            f"The momentum is {self.momentum}: give 0 or more and less than 1.",
+        )
         require(self.patience >= 0, f"The patience is {self.patience} epochs: give zero or more.")
-        require(self.schedule in ("step", "cosine"), f"Unknown schedule {self.schedule!r}: choose step or cosine.")
+        require(
+            self.schedule in ("step", "cosine"),
+            f"Unknown schedule {self.schedule!r}: choose step or cosine.",
+        )
 
 
 # Table 11: what the authors' search found, by name: topology and settings.
 PAPER_CONFIGURATIONS = {
-    "A": (6, Settings(learning_rate=8.6673e-4, momentum=0.7770, weight_decay=2.5380e-5, batch_size=1)),
-    "B": (8, Settings(learning_rate=8.4474e-4, momentum=0.56168, weight_decay=3.4855e-5, batch_size=1)),
-    "C": (1, Settings(learning_rate=5.9409e-3, momentum=0.70739, weight_decay=3.0193e-5, batch_size=2)),
+    "A": (
+        6,
+        Settings(learning_rate=8.6673e-4, momentum=0.7770, weight_decay=2.5380e-5, batch_size=1),
+    ),
+    "B": (
+        8,
+        Settings(learning_rate=8.4474e-4, momentum=0.56168, weight_decay=3.4855e-5, batch_size=1),
+    ),
+    "C": (
+        1,
+        Settings(learning_rate=5.9409e-3, momentum=0.70739, weight_decay=3.0193e-5, batch_size=2),
+    ),
 }
 # Ours, for runs of minutes: a low rate for the 25,600 inputs of topology 9's classifier, zero after the last epoch.
-SMALL = Settings(learning_rate=1e-4, momentum=0.9, weight_decay=1e-5, batch_size=4, schedule="cosine")
+SMALL = Settings(
+    learning_rate=1e-4, momentum=0.9, weight_decay=1e-5, batch_size=4, schedule="cosine"
+)
 
 
 def learning_rate_at(settings, epoch):

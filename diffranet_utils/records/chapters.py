@@ -28,7 +28,9 @@ def run_chapter(name, run):
     InputError
         If the run's study has no such chapter.
     """
-    require(run.study is not None, f"The run of {name} belongs to no study: make it with `start_run`.")
+    require(
+        run.study is not None, f"The run of {name} belongs to no study: make it with `start_run`."
+    )
     step, start = run.study.step(name), time.perf_counter()
     with joblib_on(run.scheduler):
         values, details = step(run)

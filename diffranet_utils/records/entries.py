@@ -24,7 +24,9 @@ def format_entry(entry):
     if entry.get("value") is None:
         return NO_CLAIM
     share = "unit" not in entry
-    scale, unit = (100, f"{JOIN}%") if share else (1, f"{JOIN}{entry['unit']}" if entry["unit"] else "")
+    scale, unit = (
+        (100, f"{JOIN}%") if share else (1, f"{JOIN}{entry['unit']}" if entry["unit"] else "")
+    )
     words = _number(entry["value"] * scale, share) + unit
     if entry.get("low") is not None:
         words += f" [{_number(entry['low'] * scale, share)},{JOIN}{_number(entry['high'] * scale, share)}]"

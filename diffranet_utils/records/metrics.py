@@ -43,7 +43,13 @@ def proportion(n_right, n):
         ``value``, ``n``, ``low``, ``high`` (95 % Wilson) and ``interval``, the name of the method.
     """
     low, high = wilson_interval(n_right, n)
-    return {"value": int(n_right) / int(n), "n": int(n), "low": low, "high": high, "interval": "Wilson 95 %"}
+    return {
+        "value": int(n_right) / int(n),
+        "n": int(n),
+        "low": low,
+        "high": high,
+        "interval": "Wilson 95 %",
+    }
 
 
 def accuracy(truth, predicted):
@@ -90,9 +96,19 @@ def balanced_accuracy(truth, predicted):
     groups = [predicted[truth == label] == label for label in np.unique(truth)]
     recalls = np.array([group.mean() for group in groups])
     lows, highs = np.array([wilson_interval(int(group.sum()), group.size) for group in groups]).T
-    value, below, above = recalls.mean(), np.hypot.reduce(recalls - lows), np.hypot.reduce(highs - recalls)
+    value, below, above = (
+        recalls.mean(),
+        np.hypot.reduce(recalls - lows),
+        np.hypot.reduce(highs - recalls),
+    )
     low, high = float(value - below / len(groups)), float(value + above / len(groups))
-    return {"value": float(value), "n": int(truth.size), "low": low, "high": high, "interval": "combined Wilson 95 %"}
+    return {
+        "value": float(value),
+        "n": int(truth.size),
+        "low": low,
+        "high": high,
+        "interval": "combined Wilson 95 %",
+    }
 
 
 def confusion(truth, predicted, labels):
@@ -142,7 +158,9 @@ def per_class(matrix, names):
     for k, row in enumerate(np.asarray(matrix)):
         n, column = int(row.sum()), int(np.asarray(matrix)[:, k].sum())
         low, high = wilson_interval(row[k], n) if n else (np.nan, np.nan)
-        rows.append((n, row[k] / n if n else np.nan, low, high, row[k] / column if column else np.nan))
+        rows.append(
+            (n, row[k] / n if n else np.nan, low, high, row[k] / column if column else np.nan)
+        )
     columns = ["n", "recall", "recall low", "recall high", "precision"]
     return pd.DataFrame(rows, index=pd.Index(names, name="class"), columns=columns)
 
@@ -184,7 +202,13 @@ def paired_gain(first, second):
     gaps = second.astype(float) - first
     half = 1.959964 * gaps.std() / np.sqrt(gaps.size)
     gain = float(gaps.mean())
-    return {"value": gain, "n": gaps.size, "low": gain - half, "high": gain + half, "interval": "paired Wald 95 %"}
+    return {
+        "value": gain,
+        "n": gaps.size,
+        "low": gain - half,
+        "high": gain + half,
+        "interval": "paired Wald 95 %",
+    }
 
 
 def mean_interval(values, confidence=0.95):
@@ -201,12 +225,21 @@ def mean_interval(values, confidence=0.95):
     require(values.size > 1, "An interval over seeds needs at least two runs.")
     half = t.ppf(0.5 + confidence / 2, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size)
     mean = float(values.mean())
-    return {"value": mean, "n": values.size, "low": mean - half, "high": mean + half, "interval": "t 95 % over seeds"}
+    return {
+        "value": mean,
+        "n": values.size,
+        "low": mean - half,
+        "high": mean + half,
+        "interval": "t 95 % over seeds",
+    }
 
 
 def _pair(truth, predicted):
     truth, predicted = np.asarray(truth), np.asarray(predicted)
-    require(truth.shape == predicted.shape, f"{truth.shape} labels, {predicted.shape} predictions: give one each.")
+    require(
+        truth.shape == predicted.shape,
+        f"{truth.shape} labels, {predicted.shape} predictions: give one each.",
+    )
     return truth, predicted
 
 

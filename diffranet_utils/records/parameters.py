@@ -48,10 +48,15 @@ def changed(section, changes, chapter):
     """
     names = [] if section is None else [field.name for field in fields(section)]
     for name in changes:
-        require(name in names, f"{chapter} has no parameter {name!r}: choose one of {', '.join(names) or 'none'}.")
+        require(
+            name in names,
+            f"{chapter} has no parameter {name!r}: choose one of {', '.join(names) or 'none'}.",
+        )
     # One value alone stands for a list of one, as it is easily typed.
     wanted = {
-        name: (value,) if isinstance(getattr(section, name), tuple) and not isinstance(value, tuple | list) else value
+        name: (value,)
+        if isinstance(getattr(section, name), tuple) and not isinstance(value, tuple | list)
+        else value
         for name, value in changes.items()
         if value is not None
     }
@@ -129,5 +134,7 @@ def _in_one_line(error, wanted, chapter):
         return f"{chapter}: {first['msg'].removeprefix('Value error, ').rstrip('.')}."
     name = first["loc"][0]
     # A union of types reports the failure of each; the name and the value are what a reader can act on.
-    reasons = dict.fromkeys(e["msg"].removeprefix("Value error, ") for e in error.errors() if e["loc"][:1] == (name,))
+    reasons = dict.fromkeys(
+        e["msg"].removeprefix("Value error, ") for e in error.errors() if e["loc"][:1] == (name,)
+    )
     return f"{chapter}: {name} is {wanted.get(name, first['input'])!r}: {'; or '.join(reasons)}."

@@ -111,9 +111,13 @@ def start_run(study, preset, seed, data_dir, results_dir, chapter="", **changes)
     InputError
         If the preset is unknown, the seed is negative, or the chapter has no such parameter or not with this value.
     """
-    require(isinstance(seed, int) and seed >= 0, f"SEED is {seed!r}: give an integer of zero or more.")
+    require(
+        isinstance(seed, int) and seed >= 0, f"SEED is {seed!r}: give an integer of zero or more."
+    )
     sizes, section = study.preset(preset), study.sections.get(chapter)
-    asked, differing = parameters.changed(getattr(sizes, section) if section else None, changes, chapter)
+    asked, differing = parameters.changed(
+        getattr(sizes, section) if section else None, changes, chapter
+    )
     if differing:
         sizes = replace(sizes, **{section: asked})
     base = ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()
@@ -203,7 +207,12 @@ def origin():
     dict
         ``commit``, ``code``, ``versions``, ``device``.
     """
-    return {"commit": commit(), "code": code_fingerprint(), "versions": versions(), "device": device()}
+    return {
+        "commit": commit(),
+        "code": code_fingerprint(),
+        "versions": versions(),
+        "device": device(),
+    }
 
 
 def versions():
@@ -231,8 +240,12 @@ def commit():
     """Commit of the checkout this package runs from, with ``+`` if files differ, or ``unknown``."""
     git = ["git", "-C", str(ROOT)]
     try:
-        name = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
-        changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
+        name = subprocess.run(
+            [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
+        )
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return name.stdout.strip() + ("+" if changed.stdout.strip() else "")

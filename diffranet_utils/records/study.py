@@ -120,5 +120,9 @@ class Study:
             If the study has no such chapter.
         """
         if chapter not in self.chapters:
-            raise InputError(f"Unknown chapter {chapter!r}: choose one of {', '.join(self.chapters)}.")
-        return import_module(f"{self.package or f'diffranet_utils.studies.{self.name}'}.chapters.ch{chapter}").step
+            raise InputError(
+                f"Unknown chapter {chapter!r}: choose one of {', '.join(self.chapters)}."
+            )
+        return import_module(
+            f"{self.package or f'diffranet_utils.studies.{self.name}'}.chapters.ch{chapter}"
+        ).step

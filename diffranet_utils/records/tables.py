@@ -58,7 +58,11 @@ def result_table(record, study):
         for key in keys
     ]
     titles = [answered[key].title if key in answered else key.replace("_", " ") for key in keys]
-    columns = [f"this run ({record['preset']}, seed {record['seed']})", "our full-size record", "the paper"]
+    columns = [
+        f"this run ({record['preset']}, seed {record['seed']})",
+        "our full-size record",
+        "the paper",
+    ]
     return pd.DataFrame(rows, index=pd.Index(titles, name="value"), columns=columns)
 
 

@@ -57,7 +57,10 @@ class How:
     idle_s: float | None = None
 
     def __post_init__(self):
-        require(self.idle_s is None or self.idle_s > 0, f"--idle is {self.idle_s}: give seconds above 0.")
+        require(
+            self.idle_s is None or self.idle_s > 0,
+            f"--idle is {self.idle_s}: give seconds above 0.",
+        )
         require(self.workers >= 1, f"--workers is {self.workers}: give at least one process.")
 
 
@@ -96,7 +99,9 @@ def run(paths, screener, kind=None, out=None, report=None, how=None):
         listing = list_frames(paths, how.recursive)
         # A process takes a second to start: few files are judged sooner by this one.
         workers = how.workers if len(listing.files) >= FEW_FILES else 1
-        failure = _collect(screening.screen_paths(listing, screener, workers, how.scheduler), records, kind)
+        failure = _collect(
+            screening.screen_paths(listing, screener, workers, how.scheduler), records, kind
+        )
         if listing.left_out:
             print(listing.left_out, file=sys.stderr)
     if kind is not None:

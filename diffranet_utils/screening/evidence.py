@@ -145,13 +145,19 @@ def gather(image, geometry=None):
     image = image if isinstance(image, RawImage) else RawImage(np.asarray(image))
     counts, bad = image.counts, image.bad
     fits = bad is None or np.shape(bad) == counts.shape
-    require(fits, f"The mask has shape {np.shape(bad)}, the frame {counts.shape}: give one value per pixel.")
+    require(
+        fits,
+        f"The mask has shape {np.shape(bad)}, the frame {counts.shape}: give one value per pixel.",
+    )
     usable = None if bad is None or not bad.any() else ~bad
     limits, saturation = image.search_range()
     settings = PeakSettings(saturation=saturation, min_pixels=1)
     peaks, levels = find_with_levels(counts, usable, settings, limits=limits)
     fraction = levels.n_usable.sum() / max(counts.size, 1)
-    require(fraction >= LEAST_USABLE, f"{fraction:.1%} of the pixels are usable: nothing can be said of the frame.")
+    require(
+        fraction >= LEAST_USABLE,
+        f"{fraction:.1%} of the pixels are usable: nothing can be said of the frame.",
+    )
     correlation = noise_correlation(counts, limits, usable) if len(peaks) else 0.0
     return weigh(peaks, counts.shape, plausible(geometry, counts.shape), correlation)
 
@@ -224,9 +230,19 @@ def weigh(peaks, shape, geometry, correlation):
     spots = kept.select(like)
     lattice = _lattice(spots, geometry)
     place = (shape, _centre(shape, geometry))
-    features = [np.log1p(n_lone), *_numbers(like, shapes, counted, lattice), *_spread(spots, *place)]
-    features += [*_widths(shapes, correlation), *_heights(shapes.height[like]), *_distances(spots, *place)]
-    features += _radii(np.hypot(spots.slow - place[1][0], spots.fast - place[1][1]), shapes.height[like], *place)
+    features = [
+        np.log1p(n_lone),
+        *_numbers(like, shapes, counted, lattice),
+        *_spread(spots, *place),
+    ]
+    features += [
+        *_widths(shapes, correlation),
+        *_heights(shapes.height[like]),
+        *_distances(spots, *place),
+    ]
+    features += _radii(
+        np.hypot(spots.slow - place[1][0], spots.fast - place[1][1]), shapes.height[like], *place
+    )
     return Evidence(kept, like, *counted, lattice, np.array(features, np.float64))
 
 
@@ -317,7 +333,9 @@ class Shapes:
         # the noise of a Gaussian point spread correlates with exp(-1 / 4 width^2) at a pixel's distance
         spread = 0.5 / np.sqrt(-np.log(correlation)) if correlation > 0.02 else 0.0
         sharper = (width < 0.75 * spread) & (height > 1.5)
-        return cls(height, width, long / short, share, peaks.n_pixels, sharper, peaks.touches_saturated)
+        return cls(
+            height, width, long / short, share, peaks.n_pixels, sharper, peaks.touches_saturated
+        )
 
     @property
     def spot_like(self):
@@ -418,7 +436,9 @@ def _distances(spots, shape, centre):
         return [1.0, 0.0]
     gaps = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
     np.fill_diagonal(gaps, np.inf)
-    expected = 0.5 * np.sqrt(shape[0] * shape[1] / len(places))  # Clark and Evans (1954), doi:10.2307/1931034
+    expected = 0.5 * np.sqrt(
+        shape[0] * shape[1] / len(places)
+    )  # Clark and Evans (1954), doi:10.2307/1931034
     radius = np.hypot(spots.slow - centre[0], spots.fast - centre[1])
     return [np.median(gaps.min(axis=1)) / expected, np.quantile(radius, 0.1) / np.hypot(*shape)]
 
@@ -434,7 +454,9 @@ def _radii(radius, height, shape, centre):
         return [0.0, 0.0, 0.0]
     ordered = np.sort(radius)
     here, around = (
-        np.searchsorted(ordered, radius + w, side="right") - np.searchsorted(ordered, radius - w) - 1
+        np.searchsorted(ordered, radius + w, side="right")
+        - np.searchsorted(ordered, radius - w)
+        - 1
         for w in (RING_PX, RING_AROUND_PX)
     )
     expected = (around - here) * RING_PX / (RING_AROUND_PX - RING_PX)
@@ -443,5 +465,7 @@ def _radii(radius, height, shape, centre):
     anywhere = np.sort(np.hypot(rows - centre[0], columns - centre[1]).ravel())
     nearer = 1 - 2 * np.searchsorted(anywhere, radius).mean() / anywhere.size
     ranks = [values.argsort().argsort() for values in (radius, height)]
-    falls = -np.corrcoef(*ranks)[0, 1] * np.sqrt(n - 1)  # about normal where height and radius are independent
+    falls = -np.corrcoef(*ranks)[0, 1] * np.sqrt(
+        n - 1
+    )  # about normal where height and radius are independent
     return [crowded.mean(), nearer * np.sqrt(3 * n), falls]

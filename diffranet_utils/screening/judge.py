@@ -90,7 +90,10 @@ def from_boosting(boosting, limits):
     parts, roots, first = [], [], 0
     for (tree,) in boosting._predictors:
         leaf = tree.nodes["is_leaf"].astype(bool)
-        inner = [np.where(leaf, 0, tree.nodes[side].astype(np.int64) + first) for side in ("left", "right")]
+        inner = [
+            np.where(leaf, 0, tree.nodes[side].astype(np.int64) + first)
+            for side in ("left", "right")
+        ]
         feature = np.where(leaf, -1, tree.nodes["feature_idx"].astype(np.int64))
         threshold = np.where(leaf, 0.0, tree.nodes["num_threshold"])
         parts.append((feature, threshold, *inner, tree.nodes["value"]))
@@ -104,8 +107,16 @@ def from_boosting(boosting, limits):
 def save(judge, path, **facts):
     """Write a judge and `facts` of its training as JSON."""
     nodes = {name: values.tolist() for name, values in judge.nodes.items()}
-    parts = {"roots": judge.roots.tolist(), "nodes": nodes, "start": judge.start, "limits": judge.limits}
-    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in ({"features": NAMES} | facts | parts).items()]
+    parts = {
+        "roots": judge.roots.tolist(),
+        "nodes": nodes,
+        "start": judge.start,
+        "limits": judge.limits,
+    }
+    lines = [
+        f"{json.dumps(key)}: {json.dumps(value)}"
+        for key, value in ({"features": NAMES} | facts | parts).items()
+    ]
     write_bytes(Path(path), ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
@@ -125,9 +136,13 @@ def load(path=SHIPPED):
     try:
         facts = json.loads(path.read_text())
         nodes = {name: np.asarray(facts["nodes"][name]) for name in NODE_FIELDS}
-        judge = Judge(np.asarray(facts["roots"]), nodes, float(facts["start"]), dict(facts["limits"]))
+        judge = Judge(
+            np.asarray(facts["roots"]), nodes, float(facts["start"]), dict(facts["limits"])
+        )
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         judge, facts = None, {}
     require(judge is not None, f"{path} is damaged: copy it again.")
-    require(facts.get("features") == list(NAMES), f"{path} was made for other features: train it again.")
+    require(
+        facts.get("features") == list(NAMES), f"{path} was made for other features: train it again."
+    )
     return judge

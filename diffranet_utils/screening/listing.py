@@ -41,7 +41,9 @@ class Listing:
         """One line that says how many files of the folders are not looked at, or an empty one."""
         if not self.unknown:
             return ""
-        kinds = ", ".join(f"{n} {suffix or 'without suffix'}" for suffix, n in self.unknown.most_common(5))
+        kinds = ", ".join(
+            f"{n} {suffix or 'without suffix'}" for suffix, n in self.unknown.most_common(5)
+        )
         more = ", ..." if len(self.unknown) > 5 else ""
         return f"{self.unknown.total()} files are not called like frames and were not looked at ({kinds}{more})"
 
@@ -87,14 +89,23 @@ def _expanded(path, recursive, unknown):
         return without_data_files(found) or [path]
     if path.suffix in LISTS and path.is_file():
         return _named(_lines(path), path.parent, recursive, unknown)
-    found = [path] if path.exists() or path.is_symlink() else [Path(p) for p in sorted(glob.glob(str(path)))]
+    found = (
+        [path]
+        if path.exists() or path.is_symlink()
+        else [Path(p) for p in sorted(glob.glob(str(path)))]
+    )
     if not found:
-        raise MissingDataError(f"No file {frame_formats.one_line(path)}: check the name or pattern.")
+        raise MissingDataError(
+            f"No file {frame_formats.one_line(path)}: check the name or pattern."
+        )
     return found
 
 
 def _lines(path):
-    require(path.stat().st_size <= MAX_LIST_BYTES, f"{path} is larger than a list of names: give frames by themselves.")
+    require(
+        path.stat().st_size <= MAX_LIST_BYTES,
+        f"{path} is larger than a list of names: give frames by themselves.",
+    )
     try:
         return path.read_text().splitlines()
     except UnicodeDecodeError as error:
@@ -165,8 +176,14 @@ def without_data_files(files):
     """Leave out the data files of an EIGER whose master file is there too: it reads them."""
     files = list(files)
     real = {path: os.path.realpath(path) for path in files}
-    links = {real[path]: frame_formats.linked_files(path) for path in files if path.suffix.lower() in HDF5}
-    linked = {os.path.realpath(file) for named in links.values() for file in named if file.is_file()}
+    links = {
+        real[path]: frame_formats.linked_files(path)
+        for path in files
+        if path.suffix.lower() in HDF5
+    }
+    linked = {
+        os.path.realpath(file) for named in links.values() for file in named if file.is_file()
+    }
     named = {file for file in linked if not links.get(file)}
     here = set(real.values())
     return [path for path in files if real[path] not in named and not _has_master(path, here)]
@@ -180,4 +197,8 @@ def _has_master(path, here):
 def master_of(path):
     """The master file beside a data file of an EIGER, there or not; None for any other file."""
     found = DATA_OF_EIGER.fullmatch(path.name)
-    return path.with_name(f"{found[1]}_master{found[2]}") if found and found[2].lower() in HDF5 else None
+    return (
+        path.with_name(f"{found[1]}_master{found[2]}")
+        if found and found[2].lower() in HDF5
+        else None
+    )

@@ -22,9 +22,7 @@ def line(record):
         return f"{UNREADABLE:10s} {frame_formats.one_line(record['reason'])}"
     chance = "" if record["probability"] is None else f"p={record['probability']:.2f}"
     reach = "" if record["resolution_A"] is None else f"{record['resolution_A']:.1f} A"
-    facts = (
-        f"{record['class'] or '':10s} {chance:6s} {record['n_spots']:5d} spots {reach:6s} {record['seconds']:6.2f} s"
-    )
+    facts = f"{record['class'] or '':10s} {chance:6s} {record['n_spots']:5d} spots {reach:6s} {record['seconds']:6.2f} s"
     notes = f" ({record['notes']})" if record.get("notes") else ""
     return f"{record['verdict']:10s} {facts}  {frame_formats.one_line(record['file'] + notes)}"
 
@@ -51,11 +49,15 @@ def summary(records, seconds):
     str
     """
     rate, counts = hit_rate(records), Counter(r["verdict"] for r in records)
-    numbers = ", ".join(f"{counts[verdict]} {verdict}" for verdict in (HIT, MISS, UNSURE, UNREADABLE))
+    numbers = ", ".join(
+        f"{counts[verdict]} {verdict}" for verdict in (HIT, MISS, UNSURE, UNREADABLE)
+    )
     said = f"hit rate {format_entry(rate)}" if rate else "no frame judged"
     missing = sum(r.get("n_missing") or 0 for r in records)
     lost = f"; {missing} images that files declare are not in them" if missing else ""
-    return f"{said}{_range(counts)}; {numbers}{lost}; {len(records) / max(seconds, 1e-9):.1f} frames/s"
+    return (
+        f"{said}{_range(counts)}; {numbers}{lost}; {len(records) / max(seconds, 1e-9):.1f} frames/s"
+    )
 
 
 def _range(counts):
@@ -96,13 +98,17 @@ def check_target(path, suffixes):
     require(path.suffix in suffixes, f"Cannot write {path}: give a file {' or '.join(suffixes)}.")
     require(not path.is_dir(), f"Cannot write {path}: it is a folder, give a file in it.")
     ours = not path.exists() or (path.is_file() and _is_ours(path))
-    require(ours, f"{path} is there and not by diffranet screen: it is left alone, give another name.")
+    require(
+        ours, f"{path} is there and not by diffranet screen: it is left alone, give another name."
+    )
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     try:
         with tempfile.TemporaryFile(dir=folder):  # raises what a write at the end would
             pass
     except OSError as error:
-        raise InputError(f"Cannot write {path}: {error.strerror}. Choose a writable folder.") from error
+        raise InputError(
+            f"Cannot write {path}: {error.strerror}. Choose a writable folder."
+        ) from error
 
 
 def _is_ours(path):
@@ -110,5 +116,12 @@ def _is_ours(path):
     with path.open("rb") as handle:
         head = handle.read(10_000)  # a path has up to 4,096
     if path.suffix == ".json":
-        return not head.split() or re.match(rb'\[\s*(\]|\{\s*"file":.*"verdict":)', head, re.DOTALL) is not None
-    return not head or head.startswith(",".join(COLUMNS).encode()) or f"<title>{TITLE}</title>".encode() in head
+        return (
+            not head.split()
+            or re.match(rb'\[\s*(\]|\{\s*"file":.*"verdict":)', head, re.DOTALL) is not None
+        )
+    return (
+        not head
+        or head.startswith(",".join(COLUMNS).encode())
+        or f"<title>{TITLE}</title>".encode() in head
+    )

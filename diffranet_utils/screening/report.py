@@ -30,16 +30,24 @@ def write_report(records, path, title=TITLE):
         ``.html``.
     title : str
     """
-    parts = [f"<h1>{html.escape(title)}</h1><p>{html.escape(summary(records, sum(r['seconds'] for r in records)))}</p>"]
+    parts = [
+        f"<h1>{html.escape(title)}</h1><p>{html.escape(summary(records, sum(r['seconds'] for r in records)))}</p>"
+    ]
     for verdict in (HIT, UNSURE, MISS):
         ours = [r for r in records if r["verdict"] == verdict]
-        shown = [ours[k] for k in np.unique(np.linspace(0, len(ours) - 1, PICTURES).astype(int))] if ours else []
+        shown = (
+            [ours[k] for k in np.unique(np.linspace(0, len(ours) - 1, PICTURES).astype(int))]
+            if ours
+            else []
+        )
         parts.append(f"<h2>{verdict}: {len(ours)}</h2>" + "".join(map(_figure, shown)))
     broken = [r for r in records if r["verdict"] == UNREADABLE]
     rows = "".join(f"<li>{html.escape(r['reason'] or '')}</li>" for r in broken)
     parts.append(f"<h2>{UNREADABLE}: {len(broken)}</h2><ul>{rows}</ul>")
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">\
+    head = (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">\
 <title>{html.escape(title)}</title><style>{STYLE}</style>'
+    )
     write_bytes(Path(path), (head + "".join(parts)).encode(errors="replace"))
 
 
@@ -58,7 +66,9 @@ def _figure(record):
 def _file_and_index(name):
     """File and number of the image in it; a file name may hold a # itself."""
     stem, _, index = name.rpartition("#")
-    return (stem, int(index)) if stem and index.isdecimal() and not Path(name).exists() else (name, 0)
+    return (
+        (stem, int(index)) if stem and index.isdecimal() and not Path(name).exists() else (name, 0)
+    )
 
 
 def _thumbnail(frame):

@@ -77,13 +77,19 @@ class Screener:
             notes (what a user should know of how it was read) and n_missing (images that its file lacks).
         """
         start = time.perf_counter()
-        record = dict.fromkeys(COLUMNS) | {"file": _name_of(frame, index), "verdict": UNREADABLE, "model": self.name}
+        record = dict.fromkeys(COLUMNS) | {
+            "file": _name_of(frame, index),
+            "verdict": UNREADABLE,
+            "model": self.name,
+        }
         try:
             if isinstance(self.model, Judge):
                 record |= self._weigh(*self._raw(frame, index, geometry))
             else:
                 is_read = isinstance(frame, frames.Frame)
-                record |= self._judge(frame if is_read else frames.read_frame(frame, index, bad=self.bad))
+                record |= self._judge(
+                    frame if is_read else frames.read_frame(frame, index, bad=self.bad)
+                )
         except DiffranetError as error:
             record["reason"] = frame_formats.one_line(error)
         except (MemoryError, Exception) as error:  # one bad frame must not stop the others
@@ -109,17 +115,28 @@ class Screener:
         evidence = gather(image, geometry)
         chance, verdict = self.model.verdict(evidence)
         found = {"verdict": verdict, "probability": round(chance, 3), "n_spots": evidence.n_spots}
-        reach = None if geometry is None else _reach(evidence.peaks.select(evidence.spot_like), geometry)
+        reach = (
+            None
+            if geometry is None
+            else _reach(evidence.peaks.select(evidence.spot_like), geometry)
+        )
         notes = "; ".join(image.notes) or None
         return found | {"evidence": evidence.in_words, "resolution_A": reach, "notes": notes}
 
     def _judge(self, frame):
         usable = float(frame.mask.mean())
-        require(usable >= USABLE, f"{frame.name} has {usable:.1%} usable pixels: nothing can be said of it.")
+        require(
+            usable >= USABLE,
+            f"{frame.name} has {usable:.1%} usable pixels: nothing can be said of it.",
+        )
         found = peaks.find_peaks(frame.data, frame.mask)
         n, reach = len(found), peaks.resolution(frame, found)
         by_count = HIT if n >= HIT_SPOTS else MISS if n < MISS_SPOTS else UNSURE
-        judged = {"verdict": by_count, "n_spots": n, "resolution_A": None if reach is None else round(reach, 2)}
+        judged = {
+            "verdict": by_count,
+            "n_spots": n,
+            "resolution_A": None if reach is None else round(reach, 2),
+        }
         if self.model is None:
             return judged
         crops = frames.prepare_frame(frame)
@@ -140,7 +157,13 @@ def geometry_of(header):
     -------
     FlatGeometry or None
     """
-    known = [header.wavelength_A, header.distance_mm, header.pixel_mm, header.beam_fast_px, header.beam_slow_px]
+    known = [
+        header.wavelength_A,
+        header.distance_mm,
+        header.pixel_mm,
+        header.beam_fast_px,
+        header.beam_slow_px,
+    ]
     if any(value is None for value in known):
         return None
     return FlatGeometry(known[0], known[1], known[2] * 1e3, *known[3:])
@@ -176,7 +199,9 @@ def classify(model, crops, study):
     chance = float(study.is_hit(labels).mean())
     if hasattr(model, "predict_proba"):
         classes = np.asarray(getattr(model, "classes_", range(1, len(study.classes) + 1)))
-        chance = float(np.asarray(model.predict_proba(crops))[:, study.is_hit(classes)].sum(axis=1).mean())
+        chance = float(
+            np.asarray(model.predict_proba(crops))[:, study.is_hit(classes)].sum(axis=1).mean()
+        )
     return study.classes(Counter(labels.tolist()).most_common(1)[0][0]).title, chance
 
 
@@ -211,7 +236,11 @@ def screen_paths(paths, screener, workers=1, scheduler=None):
     # With many files a task has several, so that handing them out costs little.
     size = max(1, min(8, len(files) // (16 * workers)))
     batches = (files[k : k + size] for k in range(0, len(files), size))
-    return (record for done in completed(_Task(screener), batches, workers, scheduler) for record in done)
+    return (
+        record
+        for done in completed(_Task(screener), batches, workers, scheduler)
+        for record in done
+    )
 
 
 @dataclass(frozen=True)
@@ -241,7 +270,10 @@ def screen_file(screener, path):
     with images:
         for index in range(max(len(images), 1)):
             record = screener.screen(images if isinstance(screener.model, Judge) else path, index)
-            yield record | {"file": _name_of(path, index), "n_missing": 0 if index else images.n_missing}
+            yield record | {
+                "file": _name_of(path, index),
+                "n_missing": 0 if index else images.n_missing,
+            }
 
 
 def _name_of(frame, index):

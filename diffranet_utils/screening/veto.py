@@ -63,12 +63,22 @@ def cheapest(thresholds, recall, stored, hit_rate, price_hit, price_frame=1.0):
     InputError
         If a price is negative.
     """
-    require(price_hit >= 0 and price_frame >= 0, f"Prices {price_hit} and {price_frame}: give zero or more.")
+    require(
+        price_hit >= 0 and price_frame >= 0,
+        f"Prices {price_hit} and {price_frame}: give zero or more.",
+    )
     cost = price_hit * hit_rate * (1 - recall) + price_frame * stored
     # Among equals the lowest threshold, which loses the fewest hits.
     best = int(np.argmin(np.round(cost, 12)))
-    found = {"threshold": thresholds[best], "recall": recall[best], "stored": stored[best], "cost": cost[best]}
-    return {name: float(value) for name, value in found.items()} | {"cost_of_all": float(price_frame)}
+    found = {
+        "threshold": thresholds[best],
+        "recall": recall[best],
+        "stored": stored[best],
+        "cost": cost[best],
+    }
+    return {name: float(value) for name, value in found.items()} | {
+        "cost_of_all": float(price_frame)
+    }
 
 
 def over_a_shift(accuracy, rate_hz, seconds=SHIFT_S):

@@ -71,17 +71,27 @@ class Watch:
     def waiting(self):
         """Frames that are there and were not judged: empty, still growing, or parts of an EIGER series without end."""
         there = frames_in(self.folder) if self.folder.is_dir() else []
-        return [path for path in there if path not in self.done | self.named and master_of(path) not in self.done]
+        return [
+            path
+            for path in there
+            if path not in self.done | self.named and master_of(path) not in self.done
+        ]
 
     def _ready(self):
         """What is whole since the last look."""
         if not self.folder.is_dir():
             raise MissingDataError(f"The folder {self.folder} is gone: what is known is kept.")
         new = [path for path in frames_in(self.folder) if path not in self.done]
-        links = {path: frame_formats.linked_files(path) for path in new if path.suffix.lower() in HDF5}
+        links = {
+            path: frame_formats.linked_files(path) for path in new if path.suffix.lower() in HDF5
+        }
         self.named |= {file for files in links.values() for file in files if not links.get(file)}
         calm = {path for path in self.named.union(new, *links.values()) if self._is_calm(path)}
-        alone = [path for path in new if path in calm and path not in self.named and master_of(path) is None]
+        alone = [
+            path
+            for path in new
+            if path in calm and path not in self.named and master_of(path) is None
+        ]
         return [path for path in alone if path not in links or _is_whole(path, links[path], calm)]
 
     def _is_calm(self, path):

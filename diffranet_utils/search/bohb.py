@@ -58,8 +58,14 @@ class SearchSettings:
     def __post_init__(self):
         """Refuse what cannot be searched; raises InputError."""
         fits = 0 < self.min_budget <= self.max_budget
-        require(fits, f"Budgets from {self.min_budget} to {self.max_budget}: give a positive one, then a larger one.")
-        require(self.eta >= 2 and self.n_iterations >= 1, f"eta {self.eta}, {self.n_iterations} iterations: too few.")
+        require(
+            fits,
+            f"Budgets from {self.min_budget} to {self.max_budget}: give a positive one, then a larger one.",
+        )
+        require(
+            self.eta >= 2 and self.n_iterations >= 1,
+            f"eta {self.eta}, {self.n_iterations} iterations: too few.",
+        )
         require(self.n_workers >= 1, f"{self.n_workers} workers: a search needs one.")
         fits = 0 <= self.random_fraction <= 1
         require(fits, f"The random fraction is {self.random_fraction}: give a share, 0 to 1.")
@@ -82,7 +88,11 @@ def search_space(topologies=range(1, 14), batch_sizes=BATCH_SIZES, seed=0):
     ConfigSpace.ConfigurationSpace
         topology, learning_rate, momentum, weight_decay, batch_size.
     """
-    from ConfigSpace import CategoricalHyperparameter, ConfigurationSpace, UniformFloatHyperparameter
+    from ConfigSpace import (
+        CategoricalHyperparameter,
+        ConfigurationSpace,
+        UniformFloatHyperparameter,
+    )
 
     space = ConfigurationSpace(seed=seed)
     space.add(
@@ -146,13 +156,21 @@ def run_bohb(evaluate, space, settings, folder):
     from diffranet_utils.search.bohb_service import serve
 
     folder = Path(folder)
-    shared = {name: asdict(settings)[name] for name in ("min_budget", "max_budget", "eta", "seed", "random_fraction")}
+    shared = {
+        name: asdict(settings)[name]
+        for name in ("min_budget", "max_budget", "eta", "seed", "random_fraction")
+    }
     identity = shared | {"space": str(space)}
     path = folder / "search.json"
     same = not path.exists() or read_json(path) == identity
-    require(same, f"{folder} holds another search (see search.json): delete it or choose another folder.")
+    require(
+        same,
+        f"{folder} holds another search (see search.json): delete it or choose another folder.",
+    )
     write_json(path, identity)
-    return serve(evaluate, space, settings, folder, sum(n for rungs in brackets(settings) for n, _ in rungs))
+    return serve(
+        evaluate, space, settings, folder, sum(n for rungs in brackets(settings) for n, _ in rungs)
+    )
 
 
 def random_search(evaluate, space, settings, epochs, folder):
@@ -173,7 +191,9 @@ def random_search(evaluate, space, settings, epochs, folder):
         As from `run_bohb`.
     """
     n = max(1, int(epochs // settings.max_budget))
-    blind = replace(settings, min_budget=settings.max_budget, n_iterations=n, random_fraction=1.0, port=0)
+    blind = replace(
+        settings, min_budget=settings.max_budget, n_iterations=n, random_fraction=1.0, port=0
+    )
     return run_bohb(evaluate, space, blind, folder)
 
 

@@ -49,10 +49,19 @@ def work_for(evaluate, crash_loss, host, port, name):
     DiffranetError
         If no search answers there, or another one.
     """
-    if not any(known.startswith(f"hpbandster.run_{name}.dispatcher") for known in names_at(host, port)):
-        raise DiffranetError(f"The search at {host}:{port} is another one: use its code version, preset and seed.")
+    if not any(
+        known.startswith(f"hpbandster.run_{name}.dispatcher") for known in names_at(host, port)
+    ):
+        raise DiffranetError(
+            f"The search at {host}:{port} is another one: use its code version, preset and seed."
+        )
     worker = CountingWorker(
-        evaluate, crash_loss, run_id=name, nameserver=host, nameserver_port=port, host=_own_address(host, port)
+        evaluate,
+        crash_loss,
+        run_id=name,
+        nameserver=host,
+        nameserver_port=port,
+        host=_own_address(host, port),
     )
     thread = threading.Thread(target=_listen, args=(worker,), name="worker", daemon=True)
     thread.start()

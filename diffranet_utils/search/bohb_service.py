@@ -70,7 +70,11 @@ class ResultLog:
     def result_of(self, config_id, budget):
         """The run recorded under an id at a budget, or None; what a dead worker left open is not known."""
         for run in self.runs:
-            if tuple(run["config_id"]) == config_id and run["budget"] == budget and run["loss"] is not None:
+            if (
+                tuple(run["config_id"]) == config_id
+                and run["budget"] == budget
+                and run["loss"] is not None
+            ):
                 return run
         return None
 
@@ -84,7 +88,10 @@ class ResultLog:
         budget = float(job.kwargs["budget"])
         if self.closed or self.result_of(job.id, budget):
             return
-        result = job.result or {"loss": None, "info": json.dumps({"error": str(job.exception).strip()})}
+        result = job.result or {
+            "loss": None,
+            "info": json.dumps({"error": str(job.exception).strip()}),
+        }
         run = {
             "config_id": list(job.id),
             "budget": budget,
@@ -168,7 +175,11 @@ class ResumableBOHB(BOHB):
         job = Job(config_id, config=config, budget=budget, working_directory=self.working_directory)
         job.result = {"loss": known["loss"], "info": json.dumps(known["info"])}
         finished = known["finished"]
-        job.timestamps = {"submitted": finished, "started": finished - known["seconds"], "finished": finished}
+        job.timestamps = {
+            "submitted": finished,
+            "started": finished - known["seconds"],
+            "finished": finished,
+        }
         with self.thread_cond:
             self.num_running_jobs += 1
         self.job_callback(job)
@@ -212,7 +223,9 @@ def serve(evaluate, space, settings, folder, total):
     """
     log, box = ResultLog(folder / "runs.jsonl"), {}
     # HpBandSter's threads inherit "daemon" from this one, so that a stuck search cannot keep the process alive.
-    thread = threading.Thread(target=_search, args=(evaluate, space, settings, log, box), name="search", daemon=True)
+    thread = threading.Thread(
+        target=_search, args=(evaluate, space, settings, log, box), name="search", daemon=True
+    )
     thread.start()
     try:
         _watch(thread, log, box, total, settings.timeout_s)
@@ -239,7 +252,12 @@ def _search(evaluate, space, settings, log, box):
     names = NameServer(run_id=settings.name, host=settings.host, port=settings.port)
     try:
         host, port = names.start()
-        place = {"run_id": settings.name, "nameserver": host, "nameserver_port": port, "host": settings.host}
+        place = {
+            "run_id": settings.name,
+            "nameserver": host,
+            "nameserver_port": port,
+            "host": settings.host,
+        }
         for number in range(settings.n_workers):
             EvaluationWorker(evaluate, settings.crash_loss, id=number, **place).run(background=True)
         optimizer = box["optimizer"] = ResumableBOHB(
@@ -261,7 +279,10 @@ def _waiting_for(box):
     if "optimizer" not in box:
         return "the name server has not come up"
     dispatcher = box["optimizer"].dispatcher
-    running = [f"{job.id} at budget {float(job.kwargs['budget']):g}" for job in dispatcher.running_jobs.values()]
+    running = [
+        f"{job.id} at budget {float(job.kwargs['budget']):g}"
+        for job in dispatcher.running_jobs.values()
+    ]
     if running:
         return f"waiting for configuration {', '.join(running)}"
     return f"{dispatcher.waiting_jobs.qsize()} evaluations wait for a worker, {len(dispatcher.worker_pool)} are there"

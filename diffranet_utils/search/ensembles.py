@@ -160,7 +160,9 @@ def tune(kind, x, y, protocol):
         return -np.mean([np.mean(_fitted(model, x[a], y[a])(x[b]) == y[b]) for a, b in parts])
 
     # Half a step more at both ends: rounding would else make the end values half as likely.
-    space = {name: hp.quniform(name, -0.49, len(v) - 0.51, 1) for name, v in ensemble.values.items()}
+    space = {
+        name: hp.quniform(name, -0.49, len(v) - 0.51, 1) for name, v in ensemble.values.items()
+    }
     first = {name: v.index(ensemble.start[name]) for name, v in ensemble.values.items()}
     logging.getLogger("hyperopt").setLevel(logging.ERROR)
     best = fmin(

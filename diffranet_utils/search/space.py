@@ -18,7 +18,9 @@ CLASS_WEIGHTS = (
 
 def subsets(values):
     """All non-empty subsets, small ones first, as lists."""
-    return tuple(list(chosen) for n in range(1, len(values) + 1) for chosen in combinations(values, n))
+    return tuple(
+        list(chosen) for n in range(1, len(values) + 1) for chosen in combinations(values, n)
+    )
 
 
 #: Feature extractors: name -> setting -> its values.
@@ -36,7 +38,10 @@ CLASSIFIERS = {
     },
     "svm": {
         "C": tuple(sorted([1.0, *(2.0**x for x in range(-5, 16, 2))])),
-        "gamma": (0.0, *(2.0**x for x in range(-15, 4, 2))),  # 0: the library's default, see make_classifier
+        "gamma": (
+            0.0,
+            *(2.0**x for x in range(-15, 4, 2)),
+        ),  # 0: the library's default, see make_classifier
         "class_weight": CLASS_WEIGHTS,
     },
 }
@@ -53,7 +58,11 @@ MORE_CLASSIFIERS = {
 ALL_CLASSIFIERS = CLASSIFIERS | MORE_CLASSIFIERS
 # Not in the paper either: statistics of what stands out of the noise, alone and beside the co-occurrence features.
 SPOT_EXTRACTORS = {"spots": {}, "spots_glcm": EXTRACTORS["glcm"]}
-CATEGORICAL = ("distances", "angles_deg", "class_weight")  # no order among the values; all others have one
+CATEGORICAL = (
+    "distances",
+    "angles_deg",
+    "class_weight",
+)  # no order among the values; all others have one
 
 # Settings that the search looks at first: Table 3 in full; Table 4's best LBP and SIFT, with Table 8's defaults for
 # what Table 4 leaves out. So a search of four trials has seen both classifiers and the paper's three extractors.
@@ -71,7 +80,12 @@ PAPER_BEST = (
 _TREES = UNTUNED["rf"] | {"classifier": "et"}
 SPOT_STARTS = (
     {"extractor": "spots", **_TREES},
-    {"extractor": "spots_glcm", "distances": [1, 2, 4, 5, 8], "angles_deg": [0, 45, 90, 135], **_TREES},
+    {
+        "extractor": "spots_glcm",
+        "distances": [1, 2, 4, 5, 8],
+        "angles_deg": [0, 45, 90, 135],
+        **_TREES,
+    },
 )
 
 
@@ -96,7 +110,9 @@ class Space:
     def part(self, extractors, classifiers):
         """The space with these kinds only, in the order of the whole."""
         kept = zip((self.extractors, self.classifiers), (extractors, classifiers), strict=True)
-        return Space(*({kind: group[kind] for kind in group if kind in kinds} for group, kinds in kept))
+        return Space(
+            *({kind: group[kind] for kind in group if kind in kinds} for group, kinds in kept)
+        )
 
     def __contains__(self, config):
         """Whether a configuration lies on branches of this space."""
@@ -104,7 +120,9 @@ class Space:
 
     def labels(self):
         """Names that Hyperopt gives to the dimensions, such as ``svm_C``."""
-        inner = [f"{kind}_{name}" for _, group in self.roles for kind in group for name in group[kind]]
+        inner = [
+            f"{kind}_{name}" for _, group in self.roles for kind in group for name in group[kind]
+        ]
         return ["extractor", "classifier", *inner]
 
     def dimensions(self):
@@ -122,10 +140,17 @@ class Space:
 
         def leaf(kind, name, values):
             label, n = f"{kind}_{name}", len(values)
-            return hp.choice(label, list(range(n))) if name in CATEGORICAL else hp.quniform(label, -0.49, n - 0.51, 1)
+            return (
+                hp.choice(label, list(range(n)))
+                if name in CATEGORICAL
+                else hp.quniform(label, -0.49, n - 0.51, 1)
+            )
 
         def branches(label, group):
-            return hp.choice(label, [{name: leaf(kind, name, v) for name, v in group[kind].items()} for kind in group])
+            return hp.choice(
+                label,
+                [{name: leaf(kind, name, v) for name, v in group[kind].items()} for kind in group],
+            )
 
         return {role: branches(role, group) for role, group in self.roles}
 
@@ -145,7 +170,10 @@ class Space:
         config = {}
         for role, group in self.roles:
             kind = config[role] = list(group)[int(indices[role])]
-            config |= {name: values[round(float(indices[f"{kind}_{name}"]))] for name, values in group[kind].items()}
+            config |= {
+                name: values[round(float(indices[f"{kind}_{name}"]))]
+                for name, values in group[kind].items()
+            }
         return config
 
     def encode(self, config):
@@ -169,7 +197,10 @@ class Space:
         for role, group in self.roles:
             kind = config[role]
             indices[role] = list(group).index(kind)
-            indices |= {f"{kind}_{name}": list(values).index(config[name]) for name, values in group[kind].items()}
+            indices |= {
+                f"{kind}_{name}": list(values).index(config[name])
+                for name, values in group[kind].items()
+            }
         return indices
 
 

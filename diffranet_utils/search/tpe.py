@@ -9,7 +9,9 @@ from diffranet_utils.learning.classifiers import make_classifier
 from diffranet_utils.learning.fitted import FittedModel, fit_temperature
 from diffranet_utils.records import metrics
 
-TIMEOUT_S = 240.0  # 150 evaluations of a minute or two each: a search of an evening's length at most
+TIMEOUT_S = (
+    240.0  # 150 evaluations of a minute or two each: a search of an evening's length at most
+)
 TIMED_FROM = 1000  # training images; fewer fit in seconds, and starting a process would take longer
 
 
@@ -31,7 +33,9 @@ class Evaluator:
         Tells which labels are hits; with it a trial also has an accuracy over hit or miss.
     """
 
-    def __init__(self, train, validation, run, *, n_sift=None, timeout_s=None, n_classes=None, is_hit=None):
+    def __init__(
+        self, train, validation, run, *, n_sift=None, timeout_s=None, n_classes=None, is_hit=None
+    ):
         self.train, self.validation = train, validation
         self.seed, self.n_workers, self.timeout_s = run.seed, run.preset.n_workers, timeout_s
         few = train.images[:n_sift]
@@ -45,7 +49,9 @@ class Evaluator:
     def __call__(self, config):
         """Validation accuracy of a configuration."""
         x, y, x_validation = self.tables(config)
-        found = fit_predict(make_classifier(config, self.seed, self.n_workers), x, y, x_validation, self.timeout_s)
+        found = fit_predict(
+            make_classifier(config, self.seed, self.n_workers), x, y, x_validation, self.timeout_s
+        )
         truth = self.validation.labels
         accuracy = metrics.accuracy(truth, found)
         scores = {"accuracy": accuracy["value"]}
@@ -76,7 +82,9 @@ class Evaluator:
         """Vocabulary of the training images, fitted once for each size."""
         if n_words not in self._bags:
             descriptors, _ = stored_descriptors(self.stores[2])
-            self._bags[n_words] = SiftBag(n_words).fit_descriptors(descriptors, np.random.default_rng(self.seed))
+            self._bags[n_words] = SiftBag(n_words).fit_descriptors(
+                descriptors, np.random.default_rng(self.seed)
+            )
         return self._bags[n_words]
 
     def fit(self, config):

@@ -13,7 +13,9 @@ from diffranet_utils.core.progress import progress
 from diffranet_utils.search.space import PAPER_BEST, PAPER_SPACE, describe
 
 
-def run_search(evaluate, n_evaluations, seed, path, identity="", starts=PAPER_BEST, space=PAPER_SPACE):
+def run_search(
+    evaluate, n_evaluations, seed, path, identity="", starts=PAPER_BEST, space=PAPER_SPACE
+):
     """Search the joint space with the tree-structured Parzen estimator (Bergstra et al., 2011).
 
     Every trial is appended to `path` as it ends, and a CSV table beside it is kept up to date. A search that was
@@ -47,7 +49,10 @@ def run_search(evaluate, n_evaluations, seed, path, identity="", starts=PAPER_BE
         If the estimator suggests other settings than those recorded.
     """
     require(n_evaluations > 0, f"n_evaluations is {n_evaluations}: give at least 1.")
-    log, suggest = TrialLog(path, sha256_of(f"{seed} {identity}".encode())[:16]), Suggestions(seed, space)
+    log, suggest = (
+        TrialLog(path, sha256_of(f"{seed} {identity}".encode())[:16]),
+        Suggestions(seed, space),
+    )
     starts = [config for config in starts if config in space]
     for number in progress(range(n_evaluations), title="search", unit="trial"):
         indices = space.encode(starts[number]) if number < len(starts) else suggest.next()
@@ -83,7 +88,9 @@ class Suggestions:
         number = len(self.trials.trials)
         draw = int(np.random.default_rng([self.seed, number]).integers(2**31 - 1))
         (document,) = tpe.suggest([number], self.domain, self.trials, draw)
-        return {label: values[0] for label, values in document["misc"]["vals"].items() if len(values)}
+        return {
+            label: values[0] for label, values in document["misc"]["vals"].items() if len(values)
+        }
 
     def add(self, indices, loss):
         """Tell the estimator how a point did; a `loss` of None is a failure, from which it learns nothing."""
@@ -93,7 +100,9 @@ class Suggestions:
         number = len(self.trials.trials)
         document = generate_trial(number, indices)
         for part in (document["misc"]["idxs"], document["misc"]["vals"]):
-            part.update({label: [] for label in self.labels if label not in part})  # the branches not taken
+            part.update(
+                {label: [] for label in self.labels if label not in part}
+            )  # the branches not taken
         document["state"] = JOB_STATE_DONE
         document["result"] = {"status": "fail"} if loss is None else {"status": "ok", "loss": loss}
         self.trials.insert_trial_docs([document])
@@ -161,7 +170,9 @@ def best_trial(trials, role, kind):
     """
     ours = [trial for trial in trials if trial["status"] == "ok" and trial["config"][role] == kind]
     if not ours:
-        raise DiffranetError(f"No {kind} trial succeeded: raise n_evaluations or read the reasons in the trials.")
+        raise DiffranetError(
+            f"No {kind} trial succeeded: raise n_evaluations or read the reasons in the trials."
+        )
     return max(ours, key=lambda trial: trial["accuracy"])
 
 
@@ -176,7 +187,10 @@ def trial_table(trials):
     -------
     DataFrame
     """
-    rows = [trial["config"] | {name: trial.get(name) for name in ("accuracy", "seconds", "status")} for trial in trials]
+    rows = [
+        trial["config"] | {name: trial.get(name) for name in ("accuracy", "seconds", "status")}
+        for trial in trials
+    ]
     return pd.DataFrame(rows, index=pd.Index([trial["trial"] for trial in trials], name="trial"))
 
 

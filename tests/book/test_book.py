@@ -23,12 +23,20 @@ def listed_files():
 def test_every_page_is_listed_once():
     files = listed_files()
     assert len(files) == len(set(files))
-    assert {f"book/{page.stem}" for page in PAGES} == {name for name in files if name.startswith("book/")}
+    assert {f"book/{page.stem}" for page in PAGES} == {
+        name for name in files if name.startswith("book/")
+    }
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name
+)
 def test_links_lead_somewhere(page):
-    targets = [t for t in re.findall(r"\]\(([^)\s]+)\)", text(page)) if "://" not in t and not t.startswith("#")]
+    targets = [
+        t
+        for t in re.findall(r"\]\(([^)\s]+)\)", text(page))
+        if "://" not in t and not t.startswith("#")
+    ]
     missing = [target for target in targets if not (page.parent / target.split("#")[0]).exists()]
     assert not missing
 
@@ -36,9 +44,19 @@ def test_links_lead_somewhere(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_citations_and_terms_exist(page):
     keys = set(re.findall(r"^@\w+\{([^,]+),", BIBLIOGRAPHY, re.M))
-    terms = {term.lower() for term in re.findall(r"^(\S.*)\n  \S", text(ROOT / "book" / "glossary.md"), re.M)}
-    cited = {key.strip() for group in re.findall(r"\{cite\}`([^`]+)`", text(page)) for key in group.split(",")}
-    used = {" ".join(t.split()).lower() for t in re.findall(r"\{term\}`(?:[^`<]*<)?([^`<>]+)>?`", text(page))}
+    terms = {
+        term.lower()
+        for term in re.findall(r"^(\S.*)\n  \S", text(ROOT / "book" / "glossary.md"), re.M)
+    }
+    cited = {
+        key.strip()
+        for group in re.findall(r"\{cite\}`([^`]+)`", text(page))
+        for key in group.split(",")
+    }
+    used = {
+        " ".join(t.split()).lower()
+        for t in re.findall(r"\{term\}`(?:[^`<]*<)?([^`<>]+)>?`", text(page))
+    }
     assert cited <= keys
     assert used <= terms
 
@@ -52,14 +70,19 @@ def test_references_are_unique_and_their_dois_well_formed():
 
 
 def test_glossary_is_in_order_without_repeats():
-    terms = [term.lower() for term in re.findall(r"^(\S.*)\n  \S", text(ROOT / "book" / "glossary.md"), re.M)]
+    terms = [
+        term.lower()
+        for term in re.findall(r"^(\S.*)\n  \S", text(ROOT / "book" / "glossary.md"), re.M)
+    ]
     assert len(terms) >= 45
     assert terms == sorted(set(terms))
 
 
 def test_every_module_has_its_place_in_the_api():
     listed = re.findall(r"automodule:: ([\w.]+)", text(ROOT / "book" / "api.md"))
-    paths = [path for path in (ROOT / "diffranet_utils").rglob("*.py") if not path.stem.startswith("__")]
+    paths = [
+        path for path in (ROOT / "diffranet_utils").rglob("*.py") if not path.stem.startswith("__")
+    ]
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths}
     assert len(listed) == len(set(listed))
     assert set(listed) == modules
@@ -67,8 +90,13 @@ def test_every_module_has_its_place_in_the_api():
 
 def test_generated_tables_are_included_where_they_are_promised():
     assert "_results.md" in text(ROOT / "book" / "intro.md")
-    assert all(name in text(ROOT / "book" / "paper_vs_ours.md") for name in ("_results.md", "_this_build.md"))
-    assert all(name in text(ROOT / "book" / "instructors.md") for name in ("_run_times.md", "_expected.md"))
+    assert all(
+        name in text(ROOT / "book" / "paper_vs_ours.md")
+        for name in ("_results.md", "_this_build.md")
+    )
+    assert all(
+        name in text(ROOT / "book" / "instructors.md") for name in ("_run_times.md", "_expected.md")
+    )
     assert "_faults.md" in text(ROOT / "book" / "paper_vs_ours.md")
 
 
@@ -83,7 +111,9 @@ def test_the_plan_for_half_a_day_adds_up():
 
 def test_sections_set_as_reading_exist():
     reading = text(ROOT / "book" / "instructors.md").split("Set as reading")[1].split("\n\n")[0]
-    for titles, notebook in re.findall(r"([^;]*?)\[[^]]*\]\(\.\./(notebooks/\w+\.ipynb)\)", reading):
+    for titles, notebook in re.findall(
+        r"([^;]*?)\[[^]]*\]\(\.\./(notebooks/\w+\.ipynb)\)", reading
+    ):
         headings = re.findall(r"\"## ([^\\\"]+)", text(ROOT / notebook))
         assert set(re.findall(r"\*([^*]+)\*", titles)) <= set(headings), notebook
 

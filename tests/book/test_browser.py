@@ -21,7 +21,9 @@ HTML = ROOT / "build" / "book" / "_build" / "html"
 FILES = [path for folder in ("", "book", "notebooks") for path in (HTML / folder).glob("*.html")]
 # The first page only leads on to the introduction.
 PAGES = sorted(
-    str(path.relative_to(HTML)) for path in FILES if 'http-equiv="refresh"' not in path.read_text("utf-8").lower()
+    str(path.relative_to(HTML))
+    for path in FILES
+    if 'http-equiv="refresh"' not in path.read_text("utf-8").lower()
 )
 WIDE, NARROW = 1280, 390
 PAPER = 718  # of A4, between the margins that Chromium leaves
@@ -63,16 +65,21 @@ def test_page_is_whole_at_this_width(page, site, name, width):
     page.open(f"{site}/{name}", width)
     assert page.faults() == []
     assert page.value("document.documentElement.scrollWidth") <= width
-    broken = (
-        "[...document.images].filter(i => i.loading !== 'lazy' && (!i.complete || !i.naturalWidth)).map(i => i.src)"
-    )
+    broken = "[...document.images].filter(i => i.loading !== 'lazy' && (!i.complete || !i.naturalWidth)).map(i => i.src)"
     assert page.value(broken) == []
-    assert page.value("[...document.images].filter(i => !i.hasAttribute('alt')).map(i => i.src.slice(0, 80))") == []
+    assert (
+        page.value(
+            "[...document.images].filter(i => !i.hasAttribute('alt')).map(i => i.src.slice(0, 80))"
+        )
+        == []
+    )
 
 
 def test_sliders_show_another_image(page, site):
     moved = 0
-    for name in (name for name in PAGES if 'type="range"' in (HTML / name).read_text(encoding="utf-8")):
+    for name in (
+        name for name in PAGES if 'type="range"' in (HTML / name).read_text(encoding="utf-8")
+    ):
         page.open(f"{site}/{name}", NARROW)
         shown = """[...document.querySelectorAll('figure[id^=slider]')].map(f => [...f.querySelectorAll(
             '[data-label]')].filter(p => p.style.display === 'block').map(p => p.dataset.label))"""
@@ -89,7 +96,9 @@ def test_sliders_show_another_image(page, site):
 def test_search_finds_a_chapter(page, site):
     page.open(f"{site}/search.html?q=mosaic")
     page.wait("document.querySelectorAll('#search-results li').length > 0")
-    assert "10_bragg_scattering" in page.value("document.querySelector('#search-results').innerHTML")
+    assert "10_bragg_scattering" in page.value(
+        "document.querySelector('#search-results').innerHTML"
+    )
 
 
 @pytest.mark.parametrize("name", ["book/intro.html", "notebooks/10_bragg_scattering.html"])
@@ -107,7 +116,10 @@ def test_both_themes_keep_text_apart_from_its_ground(page, site, name):
         colours = page.value("""(() => { const s = getComputedStyle(document.querySelector('main p'));
             return [s.color, getComputedStyle(document.body).backgroundColor]; })()""")
         light = [_luminance(colour) for colour in colours]
-        assert (max(light) + 0.05) / (min(light) + 0.05) > 7, (theme, colours)  # WCAG 2.1, level AAA
+        assert (max(light) + 0.05) / (min(light) + 0.05) > 7, (
+            theme,
+            colours,
+        )  # WCAG 2.1, level AAA
 
 
 def _luminance(colour):
@@ -117,7 +129,9 @@ def _luminance(colour):
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith(("book/", "notebooks/"))])
+@pytest.mark.parametrize(
+    "name", [name for name in PAGES if name.startswith(("book/", "notebooks/"))]
+)
 def test_nothing_is_cut_off_on_paper(page, site, name):
     page.open(f"{site}/{name}", PAPER)
     page.call("Emulation.setEmulatedMedia", media="print")
@@ -166,14 +180,17 @@ def test_every_internal_link_resolves(name):
         target, anchor = urldefrag(link)
         path = ((HTML / name).parent / unquote(target)).resolve() if target else HTML / name
         path = path / "index.html" if path.is_dir() else path
-        if not path.exists() or (anchor and path.suffix == ".html" and unquote(anchor) not in links_of(path).anchors):
+        if not path.exists() or (
+            anchor and path.suffix == ".html" and unquote(anchor) not in links_of(path).anchors
+        ):
             lost.append(link)
     assert not lost
 
 
 def test_the_api_describes_every_name_once_and_where_it_is_defined():
     described = re.findall(
-        r'<dt class="sig[^>]* id="(diffranet_utils\.[\w.]+\.\w+)"', (HTML / "book" / "api.html").read_text("utf-8")
+        r'<dt class="sig[^>]* id="(diffranet_utils\.[\w.]+\.\w+)"',
+        (HTML / "book" / "api.html").read_text("utf-8"),
     )
     modules, made, assigned = set(), set(), set()
     for path in (ROOT / "diffranet_utils").rglob("*.py"):
@@ -193,7 +210,9 @@ def test_the_api_describes_every_name_once_and_where_it_is_defined():
 def test_a_chapter_is_light_and_comes_as_a_notebook(name):
     text = (HTML / name).read_text(encoding="utf-8")
     still = re.sub(r'<figure id="slider.*?</figure>', "", text, flags=re.S)
-    images = {(HTML / name).parent / src for src in re.findall(r'<img[^>]+src="(?!data:)([^"]+)"', text)}
+    images = {
+        (HTML / name).parent / src for src in re.findall(r'<img[^>]+src="(?!data:)([^"]+)"', text)
+    }
     assert len(still.encode()) + sum(path.stat().st_size for path in images) < MAX_BYTES
     download = next(link for link in links_of(HTML / name).links if link.endswith(".ipynb"))
     notebook = nbformat.read(((HTML / name).parent / download).resolve(), 4)

@@ -17,9 +17,15 @@ ROOT = Path(__file__).parents[2]
 def builder(tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location("build_book", ROOT / "tools" / "build_book.py")
     module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "build_book", module)  # so that its functions reach the worker processes
+    monkeypatch.setitem(
+        sys.modules, "build_book", module
+    )  # so that its functions reach the worker processes
     spec.loader.exec_module(module)
-    for name, path in (("ROOT", tmp_path), ("BUILD", tmp_path / "build"), ("STAGING", tmp_path / "build" / "book")):
+    for name, path in (
+        ("ROOT", tmp_path),
+        ("BUILD", tmp_path / "build"),
+        ("STAGING", tmp_path / "build" / "book"),
+    ):
         monkeypatch.setattr(module, name, path)
     for folder in ("notebooks", "build/book/notebooks"):
         (tmp_path / folder).mkdir(parents=True)
@@ -27,9 +33,14 @@ def builder(tmp_path, monkeypatch):
 
 
 def write_notebook(root, name, *sources):
-    cells = [new_code_cell('PRESET = "none"', metadata={"tags": ["parameters"]}), *map(new_code_cell, sources)]
+    cells = [
+        new_code_cell('PRESET = "none"', metadata={"tags": ["parameters"]}),
+        *map(new_code_cell, sources),
+    ]
     metadata = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
-    nbformat.write(new_notebook(cells=cells, metadata=metadata), root / "notebooks" / f"{name}.ipynb")
+    nbformat.write(
+        new_notebook(cells=cells, metadata=metadata), root / "notebooks" / f"{name}.ipynb"
+    )
 
 
 def test_a_failing_chapter_is_named_with_its_cell_and_error(builder, tmp_path):
@@ -88,7 +99,16 @@ NAMES = ["00_a", "12_b", "20_data", "31_c", "32_d", "40_net", "50_real", "51_gap
 
 
 def test_chapters_from_which_most_work_hangs_come_first(builder, monkeypatch):
-    seconds = {"00_a": 9, "12_b": 8, "20_data": 50, "31_c": 7, "32_d": 30, "40_net": 39, "50_real": 20, "60_scores": 5}
+    seconds = {
+        "00_a": 9,
+        "12_b": 8,
+        "20_data": 50,
+        "31_c": 7,
+        "32_d": 30,
+        "40_net": 39,
+        "50_real": 20,
+        "60_scores": 5,
+    }
     monkeypatch.setattr(builder, "benchmark", lambda name: {"chapters_s": seconds})
     # 51 is unknown and counts as 60: 65 seconds with the scorecard, one more than 40 and what waits for it
     order = ["20_data", "32_d", "51_gap", "40_net", "50_real", "00_a", "12_b", "31_c", "60_scores"]
@@ -110,7 +130,11 @@ def test_all_chapters_run_and_a_failure_stops_the_rest(builder, tmp_path, capsys
     for name in ("00_one", "20_two", "30_three"):
         write_notebook(tmp_path, name, f"print('{name}')")
     builder.execute_all(["00_one", "20_two", "30_three"], "smoke")
-    assert [line[:7] for line in capsys.readouterr().out.splitlines()] == ["[ 1/3] ", "[ 2/3] ", "[ 3/3] "]
+    assert [line[:7] for line in capsys.readouterr().out.splitlines()] == [
+        "[ 1/3] ",
+        "[ 2/3] ",
+        "[ 3/3] ",
+    ]
     write_notebook(tmp_path, "20_two", "1 / 0")
     (tmp_path / "build" / "book" / "notebooks" / "30_three.ipynb").unlink()
     with pytest.raises(DiffranetError, match="20_two.ipynb failed in cell 2: ZeroDivisionError"):

@@ -75,16 +75,24 @@ def test_python_versions_agree(project, conda):
 
 
 def test_the_lock_is_plain_pins():
-    lines = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
+    lines = [
+        line
+        for line in (ROOT / "requirements.lock").read_text().splitlines()
+        if not line.startswith("#")
+    ]
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
     assert len(lines) == len(pins(lines))
     assert "torch==2.13.0" in lines
 
 
 def test_the_running_environment_is_the_locked_one(lock):
-    installed = {norm(d.metadata["Name"]): d.version.split("+")[0] for d in metadata.distributions()}
+    installed = {
+        norm(d.metadata["Name"]): d.version.split("+")[0] for d in metadata.distributions()
+    }
     differing = {
-        name: (installed.get(name), version) for name, version in lock.items() if installed.get(name) != version
+        name: (installed.get(name), version)
+        for name, version in lock.items()
+        if installed.get(name) != version
     }
     if len(differing) > 10:
         pytest.skip("not running in the locked environment")

@@ -14,7 +14,12 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 OPENING = ["You will be able to", "Before you start"]
 CLOSING = ["Check", "Results", "Exercises", "Limits", "Summary", "What's next", "Further reading"]
 TAGS = {"parameters", "hide-input", "hide-output", "solution", "raises-exception"}
-LITERALS = {"PRESET": "smoke", "SEED": 2019, "DATA_DIR": "build/data", "RESULTS_DIR": "build/results"}
+LITERALS = {
+    "PRESET": "smoke",
+    "SEED": 2019,
+    "DATA_DIR": "build/data",
+    "RESULTS_DIR": "build/results",
+}
 MAX_LINES = 20
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -80,7 +85,14 @@ def test_parameters_are_literals_and_the_agreed_ones(path):
 
 def test_check_cells_assert_at_least_twice(path):
     shown = [cell for cell in code_cells(path) if "solution" not in cell.metadata.get("tags", [])]
-    assert len(re.findall(r"^\s*assert |testing\.assert_", "\n".join(cell.source for cell in shown), re.M)) >= 2
+    assert (
+        len(
+            re.findall(
+                r"^\s*assert |testing\.assert_", "\n".join(cell.source for cell in shown), re.M
+            )
+        )
+        >= 2
+    )
 
 
 def test_exercises_have_solutions(path):
@@ -92,7 +104,10 @@ def test_exercises_have_solutions(path):
 
 
 def test_solution_cells_are_named_on_the_pages(path):
-    prompts = {"code_prompt_hide": "Hide the solution's {type}", "code_prompt_show": "Solution: {type}"}
+    prompts = {
+        "code_prompt_hide": "Hide the solution's {type}",
+        "code_prompt_show": "Solution: {type}",
+    }
     assert all(cell.metadata.get("mystnb") == prompts for cell in tagged(path, "solution"))
 
 
@@ -141,10 +156,16 @@ def test_links_lead_somewhere(path):
 
 
 def test_citations_and_terms_exist(path):
-    keys = re.findall(r"^@\w+\{([^,]+),", (ROOT / "book" / "references.bib").read_text(encoding="utf-8"), re.M)
+    keys = re.findall(
+        r"^@\w+\{([^,]+),", (ROOT / "book" / "references.bib").read_text(encoding="utf-8"), re.M
+    )
     glossary = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
     terms = {term.lower() for term in re.findall(r"^(\S.*)\n  \S", glossary, re.M)}
-    cited = [key.strip() for group in re.findall(r"\{cite[^}]*\}`([^`]+)`", prose(path)) for key in group.split(",")]
+    cited = [
+        key.strip()
+        for group in re.findall(r"\{cite[^}]*\}`([^`]+)`", prose(path))
+        for key in group.split(",")
+    ]
     used = re.findall(r"\{term\}`(?:[^`<]*<)?([^`<>]+)>?`", prose(path))
     assert set(cited) <= set(keys)
     assert {" ".join(term.split()).lower() for term in used} <= terms

@@ -64,7 +64,9 @@ def slopes():
 
 def rungs(column, view):
     rows = record("51_reality_gap")["details"]["ladder"]
-    return [row[column]["value"] for row in rows if row["rung"].startswith("spots") == (view == "spots")]
+    return [
+        row[column]["value"] for row in rows if row["rung"].startswith("spots") == (view == "spots")
+    ]
 
 
 def counted_on(station):
@@ -73,7 +75,9 @@ def counted_on(station):
 
 def chosen_row():
     details = record("51_reality_gap")["details"]
-    return next(r for r in details["ladder"] if (r["rung"], r["model"]) == tuple(details["chosen"].values()))
+    return next(
+        r for r in details["ladder"] if (r["rung"], r["model"]) == tuple(details["chosen"].values())
+    )
 
 
 def far_from_borders():
@@ -97,7 +101,12 @@ def weak_errors(confusion):
 
 def weak_errors_over_the_papers():
     """Ours over the paper's: forest, machine, both together."""
-    ours = np.array([weak_errors(record("32_hyperopt_search")["details"][kind]["confusion"]) for kind in ("rf", "svm")])
+    ours = np.array(
+        [
+            weak_errors(record("32_hyperopt_search")["details"][kind]["confusion"])
+            for kind in ("rf", "svm")
+        ]
+    )
     theirs = np.array([weak_errors(CONFUSIONS[f"{kind}_test_accuracy"]) for kind in ("rf", "svm")])
     return [*ours / theirs, ours.sum() / theirs.sum()]
 
@@ -111,21 +120,37 @@ def machine_errors_at_the_upper_borders():
     """Share of the machine's errors in the bins on both sides of the good and the strong border."""
     rows = record("32_hyperopt_search")["details"]["by_visible"]
     wrong = [(row, (1 - row["svm"]["value"]) * row["svm"]["n"]) for row in rows]
-    upper = [n for row, n in wrong if {row["low"], row["high"]} & {DIFFRANET.borders.good, DIFFRANET.borders.strong}]
+    upper = [
+        n
+        for row, n in wrong
+        if {row["low"], row["high"]} & {DIFFRANET.borders.good, DIFFRANET.borders.strong}
+    ]
     return sum(upper) / sum(n for _, n in wrong)
 
 
 def disorder_of_the_largest():
     """Light that the disorder of the largest crystal would add, over that of water and air."""
-    beam, cell = DIFFRANET.beam(DIFFRANET.photons, DIFFRANET.wavelength_A), DIFFRANET.crystal.cell[:3]
-    one = disorder.disorder_photons(beam, DIFFRANET.detector, DIFFRANET.crystal, disorder.DISORDER).mean()
+    beam, cell = (
+        DIFFRANET.beam(DIFFRANET.photons, DIFFRANET.wavelength_A),
+        DIFFRANET.crystal.cell[:3],
+    )
+    one = disorder.disorder_photons(
+        beam, DIFFRANET.detector, DIFFRANET.crystal, disorder.DISORDER
+    ).mean()
     cells = (DIFFRANET.stream.edge_max_um * 1e4) ** 3 / np.prod(cell)
-    return cells * one / background.expected_photons(beam, DIFFRANET.detector, DIFFRANET.layers).mean()
+    return (
+        cells * one / background.expected_photons(beam, DIFFRANET.detector, DIFFRANET.layers).mean()
+    )
 
 
 def spacing_px(edge_A):
     """Pixels between neighbouring spots along a cell edge, near the beam."""
-    return DIFFRANET.wavelength_A / edge_A * DIFFRANET.detector.distance_mm / DIFFRANET.detector.pixel_mm
+    return (
+        DIFFRANET.wavelength_A
+        / edge_A
+        * DIFFRANET.detector.distance_mm
+        / DIFFRANET.detector.pixel_mm
+    )
 
 
 def polarised_loss():
@@ -153,14 +178,22 @@ def trials_of(kind):
 
 
 def first_forest_is_the_best():
-    scores = {trial["trial"]: trial["accuracy"] for trial in trials_of("rf") if trial["status"] == "ok"}
-    return (len(trials_of("rf")), len(trials_of("svm")), max(scores, key=scores.get)) == (33, 117, 0)
+    scores = {
+        trial["trial"]: trial["accuracy"] for trial in trials_of("rf") if trial["status"] == "ok"
+    }
+    return (len(trials_of("rf")), len(trials_of("svm")), max(scores, key=scores.get)) == (
+        33,
+        117,
+        0,
+    )
 
 
 def lead_of_the_machine():
     """By how much it is ahead on test images, over the scatter of the forest's seeds and over what peeking gains."""
     details = record("32_hyperopt_search")["details"]
-    lead = value("32_hyperopt_search", "svm_test_accuracy") - value("32_hyperopt_search", "rf_test_accuracy")
+    lead = value("32_hyperopt_search", "svm_test_accuracy") - value(
+        "32_hyperopt_search", "rf_test_accuracy"
+    )
     peeked = details["peeking"]["peeked"] - details["peeking"]["honest"]
     return lead / max(np.ptp(details["seeds"]["rf"]["accuracies"]), peeked)
 
@@ -173,7 +206,11 @@ def looks(method, label):
     """Share of the attention on spots, share of the pixels, and share on the turned mask, per image of a class."""
     rows = record("40_deepfreak", "workshop")["details"]["attention"]
     return np.array(
-        [(r["share"], r["area"], r["turned"]) for r in rows if (r["method"], r["label"]) == (method, label)]
+        [
+            (r["share"], r["area"], r["turned"])
+            for r in rows
+            if (r["method"], r["label"]) == (method, label)
+        ]
     )
 
 
@@ -324,15 +361,23 @@ SENTENCES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("page", "sentence", "holds"), SENTENCES, ids=[words[:40] for _, words, _ in SENTENCES])
+@pytest.mark.parametrize(
+    ("page", "sentence", "holds"), SENTENCES, ids=[words[:40] for _, words, _ in SENTENCES]
+)
 def test_sentence_stands_and_holds(page, sentence, holds):
     assert sentence in words_of(page), "the sentence has changed: change its test too"
     assert holds(), "the record no longer says so: change the sentence"
 
 
 def test_every_reference_is_cited():
-    keys = set(re.findall(r"^@\w+\{([^,]+),", (ROOT / "book" / "references.bib").read_text(encoding="utf-8"), re.M))
+    keys = set(
+        re.findall(
+            r"^@\w+\{([^,]+),", (ROOT / "book" / "references.bib").read_text(encoding="utf-8"), re.M
+        )
+    )
     pages = [*(ROOT / "book").glob("*.md"), *(ROOT / "notebooks").glob("*.ipynb")]
     text = "\n".join(words_of(str(page.relative_to(ROOT))) for page in pages)
-    cited = {key.strip() for group in re.findall(r"\{cite\}`([^`]+)`", text) for key in group.split(",")}
+    cited = {
+        key.strip() for group in re.findall(r"\{cite\}`([^`]+)`", text) for key in group.split(",")
+    }
     assert keys - cited == set()

@@ -59,7 +59,9 @@ def test_calls_on_the_page_name_parameters_and_values_that_can_be(path, values, 
     assert values and set(values) <= set(known)
     chapter = Path(path).stem
     changes = {name.lower(): value for name, value in values.items()}
-    run = provenance.start_run(study_of(chapter), "smoke", 1, tmp_path, tmp_path, chapter, **changes)
+    run = provenance.start_run(
+        study_of(chapter), "smoke", 1, tmp_path, tmp_path, chapter, **changes
+    )
     assert set(run.changes) == set(changes)
 
 
@@ -68,11 +70,19 @@ def test_a_chapter_runs_with_every_parameter_changed(chapter, tmp_path):
     path = ROOT / "notebooks" / f"{chapter}.ipynb"
     assert set(CHANGED[chapter]) | COMMON == set(papermill.inspect_notebook(str(path)))
     (tmp_path / "model.pdb").write_text(MODEL)
-    values = CHANGED[chapter] | {"DATA_DIR": str(tmp_path / "data"), "RESULTS_DIR": str(tmp_path / "results")}
+    values = CHANGED[chapter] | {
+        "DATA_DIR": str(tmp_path / "data"),
+        "RESULTS_DIR": str(tmp_path / "results"),
+    }
     if "CRYSTAL" in values:
         values["CRYSTAL"] = str(tmp_path / "model.pdb")
     papermill.execute_notebook(
-        str(path), str(tmp_path / "executed.ipynb"), values, kernel_name="python3", cwd=ROOT, progress_bar=False
+        str(path),
+        str(tmp_path / "executed.ipynb"),
+        values,
+        kernel_name="python3",
+        cwd=ROOT,
+        progress_bar=False,
     )
     (record,) = (tmp_path / "results" / "smoke").glob(f"{chapter}+*.json")
     assert "station=pilatus" in record.name

@@ -13,7 +13,9 @@ CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("student_copies", ROOT / "tools" / "student_copies.py")
+    spec = importlib.util.spec_from_file_location(
+        "student_copies", ROOT / "tools" / "student_copies.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

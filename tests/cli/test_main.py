@@ -33,7 +33,9 @@ def test_version_and_help():
     assert call("--version").stdout.strip() == __version__
     helped = call("--help")
     assert helped.exit_code == 0
-    assert all(command in helped.stdout for command in ("simulate", "dataset", "run", "screen", "info"))
+    assert all(
+        command in helped.stdout for command in ("simulate", "dataset", "run", "screen", "info")
+    )
 
 
 def test_help_needs_no_heavy_import():
@@ -54,7 +56,9 @@ def test_simulate_writes_images_and_their_truth(tmp_path):
         assert image.shape == (512, 512) and image.dtype == np.uint8
         truth = json.loads((tmp_path / "a" / f"{name}.json").read_text())
         assert Label(truth["label"]).title == truth["class"] and truth["pulse_photons"] >= 0
-        assert (tmp_path / "a" / f"{name}.pgm").read_bytes() == (tmp_path / "b" / f"{name}.pgm").read_bytes()
+        assert (tmp_path / "a" / f"{name}.pgm").read_bytes() == (
+            tmp_path / "b" / f"{name}.pgm"
+        ).read_bytes()
     first, second = (np.array(Image.open(tmp_path / "a" / f"shot_{n:06d}.pgm")) for n in (1, 2))
     assert (first != second).any()
 
@@ -71,12 +75,18 @@ def test_a_data_set_goes_to_the_folder_of_its_preset(tmp_path, monkeypatch):
     monkeypatch.setattr("diffranet_utils.data.build.build_dataset", build_dataset)
     for arguments in ((), ("--preset", "workshop"), ("--preset", "full", "--root", "elsewhere")):
         assert call("dataset", *arguments).exit_code == 0
-    assert built == [("build/data/smoke", "smoke"), ("build/data/workshop", "workshop"), ("elsewhere", "full")]
+    assert built == [
+        ("build/data/smoke", "smoke"),
+        ("build/data/workshop", "workshop"),
+        ("elsewhere", "full"),
+    ]
 
 
 def test_a_folder_of_another_preset_is_refused(tmp_path, monkeypatch, capsys):
     write_json(tmp_path / "identity.json", {"preset": "smoke"})
-    code, error = exit_of(monkeypatch, capsys, "dataset", "--preset", "workshop", "--root", tmp_path)
+    code, error = exit_of(
+        monkeypatch, capsys, "dataset", "--preset", "workshop", "--root", tmp_path
+    )
     assert code == 2 and "holds the data set of preset smoke" in error and error.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["identity.json"]
 
@@ -112,7 +122,10 @@ def test_info_names_commit_and_presets():
         (("run", "41_bohb_search", "--worker", "--listen", "here"), "--worker and --listen"),
         (("run", "41_bohb_search", "--nameserver", "10.0.0.5"), "--nameserver is for --worker"),
         (("run", "41_bohb_search", "--listen", "0.0.0.0"), "0.0.0.0"),
-        (("run", "41_bohb_search", "--listen", "192.0.2.1"), "Cannot listen at 192.0.2.1"),  # of no machine (RFC 5737)
+        (
+            ("run", "41_bohb_search", "--listen", "192.0.2.1"),
+            "Cannot listen at 192.0.2.1",
+        ),  # of no machine (RFC 5737)
         (("nonsense",), "nonsense"),
     ],
 )

@@ -29,7 +29,9 @@ def touch(path, text):
     path.write_text(path.read_text() + text)
 
 
-@pytest.mark.parametrize("name", ["physics/spots.py", "physics/spots_gpu.py", "core.py", "constants.py"])
+@pytest.mark.parametrize(
+    "name", ["physics/spots.py", "physics/spots_gpu.py", "core.py", "constants.py"]
+)
 def test_it_changes_with_each_imported_file(package, name):
     before = code_fingerprint("demo.physics.spots", package=package)
     touch(package / name, "\n# changed")
@@ -37,7 +39,10 @@ def test_it_changes_with_each_imported_file(package, name):
 
 
 def test_it_ignores_what_is_not_imported(package):
-    before, whole = code_fingerprint("demo.physics.spots", package=package), code_fingerprint(package=package)
+    before, whole = (
+        code_fingerprint("demo.physics.spots", package=package),
+        code_fingerprint(package=package),
+    )
     touch(package / "bystander.py", "\n# changed")
     assert code_fingerprint("demo.physics.spots", package=package) == before
     assert code_fingerprint(package=package) != whole

@@ -15,7 +15,10 @@ def test_rows_come_back_and_a_cut_line_does_not(tmp_path):
     lines = JsonLines(path)
     assert list(lines.rows()) == []
     places = lines.append([{"a": np.float32(0.5)}, [1, "ä"]])
-    assert [json.loads(path.read_bytes()[place:].splitlines()[0]) for place in places] == [{"a": 0.5}, [1, "ä"]]
+    assert [json.loads(path.read_bytes()[place:].splitlines()[0]) for place in places] == [
+        {"a": 0.5},
+        [1, "ä"],
+    ]
     with path.open("ab") as file:
         file.write(b'{"cut')
     again = JsonLines(path)
@@ -53,7 +56,9 @@ def test_a_full_disk_leaves_whole_lines(tmp_path, monkeypatch):
 
     whole = type(lines.path).open
     with monkeypatch.context() as patch:
-        patch.setattr(type(lines.path), "open", lambda *args, **kwargs: Full(whole(*args, **kwargs)))
+        patch.setattr(
+            type(lines.path), "open", lambda *args, **kwargs: Full(whole(*args, **kwargs))
+        )
         with pytest.raises(DiffranetError, match="No space left"):
             lines.append([{"long": "row"}])
     assert list(lines.rows()) == [1] and lines.path.read_bytes() == b"1\n"

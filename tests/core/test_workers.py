@@ -21,7 +21,12 @@ from diffranet_utils.search.tpe import fit_predict
 @pytest.fixture(scope="module")
 def scheduler():
     with LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, host="127.0.0.1", protocol="tcp", dashboard_address=None
+        n_workers=1,
+        threads_per_worker=2,
+        processes=False,
+        host="127.0.0.1",
+        protocol="tcp",
+        dashboard_address=None,
     ) as cluster:
         yield cluster.scheduler_address
 
@@ -44,11 +49,16 @@ def test_a_fit_on_the_cluster_is_the_fit_made_here(scheduler, kind):
     here = make_classifier(UNTUNED[kind], 5).fit(x[:200], y[:200]).predict(x[200:])
     classifier = make_classifier(UNTUNED[kind], 5, n_workers=2)
     with workers.joblib_on(scheduler):
-        np.testing.assert_array_equal(fit_predict(classifier, x[:200], y[:200], x[200:], timeout_s=60.0), here)
+        np.testing.assert_array_equal(
+            fit_predict(classifier, x[:200], y[:200], x[200:], timeout_s=60.0), here
+        )
 
 
 def test_a_silent_scheduler_is_one_line():
-    with pytest.raises(DiffranetError, match="No Dask scheduler answers"), workers.joblib_on("tcp://127.0.0.1:9"):
+    with (
+        pytest.raises(DiffranetError, match="No Dask scheduler answers"),
+        workers.joblib_on("tcp://127.0.0.1:9"),
+    ):
         pass
 
 

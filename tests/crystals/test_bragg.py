@@ -8,7 +8,13 @@ from scipy import integrate, special
 
 from diffranet_utils.core.errors import InputError
 from diffranet_utils.crystals import bragg, nanobragg
-from diffranet_utils.crystals.crystal import Crystal, StructureFactors, cell_vectors, mosaic_domains, random_orientation
+from diffranet_utils.crystals.crystal import (
+    Crystal,
+    StructureFactors,
+    cell_vectors,
+    mosaic_domains,
+    random_orientation,
+)
 from diffranet_utils.instrument import geometry
 from diffranet_utils.instrument.geometry import Beam, Detector
 from diffranet_utils.instrument.sources import source_grid
@@ -29,7 +35,9 @@ STILL = np.eye(3)[None]
 
 def a_crystal(rng, cell=(60, 72, 89), n_cells=(8, 7, 6)):
     f = rng.exponential(100, (41, 41, 41)).astype(np.float32)
-    return Crystal(cell_vectors(*cell), n_cells, StructureFactors(f, (-20, -20, -20))).rotated(random_orientation(rng))
+    return Crystal(cell_vectors(*cell), n_cells, StructureFactors(f, (-20, -20, -20))).rotated(
+        random_orientation(rng)
+    )
 
 
 def bragg_tilt():
@@ -50,7 +58,9 @@ def golden_images(golden, name, shift_px=(0.0, 0.0), **changes):
     """Ours and nanoBragg's image of one crop; `changes` spoil ours."""
     case, data = golden.index["bragg"][name], golden.arrays(name)
     factors = StructureFactors.from_hkl(data["hkl"], data["F"])
-    options = {key: case[key] for key in ("spot", "oversample")} | {"tophat_r2": nanobragg.JANUARY_2019_R2}
+    options = {key: case[key] for key in ("spot", "oversample")} | {
+        "tophat_r2": nanobragg.JANUARY_2019_R2
+    }
     parts = {"n_cells": case["n_cells"], "domains": data["domains"], "sources": data["sources"]}
     parts |= {key: value for key, value in changes.items() if key in parts}
     ours = bragg.expected_photons(
@@ -65,7 +75,9 @@ def golden_images(golden, name, shift_px=(0.0, 0.0), **changes):
 
 def same_image(ours, theirs):
     """Lit in the same pixels, and there equal to float32's digits."""
-    return np.array_equal(ours > 0, theirs > 0) and np.allclose(ours, theirs, rtol=1e-5, atol=1e-6 * theirs.max())
+    return np.array_equal(ours > 0, theirs > 0) and np.allclose(
+        ours, theirs, rtol=1e-5, atol=1e-6 * theirs.max()
+    )
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -97,10 +109,14 @@ def test_small_errors_show_in_the_crops(golden, name, error):
 
 def test_polarisation_is_nanobraggs(golden):
     # The same image with and without the factor; the crop reaches to 57 degrees from the beam.
-    with_factor, without = (golden.arrays(f"wide_angle{end}")["photons"] for end in ("", "_unpolarised_away"))
+    with_factor, without = (
+        golden.arrays(f"wide_angle{end}")["photons"] for end in ("", "_unpolarised_away")
+    )
     ours = geometry.polarization(golden_detector(golden, "wide_angle"))
     theirs = with_factor.astype(float) / without
-    assert np.allclose(golden.cut(ours, golden.index["bragg"]["wide_angle"]["crop"]), theirs, rtol=1e-6)
+    assert np.allclose(
+        golden.cut(ours, golden.index["bragg"]["wide_angle"]["crop"]), theirs, rtol=1e-6
+    )
     assert theirs.min() < 0.66
 
 
@@ -112,7 +128,9 @@ def test_images_equal_nanobraggs(reference_dir, name):
     assert found["differing_pixels"] <= 1e-3 * found["lit_pixels"]
 
 
-@pytest.mark.parametrize("cell", [(60, 72, 89), (30, 90, 200, 90, 104, 90), (50, 50, 80, 90, 90, 120)])
+@pytest.mark.parametrize(
+    "cell", [(60, 72, 89), (30, 90, 200, 90, 104, 90), (50, 50, 80, 90, 90, 120)]
+)
 @pytest.mark.parametrize("mosaic", [0.0, 0.5, 2.0])
 def test_reflection_loop_equals_pixel_loop(rng, cell, mosaic):
     crystal = a_crystal(rng, cell, tuple(int(np.ceil(500 / edge)) for edge in cell[:3]))
@@ -120,7 +138,8 @@ def test_reflection_loop_equals_pixel_loop(rng, cell, mosaic):
     sources = np.array([[-10.0, 0, 0, 1, 1.5e-10], [-10, 0.1, -0.05, 1, 1.51e-10]])
     beam = Beam(1.5, 1e12, 30.0, sources)
     fast, tensors, plain = (
-        bragg.expected_photons(crystal, beam, DETECTOR, domains, backend=b) for b in ("reflections", "torch", "pixels")
+        bragg.expected_photons(crystal, beam, DETECTOR, domains, backend=b)
+        for b in ("reflections", "torch", "pixels")
     )
     for image in (fast, tensors):
         assert np.array_equal(image > 0, plain > 0) and plain.max() > 0
@@ -131,10 +150,13 @@ def test_reflection_loop_equals_pixel_loop_on_a_full_detector(rng):
     # Whole amplitudes: their squares and all sums are exact, in whatever order the light is added up.
     f = rng.integers(1, 300, (101, 191, 263)).astype(np.float32)
     factors = StructureFactors(f, (-50, -95, -131))
-    crystal = Crystal(cell_vectors(117, 222, 308), (9, 5, 4), factors).rotated(random_orientation(rng))
+    crystal = Crystal(cell_vectors(117, 222, 308), (9, 5, 4), factors).rotated(
+        random_orientation(rng)
+    )
     detector, domains = Detector(512, 512, 0.172, 80.0), mosaic_domains(rng, 0.5, 30)
     fast, plain = (
-        bragg.expected_photons(crystal, BEAM, detector, domains, backend=b) for b in ("reflections", "pixels")
+        bragg.expected_photons(crystal, BEAM, detector, domains, backend=b)
+        for b in ("reflections", "pixels")
     )
     assert (plain > 0).sum() > 10_000 and np.array_equal(fast > 0, plain > 0)
     assert fast.sum(dtype=float) == pytest.approx(plain.sum(dtype=float), rel=1e-9)
@@ -146,11 +168,17 @@ def test_spot_list_holds_all_light_and_no_other(rng):
     image = bragg.expected_photons(crystal, BEAM, DETECTOR, domains)
     spots = bragg.spot_list(crystal, BEAM, DETECTOR, domains)
     assert spots["photons"].sum() == pytest.approx(image.sum(dtype=float), rel=1e-6)
-    assert (np.diff(spots["photons"]) <= 0).all() and len(np.unique(spots[["h", "k", "l"]])) == len(spots)
+    assert (np.diff(spots["photons"]) <= 0).all() and len(np.unique(spots[["h", "k", "l"]])) == len(
+        spots
+    )
     # One reflection alone gives its own spot: same place, same photons.
     bright = spots[0]
     hkl = [(bright["h"], bright["k"], bright["l"])]
-    alone = Crystal(crystal.cell_vectors_A, crystal.n_cells, StructureFactors.from_hkl(hkl, crystal.factors(hkl)))
+    alone = Crystal(
+        crystal.cell_vectors_A,
+        crystal.n_cells,
+        StructureFactors.from_hkl(hkl, crystal.factors(hkl)),
+    )
     lone = bragg.expected_photons(alone, BEAM, DETECTOR, domains).astype(float)
     slow, fast = np.indices(lone.shape) + 0.5
     assert lone.sum() == pytest.approx(bright["photons"], rel=1e-6)
@@ -172,7 +200,9 @@ def test_tophat_keeps_the_integrated_intensity_of_the_exact_lattice(rng):
     crystal = a_crystal(rng, n_cells=(6, 6, 6))
     domains = np.array([random_orientation(rng) for _ in range(400)])
     totals = {
-        spot: bragg.expected_photons(crystal, BEAM, DETECTOR, domains, oversample=1, spot=spot).sum(dtype=float)
+        spot: bragg.expected_photons(crystal, BEAM, DETECTOR, domains, oversample=1, spot=spot).sum(
+            dtype=float
+        )
         for spot in ("tophat", "square", "gauss", "round")
     }
     assert totals["tophat"] == pytest.approx(totals["square"], rel=0.03)
@@ -180,7 +210,10 @@ def test_tophat_keeps_the_integrated_intensity_of_the_exact_lattice(rng):
     # The ball's tails reach beyond the nearest node, where nanoBragg cuts them: three cells' worth on each side.
     edge = (np.arange(-3, 3, 0.05) + 0.025) ** 2
     within = 0.05**3 * ball(np.sqrt(edge[:, None, None] + edge[:, None] + edge)).sum()
-    assert totals["round"] / totals["square"] == pytest.approx(within, rel=0.02) and 0.9 < within < 0.92
+    assert (
+        totals["round"] / totals["square"] == pytest.approx(within, rel=0.02)
+        and 0.9 < within < 0.92
+    )
 
 
 def ball(r):
@@ -191,7 +224,9 @@ def ball(r):
 
 def test_round_spots_are_those_of_a_ball_and_hold_the_light_of_the_exact_lattice():
     # In reduced units (index error times cells) the exact lattice has N^2 times unit integral, and so has the ball.
-    shells = [integrate.quad(lambda r: 4 * np.pi * r**2 * ball(r), k, k + 1)[0] for k in range(1000)]
+    shells = [
+        integrate.quad(lambda r: 4 * np.pi * r**2 * ball(r), k, k + 1)[0] for k in range(1000)
+    ]
     assert sum(shells) == pytest.approx(1 - 3 / (np.pi**2 * 1000), abs=1e-6)
     # One reflection that fulfils Bragg's law: every pixel near its node against the formula, geometry by hand.
     n, turn = np.array([20, 16, 24]), bragg_tilt()
@@ -199,7 +234,9 @@ def test_round_spots_are_those_of_a_ball_and_hold_the_light_of_the_exact_lattice
     crystal = Crystal(cell_vectors(50, 50, 50), n, factors).rotated(turn)
     image = bragg.expected_photons(crystal, BEAM, NARROW, STILL, oversample=1, spot="round")
     slow, fast = np.indices(NARROW.shape) + 0.5
-    place = np.stack([np.full(slow.shape, 60.0), (50.5 - slow) * 0.1, (fast - 100.5) * 0.1], axis=-1)
+    place = np.stack(
+        [np.full(slow.shape, 60.0), (50.5 - slow) * 0.1, (fast - 100.5) * 0.1], axis=-1
+    )
     path = np.linalg.norm(place, axis=-1, keepdims=True)
     off = 50 * (place / path - [1, 0, 0]) / 1.5 @ turn - [0, 0, 5]
     reduced, near = np.linalg.norm(off * n, axis=-1), (np.abs(off) < 0.49).all(axis=-1)
@@ -214,7 +251,8 @@ def test_intensity_scales_with_fluence_and_integrated_intensity_with_cells(rng):
     factors = StructureFactors(np.full((21, 21, 21), 50, np.float32), (-10, -10, -10))
     small, large = (Crystal(cell_vectors(60, 60, 60), n, factors) for n in ((6, 6, 6), (8, 8, 8)))
     one, two = (
-        bragg.expected_photons(small, Beam(1.5, p, 30.0), DETECTOR, domains, oversample=1) for p in (1e12, 2e12)
+        bragg.expected_photons(small, Beam(1.5, p, 30.0), DETECTOR, domains, oversample=1)
+        for p in (1e12, 2e12)
     )
     assert np.allclose(two, 2 * one)
     bigger = bragg.expected_photons(large, BEAM, DETECTOR, domains, oversample=1)

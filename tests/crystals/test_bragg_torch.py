@@ -15,7 +15,8 @@ def test_tensors_light_the_same_pixels_on_a_whole_detector(rng, station):
     crystal = unit_crystal(station.crystal).rotated(random_orientation(rng))
     domains, beam = mosaic_domains(rng, 0.5, 30), station.beam(1e12, station.wavelength_A)
     loop, tensors = (
-        bragg.expected_photons(crystal, beam, station.detector, domains, backend=b) for b in ("reflections", "torch")
+        bragg.expected_photons(crystal, beam, station.detector, domains, backend=b)
+        for b in ("reflections", "torch")
     )
     assert tensors.sum(dtype=float) == pytest.approx(loop.sum(dtype=float), rel=1e-7)
     assert np.allclose(tensors, loop, rtol=1e-5) and loop.max() > 0
@@ -47,7 +48,8 @@ def test_the_gpu_computes_what_auto_asks_for(monkeypatch, rng):
     asked = []
     monkeypatch.setattr(bragg, "wants_gpu", lambda: True)
     monkeypatch.setattr(
-        "diffranet_utils.crystals.bragg_torch.lit_intensity", lambda *parts: asked.append(parts) or np.zeros((512, 512))
+        "diffranet_utils.crystals.bragg_torch.lit_intensity",
+        lambda *parts: asked.append(parts) or np.zeros((512, 512)),
     )
     bragg.expected_photons(crystal, DIFFRANET.beam(1e12, 1.5), DIFFRANET.detector, np.eye(3)[None])
     assert len(asked) == 1

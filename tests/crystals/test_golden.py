@@ -23,7 +23,9 @@ def test_inputs_in_the_crops_are_the_scripts(golden, maker):
         data = golden.arrays(name)
         assert np.array_equal(data["F"], maker.amplitudes(data["hkl"]))
         assert np.allclose(data["cell_vectors_A"], maker.cell_vectors(case), rtol=1e-12)
-        assert np.allclose(data["domains"], maker.rotations(case["mosaic_deg"], case["domains"]), atol=1e-12)
+        assert np.allclose(
+            data["domains"], maker.rotations(case["mosaic_deg"], case["domains"]), atol=1e-12
+        )
         assert list(data["photons"].shape) == case["crop"][2:]
 
 
@@ -39,4 +41,7 @@ def test_programs_make_the_same_crops_again(golden, program_dir, maker):
         kept = golden.arrays(name)
         assert kept.keys() == arrays.keys()
         for key, values in arrays.items():
-            assert kept[key].dtype == values.dtype and np.array_equal(kept[key], values), (name, key)
+            assert kept[key].dtype == values.dtype and np.array_equal(kept[key], values), (
+                name,
+                key,
+            )

@@ -18,7 +18,9 @@ def unique_hkl(structure, d_min):
 def atomic_amplitudes(structure, hkl):
     """Complex F of the atoms by gemmi's direct summation: no grid, no blurring, no Fourier transform."""
     calculator = gemmi.StructureFactorCalculatorX(structure.cell)
-    return np.array([calculator.calculate_sf_from_model(structure[0], [int(x) for x in row]) for row in hkl])
+    return np.array(
+        [calculator.calculate_sf_from_model(structure[0], [int(x) for x in row]) for row in hkl]
+    )
 
 
 def solvent_amplitudes(structure, hkl, spacing):
@@ -34,7 +36,10 @@ def scaled(structure, hkl, atoms, solvent, k_sol, b_sol):
     group = structure.find_spacegroup()
     scaling = gemmi.Scaling(structure.cell, group)
     scaling.use_solvent, scaling.k_overall, scaling.k_sol, scaling.b_sol = True, 1.0, k_sol, b_sol
-    total, mask = (gemmi.ComplexAsuData(structure.cell, group, hkl, f.astype(np.complex64)) for f in (atoms, solvent))
+    total, mask = (
+        gemmi.ComplexAsuData(structure.cell, group, hkl, f.astype(np.complex64))
+        for f in (atoms, solvent)
+    )
     scaling.scale_data(total, mask)
     return np.abs(total.value_array)
 
@@ -61,7 +66,10 @@ def test_solvent_is_gemmis_at_the_stated_density_and_fall_off(reference_dir, nam
     structure = gemmi.read_structure(str(reference_dir / name))
     hkl = unique_hkl(structure, d_min)
     hkl = hkl[structure.cell.calculate_1_d2_array(hkl) < 1 / 5**2]  # where solvent scatters at all
-    atoms, solvent = atomic_amplitudes(structure, hkl), solvent_amplitudes(structure, hkl, d_min / 4)
+    atoms, solvent = (
+        atomic_amplitudes(structure, hkl),
+        solvent_amplitudes(structure, hkl, d_min / 4),
+    )
     expected = {s: scaled(structure, hkl, atoms, solvent, *s) for s in SOLVENTS}
     ours = {s: StructureFactors.from_model(reference_dir / name, d_min, *s)(hkl) for s in SOLVENTS}
     for stated in SOLVENTS:
@@ -77,10 +85,14 @@ def test_default_solvent_is_nearest_to_that_of_a_refinement(reference_dir):
     hkl, supplied = mtz.make_miller_array()[low], mtz.column_with_label("FC_ALL").array[low]
 
     def away(**solvent):
-        return distance(StructureFactors.from_model(reference_dir / "5wkd.pdb", 1.8, **solvent)(hkl), supplied)
+        return distance(
+            StructureFactors.from_model(reference_dir / "5wkd.pdb", 1.8, **solvent)(hkl), supplied
+        )
 
     # Refined with other radii, other density and other fall-off, so near but not equal.
-    assert away() < 0.1 < min(away(k_sol=k) for k in (0, 0.1, 0.2, 0.7)) and away(b_sol_A2=150) > 0.1
+    assert (
+        away() < 0.1 < min(away(k_sol=k) for k in (0, 0.1, 0.2, 0.7)) and away(b_sol_A2=150) > 0.1
+    )
 
 
 def test_supplied_amplitudes_agree_with_those_of_the_model(reference_dir):
@@ -98,8 +110,18 @@ def made_up_structure():
     structure = gemmi.Structure()
     structure.cell, structure.spacegroup_hm = gemmi.UnitCell(18, 22, 25, 90, 104, 90), "P 1 21 1"
     residue = gemmi.Residue()
-    residue.name, residue.seqid, residue.entity_type = "CYS", gemmi.SeqId("1"), gemmi.EntityType.Polymer
-    places = {"N": (3, 4, 5), "CA": (4.1, 4.9, 5.3), "C": (5.2, 4.2, 6.1), "O": (6.25, 4.8, 6.4), "SG": (4.6, 6.5, 4.4)}
+    residue.name, residue.seqid, residue.entity_type = (
+        "CYS",
+        gemmi.SeqId("1"),
+        gemmi.EntityType.Polymer,
+    )
+    places = {
+        "N": (3, 4, 5),
+        "CA": (4.1, 4.9, 5.3),
+        "C": (5.2, 4.2, 6.1),
+        "O": (6.25, 4.8, 6.4),
+        "SG": (4.6, 6.5, 4.4),
+    }
     for number, (name, place) in enumerate(places.items()):
         atom = gemmi.Atom()
         atom.name, atom.element, atom.pos = name, gemmi.Element(name[0]), gemmi.Position(*place)
@@ -118,9 +140,20 @@ def test_both_formats_of_a_model_give_one_table(tmp_path):
     structure = made_up_structure()
     structure.write_pdb(str(tmp_path / "model.pdb"))
     structure.make_mmcif_document().write_file(str(tmp_path / "model.cif"))
-    pdb, cif = (StructureFactors.from_model(tmp_path / f"model.{kind}", 2.5) for kind in ("pdb", "cif"))
-    assert pdb.origin == cif.origin and np.allclose(pdb.table, cif.table, atol=1e-4 * pdb.table.max())
+    pdb, cif = (
+        StructureFactors.from_model(tmp_path / f"model.{kind}", 2.5) for kind in ("pdb", "cif")
+    )
+    assert pdb.origin == cif.origin and np.allclose(
+        pdb.table, cif.table, atol=1e-4 * pdb.table.max()
+    )
     # Both hold the atoms as they were put in, with mates: P 21 leaves out 0 k 0 with odd k.
-    dry, hkl = StructureFactors.from_model(tmp_path / "model.cif", 2.5, k_sol=0), unique_hkl(structure, 2.5)
-    assert np.allclose(dry(hkl), np.abs(atomic_amplitudes(structure, hkl)), atol=1e-3 * dry.table.max())
-    assert np.allclose(dry(hkl * [-1, 1, -1]), dry(hkl)) and dry([[0, 3, 0]]) < 1e-3 * dry([[0, 2, 0]])
+    dry, hkl = (
+        StructureFactors.from_model(tmp_path / "model.cif", 2.5, k_sol=0),
+        unique_hkl(structure, 2.5),
+    )
+    assert np.allclose(
+        dry(hkl), np.abs(atomic_amplitudes(structure, hkl)), atol=1e-3 * dry.table.max()
+    )
+    assert np.allclose(dry(hkl * [-1, 1, -1]), dry(hkl)) and dry([[0, 3, 0]]) < 1e-3 * dry(
+        [[0, 2, 0]]
+    )

@@ -56,7 +56,9 @@ def test_word_counts_by_brute_force(images, rng):
     table = bag.transform(images)
     start = np.concatenate([[0], np.cumsum(counts)])
     for k in range(len(images)):
-        np.testing.assert_array_equal(table[k], np.bincount(nearest[start[k] : start[k + 1]], minlength=8))
+        np.testing.assert_array_equal(
+            table[k], np.bincount(nearest[start[k] : start[k + 1]], minlength=8)
+        )
     np.testing.assert_array_equal(table[0], 0)
     np.testing.assert_array_equal(table.sum(axis=1), counts)
 
@@ -76,7 +78,9 @@ def test_transform_leaves_the_vocabulary_and_other_rows_alone(images, rng):
 
 
 def test_works_in_a_pipeline(images):
-    model = make_pipeline(sift.SiftBag(4, seed=3), LogisticRegression()).fit(images, [0, 0, 1, 1, 0, 1])
+    model = make_pipeline(sift.SiftBag(4, seed=3), LogisticRegression()).fit(
+        images, [0, 0, 1, 1, 0, 1]
+    )
     np.testing.assert_array_equal(model.predict(images)[[0, 3, 4, 5]], [0, 1, 0, 1])
 
 
@@ -96,7 +100,9 @@ def test_vocabulary_sample_is_capped(images, rng, monkeypatch):
     descriptors = sift.sift_descriptors(images)[0]
     sift.SiftBag(2).fit_descriptors(descriptors, rng)
     assert seen["x"].shape == (10, 128)
-    assert {tuple(row) for row in seen["x"]} <= {tuple(row) for row in descriptors.astype(np.float32)}
+    assert {tuple(row) for row in seen["x"]} <= {
+        tuple(row) for row in descriptors.astype(np.float32)
+    }
 
 
 def test_keypoints_of_one_image_are_capped_strongest_first(images, monkeypatch):

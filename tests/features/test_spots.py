@@ -30,11 +30,18 @@ def with_spots(image, n, height, sigma_px=1.0):
 
 def features(image, mask=None):
     mask = np.ones(image.shape, bool) if mask is None else mask
-    return dict(zip(sf.NAMES, sf.spot_features(np.where(mask, image, 0).astype(np.uint8), mask), strict=True))
+    return dict(
+        zip(
+            sf.NAMES, sf.spot_features(np.where(mask, image, 0).astype(np.uint8), mask), strict=True
+        )
+    )
 
 
 def test_deviation_by_brute_force():
-    image, mask = grey(with_spots(noise(1), 6, 40)), np.random.default_rng(2).random((SIZE, SIZE)) < 0.8
+    image, mask = (
+        grey(with_spots(noise(1), 6, 40)),
+        np.random.default_rng(2).random((SIZE, SIZE)) < 0.8,
+    )
     z, sigma = sf.standardise(image, mask)
     calm = mask.copy()
     for _ in range(sf.CLIPS):  # the box is cut at the edges and at masked pixels
@@ -53,8 +60,12 @@ def test_deviation_by_brute_force():
 def test_noise_shows_no_wide_peak():
     found = features(grey(noise(3)))
     assert found["wide peaks 4"] == found["wide pits 4"] == found["cells with peaks"] == 0
-    assert found["kurtosis"] == pytest.approx(3, abs=0.3) and found["skewness"] == pytest.approx(0, abs=0.05)
-    assert found["upper tail"] == pytest.approx(np.log1p(1350), abs=0.5)  # a normal variate exceeds 3 in 0.135 %
+    assert found["kurtosis"] == pytest.approx(3, abs=0.3) and found["skewness"] == pytest.approx(
+        0, abs=0.05
+    )
+    assert found["upper tail"] == pytest.approx(
+        np.log1p(1350), abs=0.5
+    )  # a normal variate exceeds 3 in 0.135 %
 
 
 @pytest.mark.parametrize("n", [1, 12, 40])
@@ -68,7 +79,10 @@ def test_spots_are_counted(n):
 
 def test_pits_are_counted_apart():
     found = features(grey(255 - with_spots(noise(4, 215), 12, 40)))
-    assert found["wide pits 6"] == pytest.approx(np.log1p(12 / (SIZE**2 / 1e6))) and found["wide peaks 6"] == 0
+    assert (
+        found["wide pits 6"] == pytest.approx(np.log1p(12 / (SIZE**2 / 1e6)))
+        and found["wide peaks 6"] == 0
+    )
     assert found["peaks less pits"] < 0
 
 
@@ -83,7 +97,11 @@ def test_exposure_does_not_matter():
     rng = np.random.default_rng(6)
     slope = np.linspace(1, 1.3, SIZE)[None] * np.ones((SIZE, 1))
     weak, strong = (
-        features(np.sqrt(with_spots(rng.poisson(slope * level), 30, 14 * np.sqrt(level))).astype(np.uint8))
+        features(
+            np.sqrt(with_spots(rng.poisson(slope * level), 30, 14 * np.sqrt(level))).astype(
+                np.uint8
+            )
+        )
         for level in (100, 3000)
     )
     for name in ("wide peaks 5", "wide peaks 6", "noise", "cells with peaks"):
@@ -95,13 +113,17 @@ def test_a_gap_is_missing_not_black():
     image, mask = grey(with_spots(noise(7), 6, 40)), np.ones((SIZE, SIZE), bool)
     mask[150:170], mask[:, 200:207] = False, False
     whole, holed = features(image), features(image, mask)
-    assert holed["wide pits 4"] == 0 and holed["wide peaks 6"] == pytest.approx(whole["wide peaks 6"], abs=0.2)
+    assert holed["wide pits 4"] == 0 and holed["wide peaks 6"] == pytest.approx(
+        whole["wide peaks 6"], abs=0.2
+    )
 
 
 def test_point_spread_shows_in_the_noise():
     blurred = ndimage.gaussian_filter1d(noise(8, 100, 12), 1.0, axis=1)
     found = features(grey(blurred))
-    assert found["along rows"] == pytest.approx(np.exp(-1 / 4), abs=0.08)  # of a Gaussian filter at lag 1
+    assert found["along rows"] == pytest.approx(
+        np.exp(-1 / 4), abs=0.08
+    )  # of a Gaussian filter at lag 1
     assert abs(found["along columns"]) < 0.1
 
 
@@ -115,6 +137,8 @@ def test_transformer_and_threads():
     images = np.stack([grey(with_spots(noise(k), 5 * k, 40)) for k in range(4)])
     table = sf.SpotFeatures(2).fit(images).transform(images)
     assert table.shape == (4, len(sf.NAMES))
-    np.testing.assert_array_equal(table[2], sf.spot_features(images[2], np.ones(images[2].shape, bool)))
+    np.testing.assert_array_equal(
+        table[2], sf.spot_features(images[2], np.ones(images[2].shape, bool))
+    )
     with pytest.raises(InputError, match="do not fit"):
         sf.SpotFeatures().transform(images, np.ones((4, 2, 2), bool))

@@ -10,7 +10,9 @@ from diffranet_utils.core.errors import InputError
 from diffranet_utils.features import texture as features
 from diffranet_utils.features.store import FeatureStore
 
-HARALICK = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [0, 2, 2, 2], [2, 2, 3, 3]], np.uint8)  # of the 1973 paper
+HARALICK = np.array(
+    [[0, 0, 1, 1], [0, 0, 1, 1], [0, 2, 2, 2], [2, 2, 3, 3]], np.uint8
+)  # of the 1973 paper
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,9 @@ def scikit_image_features(image, distances, angles_deg):
 
 def test_glcm_equals_scikit_image(images):
     ours = features.glcm_features(images)
-    theirs = [scikit_image_features(image, features.DISTANCES, features.ANGLES_DEG) for image in images]
+    theirs = [
+        scikit_image_features(image, features.DISTANCES, features.ANGLES_DEG) for image in images
+    ]
     assert ours.shape == (4, 120)
     np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
 
@@ -45,7 +49,9 @@ def test_glcm_equals_scikit_image(images):
 def test_glcm_equals_scikit_image_where_offsets_leave_the_image(shape, rng):
     image = rng.integers(0, 5, shape, dtype=np.uint8)
     ours = features.glcm_features(image[None], (1, 3, 8), (0, 45, 135, 225))
-    np.testing.assert_allclose(ours[0], scikit_image_features(image, (1, 3, 8), (0, 45, 135, 225)), atol=1e-12)
+    np.testing.assert_allclose(
+        ours[0], scikit_image_features(image, (1, 3, 8), (0, 45, 135, 225)), atol=1e-12
+    )
 
 
 def test_glcm_of_a_constant_image():
@@ -55,7 +61,9 @@ def test_glcm_of_a_constant_image():
 
 def test_glcm_by_hand():
     """Horizontal neighbours of the 4 x 4 example: 12 pairs, 24 entries of the symmetric matrix."""
-    contrast, dissimilarity, homogeneity, asm, energy, _ = features.glcm_features(HARALICK[None], (1,), (0,))[0]
+    contrast, dissimilarity, homogeneity, asm, energy, _ = features.glcm_features(
+        HARALICK[None], (1,), (0,)
+    )[0]
     # Pairs: (0,0) 2, (0,1) 2, (1,1) 2, (0,2) 1, (2,2) 3, (2,3) 1, (3,3) 1
     assert contrast == pytest.approx((2 * 1 + 1 * 4 + 1 * 1) / 12)
     assert dissimilarity == pytest.approx((2 * 1 + 1 * 2 + 1 * 1) / 12)
@@ -82,7 +90,8 @@ def test_glcm_subset_is_columns_of_the_full_table(images):
     distances, angles = (1, 5, 8), (0, 90, 135)
     columns = features.glcm_columns(distances, angles)
     np.testing.assert_array_equal(
-        features.glcm_features(images)[:, columns], features.glcm_features(images, distances, angles)
+        features.glcm_features(images)[:, columns],
+        features.glcm_features(images, distances, angles),
     )
     assert [features.glcm_names()[k] for k in columns] == features.glcm_names(distances, angles)
 
@@ -98,13 +107,17 @@ def test_lbp_codes_equal_scikit_image(images, points, radius):
 @pytest.mark.parametrize("shape", [(1, 1), (2, 9), (5, 3)])
 def test_lbp_codes_of_images_smaller_than_the_circle(shape, rng):
     image = rng.integers(0, 4, shape, dtype=np.uint8)
-    np.testing.assert_array_equal(features.lbp_codes(image, 16, 3), local_binary_pattern(image, 16, 3, "uniform"))
+    np.testing.assert_array_equal(
+        features.lbp_codes(image, 16, 3), local_binary_pattern(image, 16, 3, "uniform")
+    )
 
 
 def test_lbp_by_hand():
     """Centre 5 of a 3 x 3 image, four neighbours from the right, anticlockwise: 7, 1, 5, 2 against 5."""
     image = np.array([[0, 1, 0], [5, 5, 7], [0, 2, 0]], np.uint8)
-    assert features.lbp_codes(image, 4, 1)[1, 1] == 5  # 1 0 1 0 changes three times: not uniform, points + 1
+    assert (
+        features.lbp_codes(image, 4, 1)[1, 1] == 5
+    )  # 1 0 1 0 changes three times: not uniform, points + 1
     image[0, 1] = 9
     assert features.lbp_codes(image, 4, 1)[1, 1] == 3  # 1 1 1 0 changes once: three ones
 
@@ -122,8 +135,12 @@ def test_lbp_histogram_has_a_fixed_length_and_sums_to_one(images):
 
 def test_threads_change_nothing(images):
     many = np.concatenate([images] * 3)
-    np.testing.assert_array_equal(features.glcm_features(many, n_workers=3), features.glcm_features(many))
-    np.testing.assert_array_equal(features.lbp_features(many, 8, 2, 3), features.lbp_features(many, 8, 2))
+    np.testing.assert_array_equal(
+        features.glcm_features(many, n_workers=3), features.glcm_features(many)
+    )
+    np.testing.assert_array_equal(
+        features.lbp_features(many, 8, 2, 3), features.lbp_features(many, 8, 2)
+    )
 
 
 def test_transformers_work_in_a_pipeline(images):

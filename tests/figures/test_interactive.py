@@ -46,7 +46,9 @@ def images(rng):
 
 @pytest.fixture
 def html(images):
-    return image_slider(images, ["a < b", "b", 'c "c"'], "One & all", ["first <1>", "second", "third"]).data
+    return image_slider(
+        images, ["a < b", "b", 'c "c"'], "One & all", ["first <1>", "second", "third"]
+    ).data
 
 
 def decoded(source):
@@ -57,14 +59,22 @@ def test_every_image_has_its_own_words(html):
     page = Page(html)
     assert not page.open, "every element is closed"
     assert [image["alt"] for image in page.all("img")] == ["first <1>", "second", "third"]
-    assert [div["data-label"] for div in page.all("div") if "data-label" in div] == ["a < b", "b", 'c "c"']
+    assert [div["data-label"] for div in page.all("div") if "data-label" in div] == [
+        "a < b",
+        "b",
+        'c "c"',
+    ]
     assert "One &amp; all" in html
 
 
 def test_the_slider_is_a_labelled_native_control(html):
     page = Page(html)
     (slider,) = page.all("input")
-    assert slider["type"] == "range" and (slider["min"], slider["max"], slider["step"]) == ("0", "2", "1")
+    assert slider["type"] == "range" and (slider["min"], slider["max"], slider["step"]) == (
+        "0",
+        "2",
+        "1",
+    )
     assert [label["for"] for label in page.all("label")] == [slider["id"]]
     (output,) = page.all("output")
     assert output["for"] == slider["id"] and output["aria-live"] == "polite"
@@ -73,7 +83,9 @@ def test_the_slider_is_a_labelled_native_control(html):
 
 def test_without_a_script_every_image_shows_and_no_dead_control(html):
     page = Page(html)
-    assert not any("hidden" in image or "none" in image.get("style", "") for image in page.all("img"))
+    assert not any(
+        "hidden" in image or "none" in image.get("style", "") for image in page.all("img")
+    )
     (controls,) = [div for div in page.all("div") if "data-controls" in div]
     assert "hidden" in controls
 
@@ -96,7 +108,9 @@ def test_two_sliders_of_the_same_images_do_not_share_ids(images):
 
 def test_text_takes_the_colour_of_the_theme(html):
     assert not re.search(r"[;\"\s]color:(?!inherit)", html)
-    assert '<figcaption style="color:inherit">' in html, "themes give captions a colour that is too pale on a light box"
+    assert '<figcaption style="color:inherit">' in html, (
+        "themes give captions a colour that is too pale on a light box"
+    )
     assert all("background:white" in image["style"] for image in Page(html).all("img"))
 
 

@@ -21,9 +21,21 @@ from diffranet_utils.studies.diffranet.labels import CLASS_COLORS, CLASS_NAMES
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB; doi:10.1109/TVCG.2009.113
 DEFICIENCIES = {
     "none": np.eye(3),
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
 }
 
 
@@ -67,7 +79,9 @@ def test_image_is_dark_on_white(ax):
     image = np.array([[0, 255]], dtype=np.uint8)
     drawn = plots.show_image(ax, image, "two pixels")
     shown = drawn.to_rgba(image)
-    assert shown[0, 0, :3] == pytest.approx([1, 1, 1]) and shown[0, 1, :3] == pytest.approx([0, 0, 0])
+    assert shown[0, 0, :3] == pytest.approx([1, 1, 1]) and shown[0, 1, :3] == pytest.approx(
+        [0, 0, 0]
+    )
     assert ax.get_title() == "two pixels"
 
 

@@ -60,7 +60,10 @@ def test_flags_say_why():
     bad = np.zeros(counts.shape, bool)
     bad[9, 9] = True
     flags = flag_values(RawImage(counts, Header(overload=900), bad))
-    assert flags[0, :4].tolist() == [Flag.GAP, Flag.GAP, Flag.GAP, Flag.OVERLOAD] and flags[9, 9] == Flag.GAP
+    assert (
+        flags[0, :4].tolist() == [Flag.GAP, Flag.GAP, Flag.GAP, Flag.OVERLOAD]
+        and flags[9, 9] == Flag.GAP
+    )
     assert (flags > 0).sum() == 5
 
 

@@ -45,9 +45,17 @@ def pack(values, version=1, linked=True):
     for index in np.ndindex(values.shape):
         near = [int(x) for x in neighbours(values, *index, linked)]
         gap = int(values[index]) - ((sum(near) + len(near) // 2) // len(near) if near else 0)
-        code = next(k for k, n in enumerate(WIDTHS[version]) if gap == 0 or (n and -(1 << n - 1) <= gap < 1 << n - 1))
+        code = next(
+            k
+            for k, n in enumerate(WIDTHS[version])
+            if gap == 0 or (n and -(1 << n - 1) <= gap < 1 << n - 1)
+        )
         width = WIDTHS[version][code]
-        bits += [0, 0, 0] + [code >> k & 1 for k in range(2 + version)] + [gap >> k & 1 for k in range(width)]
+        bits += (
+            [0, 0, 0]
+            + [code >> k & 1 for k in range(2 + version)]
+            + [gap >> k & 1 for k in range(width)]
+        )
     return bytes(cbf_binary.PACKED_START) + np.packbits(bits, bitorder="little").tobytes()
 
 
@@ -75,7 +83,9 @@ def values(rng):
 @pytest.mark.parametrize("version", [1, 2])
 def test_packed_comes_back(values, version):
     conversion = "x-CBF_PACKED" + ("_V2" if version == 2 else "")
-    (section,) = cbf_binary.sections(binary(pack(values, version), values.shape, conversion=conversion))
+    (section,) = cbf_binary.sections(
+        binary(pack(values, version), values.shape, conversion=conversion)
+    )
     np.testing.assert_array_equal(cbf_binary.decode(section), values)
 
 
@@ -255,7 +265,9 @@ def test_negative_counts_of_an_integrating_detector_are_measurements(rng):
     np.testing.assert_array_equal(frame.data[frame.mask], counts[frame.mask])
     crops = frames.prepare_frame(frame, size=64)
     low = np.quantile(counts[frame.mask], 0.001)
-    assert crops.raw.mean() == pytest.approx(np.floor(np.sqrt(np.maximum(counts - low, 0))).mean(), rel=0.05)
+    assert crops.raw.mean() == pytest.approx(
+        np.floor(np.sqrt(np.maximum(counts - low, 0))).mean(), rel=0.05
+    )
     counts = np.maximum(counts, 0)
     counts[:9] = -1
     assert frames.make_frame("counting", counts, Header()).flag_counts()[Flag.GAP.title] == 9 * 220

@@ -5,7 +5,12 @@ from sklearn.metrics import roc_auc_score
 
 from diffranet_utils.core.errors import InputError
 from diffranet_utils.frames import lattice
-from diffranet_utils.frames.lattice import FlatGeometry, LatticeSettings, lattice_evidence, planar_evidence
+from diffranet_utils.frames.lattice import (
+    FlatGeometry,
+    LatticeSettings,
+    lattice_evidence,
+    planar_evidence,
+)
 
 WAVELENGTH_A, LOW_Q, HIGH_Q = 1.0, 0.03, 0.4
 QUICK = LatticeSettings(n_directions=1500, n_turns=3)
@@ -15,7 +20,9 @@ def lattice_spots(rng, n):
     """`n` spots of a random cell in a random orientation, within the thickness of the Ewald sphere."""
     edges = rng.uniform(40, 120, 3)
     reach = (HIGH_Q * edges).astype(int) + 1
-    hkl = np.stack(np.meshgrid(*[np.arange(-m, m + 1) for m in reach], indexing="ij"), -1).reshape(-1, 3)
+    hkl = np.stack(np.meshgrid(*[np.arange(-m, m + 1) for m in reach], indexing="ij"), -1).reshape(
+        -1, 3
+    )
     q = (hkl / edges) @ Rotation.random(random_state=int(rng.integers(1 << 30))).as_matrix().T
     length = np.linalg.norm(q, axis=1)
     off_sphere = np.linalg.norm(q + [0, 0, 1 / WAVELENGTH_A], axis=1) - 1 / WAVELENGTH_A
@@ -65,7 +72,9 @@ def test_the_sum_over_a_comb_is_that_of_a_grating():
     for length_A in (30.0, 63.0, 79.0, 81.5, 123.4):
         real, imaginary = lattice._wave(q, axis * length_A)
         x = np.pi * length_A / period_A
-        assert real == pytest.approx(np.sin(n * x) / np.sin(x)) and imaginary == pytest.approx(0, abs=1e-9)
+        assert real == pytest.approx(np.sin(n * x) / np.sin(x)) and imaginary == pytest.approx(
+            0, abs=1e-9
+        )
 
 
 def test_offsets_are_fractions_of_the_planes_spacing():
@@ -87,10 +96,14 @@ def test_vectors_found_are_vectors_of_the_lattice(rng):
 @pytest.mark.parametrize(("n_on", "n_stray"), [(100, 60), (30, 10)])
 def test_lattices_are_told_from_stray_spots(rng, n_on, n_stray):
     on = [
-        lattice_evidence(np.vstack([lattice_spots(rng, n_on), stray_spots(rng, n_stray)]), rng, QUICK).ratio
+        lattice_evidence(
+            np.vstack([lattice_spots(rng, n_on), stray_spots(rng, n_stray)]), rng, QUICK
+        ).ratio
         for _ in range(12)
     ]
-    stray = [lattice_evidence(stray_spots(rng, n_on + n_stray), rng, QUICK).ratio for _ in range(12)]
+    stray = [
+        lattice_evidence(stray_spots(rng, n_on + n_stray), rng, QUICK).ratio for _ in range(12)
+    ]
     assert roc_auc_score([1] * 12 + [0] * 12, on + stray) > 0.97
     assert max(stray) < lattice.LATTICE_RATIO
 
@@ -105,13 +118,18 @@ def test_the_order_of_the_spots_does_not_matter(rng):
     one = lattice_evidence(q, np.random.default_rng(5), QUICK)
     other = lattice_evidence(rng.permutation(q), np.random.default_rng(5), QUICK)
     assert one.n_used == QUICK.most_spots and np.array_equal(one.vectors_A, other.vectors_A)
-    assert (one.score, one.null_mean, one.n_on_lattice) == (other.score, other.null_mean, other.n_on_lattice)
+    assert (one.score, one.null_mean, one.n_on_lattice) == (
+        other.score,
+        other.null_mean,
+        other.n_on_lattice,
+    )
 
 
 def test_turning_the_frame_about_the_beam_does_not_matter(rng):
     q = lattice_spots(rng, 90)
     scores = [
-        lattice_evidence(q @ Rotation.from_euler("z", angle).as_matrix(), rng, QUICK).score for angle in (0, 0.7, 2.9)
+        lattice_evidence(q @ Rotation.from_euler("z", angle).as_matrix(), rng, QUICK).score
+        for angle in (0, 0.7, 2.9)
     ]
     assert scores == pytest.approx([scores[0]] * 3, rel=0.05)
 
@@ -142,7 +160,9 @@ def test_spots_too_close_to_the_beam_for_their_phases_to_differ_tell_nothing(rng
 
 
 def test_a_flat_pattern_is_found_without_a_geometry(rng):
-    steps = rng.permutation(np.stack(np.meshgrid(np.arange(20), np.arange(20)), -1).reshape(-1, 2))[:60]
+    steps = rng.permutation(np.stack(np.meshgrid(np.arange(20), np.arange(20)), -1).reshape(-1, 2))[
+        :60
+    ]
     turn = Rotation.from_euler("z", 0.4).as_matrix()[:2, :2]
     fast, slow = ((steps * [31.0, 44.0]) @ turn.T + rng.normal(0, 0.5, (60, 2))).T
     found = planar_evidence(slow, fast, rng)

@@ -12,7 +12,8 @@ def test_background_agrees_with_scipy(rng):
     mask = rng.random(data.shape) > 0.3
     mean, sigma = peaks.local_background(data, mask, 9)
     n, total, squares = (
-        ndimage.uniform_filter(a.astype(float), 9, mode="constant") for a in (mask, data * mask, data**2 * mask)
+        ndimage.uniform_filter(a.astype(float), 9, mode="constant")
+        for a in (mask, data * mask, data**2 * mask)
     )
     assert mean == pytest.approx(total / n, rel=1e-5)
     variance = squares / n - (total / n) ** 2
@@ -41,7 +42,9 @@ def test_planted_spots_are_found(rng, level, strength):
     assert len(found) == 40
     away = np.hypot(found.slow[:, None] - slow, found.fast[:, None] - fast)
     assert away.min(axis=0).max() < 0.7
-    assert 0.4 < found.counts.sum() / (40 * strength) < 1.02  # the tails of a spot lie below the threshold
+    assert (
+        0.4 < found.counts.sum() / (40 * strength) < 1.02
+    )  # the tails of a spot lie below the threshold
 
 
 def test_a_bright_spot_keeps_nearly_all_its_counts(rng):
@@ -77,14 +80,22 @@ def test_a_masked_frame_has_no_spots(rng):
 
 def frame_with_geometry(**changes):
     flags = np.zeros((10, 10), np.uint8)
-    values = {"wavelength_A": 1.5, "distance_mm": 80.0, "pixel_mm": 0.1, "beam_fast_px": 0.0, "beam_slow_px": 0.0}
+    values = {
+        "wavelength_A": 1.5,
+        "distance_mm": 80.0,
+        "pixel_mm": 0.1,
+        "beam_fast_px": 0.0,
+        "beam_slow_px": 0.0,
+    }
     return frames.Frame("made", flags.astype(np.float32), flags, **(values | changes))
 
 
 def test_spacing_closed_form():
     # At a radius equal to the distance 2 theta is 45 degrees.
     spot = peaks.Peaks(np.array([0.0]), np.array([800.0]), np.ones(1), np.ones(1, int))
-    assert peaks.spacings(frame_with_geometry(), spot) == pytest.approx([1.5 / (2 * np.sin(np.pi / 8))])
+    assert peaks.spacings(frame_with_geometry(), spot) == pytest.approx(
+        [1.5 / (2 * np.sin(np.pi / 8))]
+    )
     assert peaks.spacings(frame_with_geometry(distance_mm=None), spot) is None
 
 
@@ -102,6 +113,8 @@ def test_real_hits_have_more_spots_than_real_misses(real_dir):
     counted = {}
     for item in labelled[4:]:
         frame = item.read()
-        counted.setdefault(item.label.title, []).append(len(peaks.find_peaks(frame.data, frame.mask)))
+        counted.setdefault(item.label.title, []).append(
+            len(peaks.find_peaks(frame.data, frame.mask))
+        )
     assert min(counted["diffraction"]) > 300
     assert max(counted["no-diffraction"]) < 5

@@ -39,7 +39,10 @@ def write_cbf(path, data, contents=PILATUS):
 
     header = {}
     if contents:
-        header = {"_array_data.header_convention": "PILATUS_1.2", "_array_data.header_contents": contents}
+        header = {
+            "_array_data.header_convention": "PILATUS_1.2",
+            "_array_data.header_contents": contents,
+        }
     CbfImage(data=data, header=header).write(str(path))
     return path
 
@@ -57,23 +60,43 @@ def write_smv(path, data):
 def tiff_bytes(data, entries_at=8, pixels_at=4096):
     """A TIFF of unsigned 16-bit pixels, from the specification alone."""
     n_slow, n_fast = data.shape
-    entries = [(256, 4, n_fast), (257, 4, n_slow), (258, 3, 16), (259, 3, 1), (262, 3, 1), (273, 4, pixels_at)]
+    entries = [
+        (256, 4, n_fast),
+        (257, 4, n_slow),
+        (258, 3, 16),
+        (259, 3, 1),
+        (262, 3, 1),
+        (273, 4, pixels_at),
+    ]
     entries += [(277, 3, 1), (278, 4, n_slow), (279, 4, data.size * 2)]
     head = struct.pack("<2sHIH", b"II", 42, entries_at, len(entries))
-    head += b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries) + bytes(4)
+    head += b"".join(
+        struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries
+    ) + bytes(4)
     return head.ljust(pixels_at, b"\0") + data.astype("<u2").tobytes()
 
 
 # Bytes from the start of MarCCD's header block, counted by hand in the published C structure:
 # 256 (format) + 128 (statistics) + 256 (percentiles) + 128 (goniostat) + 128 (detector).
-MARCCD = {"saturated_value": 104, "xtal_to_detector": 640, "beam_x": 644, "beam_y": 648, "pixelsize_x": 772}
+MARCCD = {
+    "saturated_value": 104,
+    "xtal_to_detector": 640,
+    "beam_x": 644,
+    "beam_y": 648,
+    "pixelsize_x": 772,
+}
 MARCCD["source_wavelength"] = 908
 
 
 def write_marccd(path, data):
     content = bytearray(tiff_bytes(data))
     content[1028:1031] = b"MMX"
-    values = {"xtal_to_detector": 120_000, "beam_x": 40_500, "beam_y": 30_250, "saturated_value": 64_000}
+    values = {
+        "xtal_to_detector": 120_000,
+        "beam_x": 40_500,
+        "beam_y": 30_250,
+        "saturated_value": 64_000,
+    }
     values |= {"pixelsize_x": 79_000, "source_wavelength": 103_320}
     for name, value in values.items():
         struct.pack_into("<I", content, 1024 + MARCCD[name], value)
@@ -85,7 +108,11 @@ def write_eiger(path, data, n=3):
     with h5py.File(path, "w") as file:
         file["entry/data/data_000001"] = np.stack([data + k for k in range(n)])
         detector = file.create_group("entry/instrument/detector")
-        for name, value in {"x_pixel_size": 75e-6, "detector_distance": 0.15, "beam_center_x": 41.0}.items():
+        for name, value in {
+            "x_pixel_size": 75e-6,
+            "detector_distance": 0.15,
+            "beam_center_x": 41.0,
+        }.items():
             detector[name] = value
         detector["detector_distance"].attrs["units"] = "m"
         detector["beam_center_y"] = 28.0
@@ -98,7 +125,13 @@ def write_eiger(path, data, n=3):
 
 
 def geometry(frame):
-    return frame.wavelength_A, frame.distance_mm, frame.pixel_mm, frame.beam_fast_px, frame.beam_slow_px
+    return (
+        frame.wavelength_A,
+        frame.distance_mm,
+        frame.pixel_mm,
+        frame.beam_fast_px,
+        frame.beam_slow_px,
+    )
 
 
 def flags_at(frame, *pixels):
@@ -112,11 +145,18 @@ def test_pilatus_cbf(tmp_path, pack):
         path.write_bytes(pack(path.read_bytes()))
     frame = frames.read_frame(path)
     assert geometry(frame) == pytest.approx((0.97, 200.0, 0.172, 41.5, 29.25))
-    assert flags_at(frame, (0, 41), (30, 5), (10, 10), (20, 21)) == [Flag.GAP, Flag.GAP, Flag.HOT, Flag.USABLE]
+    assert flags_at(frame, (0, 41), (30, 5), (10, 10), (20, 21)) == [
+        Flag.GAP,
+        Flag.GAP,
+        Flag.HOT,
+        Flag.USABLE,
+    ]
     assert frame.data.dtype == np.float32
     expected = counts()
     assert np.array_equal(frame.data[frame.mask], expected[frame.mask])
-    assert (~frame.mask).sum() == 3 * SHAPE[0] + 2  # the gap, the pixel at -2 and the hot one; nothing else
+    assert (~frame.mask).sum() == 3 * SHAPE[
+        0
+    ] + 2  # the gap, the pixel at -2 and the hot one; nothing else
 
 
 def test_pilatus_overload_from_the_header(tmp_path):
@@ -152,7 +192,11 @@ def test_marccd_by_content_not_by_name(tmp_path):
     data[20, 20:23] = (60_000, 64_000, 63_999)
     frame = frames.read_frame(write_marccd(tmp_path / "frame.0001", data))
     assert geometry(frame) == pytest.approx((1.0332, 120.0, 0.079, 40.5, 30.25))
-    assert flags_at(frame, (20, 20), (20, 21), (20, 22)) == [Flag.USABLE, Flag.OVERLOAD, Flag.USABLE]
+    assert flags_at(frame, (20, 20), (20, 21), (20, 22)) == [
+        Flag.USABLE,
+        Flag.OVERLOAD,
+        Flag.USABLE,
+    ]
 
 
 def test_tiff(tmp_path):
@@ -194,9 +238,14 @@ def test_eiger(tmp_path):
 def damaged(folder, kind):
     """Make one unusable input."""
     path = folder / f"{kind}.cbf"
-    cbf, smv = write_cbf(folder / "good.cbf", counts()).read_bytes(), write_smv(folder / "g.img", counts()).read_bytes()
+    cbf, smv = (
+        write_cbf(folder / "good.cbf", counts()).read_bytes(),
+        write_smv(folder / "g.img", counts()).read_bytes(),
+    )
     h5 = write_eiger(folder / "good.h5", counts()).read_bytes()
-    rgb = tiff_bytes(counts()).replace(struct.pack("<HHII", 257, 4, 1, 60), struct.pack("<HHII", 257, 4, 1, 2**31 - 1))
+    rgb = tiff_bytes(counts()).replace(
+        struct.pack("<HHII", 257, 4, 1, 60), struct.pack("<HHII", 257, 4, 1, 2**31 - 1)
+    )
     content = {
         "empty": b"",
         "text": b"file,label\na,b\n",
@@ -274,7 +323,9 @@ def test_only_images_whose_data_are_there_count(tmp_path):
     assert frames.read_frame(path, 1).data.max() == 7
     with pytest.raises(InputError, match="holds 2 images"):
         frames.read_frame(path, 2)
-    assert frame_formats.n_images(write_stack(tmp_path / "b.h5", (10**9, *SHAPE))) == 0  # in one piece
+    assert (
+        frame_formats.n_images(write_stack(tmp_path / "b.h5", (10**9, *SHAPE))) == 0
+    )  # in one piece
 
 
 def test_an_image_in_the_middle_of_nowhere_is_not_invented(tmp_path):
@@ -304,9 +355,14 @@ def test_data_files_of_a_master(tmp_path):
     master, first = tmp_path / "a_master.h5", tmp_path / "a_data_000001.h5"
     with h5py.File(master, "w") as file:
         for k in (1, 2):
-            file[f"entry/data/data_00000{k}"] = h5py.ExternalLink(f"a_data_00000{k}.h5", "entry/data/data_000001")
+            file[f"entry/data/data_00000{k}"] = h5py.ExternalLink(
+                f"a_data_00000{k}.h5", "entry/data/data_000001"
+            )
     write_eiger(first, counts(), 2)
-    assert [p.name for p in frame_formats.linked_files(master)] == ["a_data_000001.h5", "a_data_000002.h5"]
+    assert [p.name for p in frame_formats.linked_files(master)] == [
+        "a_data_000001.h5",
+        "a_data_000002.h5",
+    ]
     assert not frame_formats.is_complete(master)
     write_eiger(tmp_path / "a_data_000002.h5", counts() + 50, 1)
     assert frame_formats.is_complete(master) and frame_formats.n_images(master) == 3
@@ -325,14 +381,20 @@ def test_what_is_too_small_for_a_detector(tmp_path, shape):
 
 
 def test_the_largest_detectors_fit_and_no_more(tmp_path, monkeypatch):
-    for shape in ((4150, 4371), (16 * 1024, 1024), (3840, 3840)):  # EIGER 16M, JUNGFRAU 16M, binned Rayonix MX340
+    for shape in (
+        (4150, 4371),
+        (16 * 1024, 1024),
+        (3840, 3840),
+    ):  # EIGER 16M, JUNGFRAU 16M, binned Rayonix MX340
         require_shape(shape)
     path = write_stack(tmp_path / "a.h5", (1, 9900, 9900), chunks=(1, 100, 100), compression="gzip")
     with h5py.File(path, "a") as file:
         file["entry/data/data_000001"][0, :100, :100] = 1
     with pytest.raises(InputError, match="9900 x 9900.*20 megapixels"):
         frames.read_frame(path)
-    layered = write_stack(tmp_path / "b.h5", (100, *SHAPE), chunks=(100, *SHAPE), compression="gzip")
+    layered = write_stack(
+        tmp_path / "b.h5", (100, *SHAPE), chunks=(100, *SHAPE), compression="gzip"
+    )
     with h5py.File(layered, "a") as file:
         file["entry/data/data_000001"][0] = 1
     assert frames.read_frame(layered).data.max() == 1
@@ -392,7 +454,9 @@ def test_blocks_conserve_usable_counts(rng):
     usable = rng.random(data.shape) > 0.2
     mean, share = frame_masks.block_mean(data, usable, 4)
     assert mean.shape == (13, 11)
-    assert (mean * share * 16).sum() == pytest.approx(data[:52, :44][usable[:52, :44]].sum(), rel=1e-6)
+    assert (mean * share * 16).sum() == pytest.approx(
+        data[:52, :44][usable[:52, :44]].sum(), rel=1e-6
+    )
     block = np.s_[8:12, 20:24]
     assert mean[2, 5] == pytest.approx(data[block][usable[block]].mean())
 
@@ -460,7 +524,11 @@ def test_find_real(tmp_path, monkeypatch):
     table = tmp_path / "labels.csv"
     table.write_text("file,label,note\na.cbf,diffraction,some spots\n")
     (found,) = labelled_frames.find_real()
-    assert (found.label, found.note, found.read().data.shape) == (RealLabel.DIFFRACTION, "some spots", SHAPE)
+    assert (found.label, found.note, found.read().data.shape) == (
+        RealLabel.DIFFRACTION,
+        "some spots",
+        SHAPE,
+    )
     table.write_text("file,label,note\na.cbf,maybe,\n")
     with pytest.raises(InputError, match="maybe"):
         labelled_frames.find_real()
@@ -474,7 +542,9 @@ def test_real_geometry_and_masks(real_dir):
     assert geometry(frame) == pytest.approx((0.96859, 351.0, 0.172, 1261.61, 1306.96))
     assert frame.data.shape == (2527, 2463)
     counted = frame.flag_counts()
-    assert counted["gap"] == 526_101 + 625  # pixels at -1 and -2, counted in the file by another reader
+    assert (
+        counted["gap"] == 526_101 + 625
+    )  # pixels at -1 and -2, counted in the file by another reader
     assert counted["overload"] >= 1
     assert 0 < counted["beamstop"] < 10_000
     slow, fast = np.nonzero(frame.flags == Flag.BEAMSTOP)

@@ -17,7 +17,10 @@ EIGHT = np.ones((3, 3))
 
 def planted(rng, mean, counts, shape=(320, 300), sigma_px=1.1):
     """Poisson background with round spots of `counts` photons at known centres."""
-    slow, fast = (a.ravel() + rng.uniform(-6, 6, a.size) for a in np.mgrid[25 : shape[0] : 40, 25 : shape[1] : 40])
+    slow, fast = (
+        a.ravel() + rng.uniform(-6, 6, a.size)
+        for a in np.mgrid[25 : shape[0] : 40, 25 : shape[1] : 40]
+    )
     inside = (slow < shape[0] - 8) & (fast < shape[1] - 8)
     slow, fast = slow[inside], fast[inside]
     rows, columns = np.indices(shape) + 0.5
@@ -40,13 +43,17 @@ def test_levels_are_mean_and_noise_of_what_was_drawn(rng, mean):
     assert np.average(levels.mean, weights=levels.n_usable) == pytest.approx(
         mean, rel=0.02, abs=5 * (mean / frame.size) ** 0.5
     )
-    assert np.sqrt(np.average(levels.sigma**2, weights=levels.n_usable)) == pytest.approx(mean**0.5, rel=0.1)
+    assert np.sqrt(np.average(levels.sigma**2, weights=levels.n_usable)) == pytest.approx(
+        mean**0.5, rel=0.1
+    )
 
 
 def test_levels_of_values_that_are_no_counts(rng):
     levels = tile_levels(rng.normal(-3, 0.7, (320, 320)).astype(np.float32))
     assert not levels.photons
-    assert levels.mean.mean() == pytest.approx(-3, abs=0.02) and levels.sigma.mean() == pytest.approx(0.7, rel=0.03)
+    assert levels.mean.mean() == pytest.approx(
+        -3, abs=0.02
+    ) and levels.sigma.mean() == pytest.approx(0.7, rel=0.03)
 
 
 def test_counts_after_a_correction_are_still_counts(rng):
@@ -64,7 +71,10 @@ def test_groups_are_those_of_scipy(rng):
     usable = ndimage.uniform_filter(rng.random(frame.shape), 9) > 0.44
     levels = tile_levels(frame, usable)
     threshold = tile_threshold(levels, 5.0)
-    per_pixel = [np.kron(a, np.ones((16, 16)))[: frame.shape[0], : frame.shape[1]] for a in (threshold, levels.mean)]
+    per_pixel = [
+        np.kron(a, np.ones((16, 16)))[: frame.shape[0], : frame.shape[1]]
+        for a in (threshold, levels.mean)
+    ]
     labels, n = ndimage.label(usable & (frame > per_pixel[0]), structure=EIGHT)
     peaks = find_tile_peaks(frame, usable, PeakSettings(min_pixels=1))
     assert len(peaks) == n > 20
@@ -105,7 +115,9 @@ def test_intensity_and_width_of_a_strong_spot(rng):
 def test_false_alarms_are_those_of_counting_statistics(rng, mean, least_ratio):
     frame, n_sigma = rng.poisson(mean, (2000, 2000)), 3.5
     n_strong = find_tile_peaks(frame, settings=PeakSettings(n_sigma, min_pixels=1)).n_pixels.sum()
-    n_expected = frame.size * stats.poisson.sf(stats.poisson.isf(stats.norm.sf(n_sigma), mean), mean)
+    n_expected = frame.size * stats.poisson.sf(
+        stats.poisson.isf(stats.norm.sf(n_sigma), mean), mean
+    )
     # a strong pixel raises the mean of its own tile, which matters where a photon is rare
     assert least_ratio * n_expected < n_strong < 1.3 * n_expected
 
@@ -139,7 +151,9 @@ def test_marks_masks_and_nan_are_left_out(rng):
         np.where(gap, np.nan, frame),
     ]
     for peaks in map(find_tile_peaks, marked):
-        assert np.array_equal(peaks.slow, expected.slow) and np.array_equal(peaks.counts, expected.counts)
+        assert np.array_equal(peaks.slow, expected.slow) and np.array_equal(
+            peaks.counts, expected.counts
+        )
     assert np.isnan(tile_levels(frame, ~gap).mean[4:7, 10:15]).all()
 
 
@@ -177,7 +191,9 @@ def test_a_smooth_ring_is_no_peak(rng):
     assert len(find_tile_peaks(rng.poisson(5 + 60 * np.exp(-((radius - 200) ** 2) / 200)))) == 0
 
 
-@pytest.mark.parametrize("frame", [np.zeros(5), np.zeros((0, 4)), np.zeros((4, 4), complex), np.zeros((4, 4), bool)])
+@pytest.mark.parametrize(
+    "frame", [np.zeros(5), np.zeros((0, 4)), np.zeros((4, 4), complex), np.zeros((4, 4), bool)]
+)
 def test_what_is_no_frame_is_refused(frame):
     with pytest.raises(InputError):
         find_tile_peaks(frame)

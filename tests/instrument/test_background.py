@@ -16,7 +16,9 @@ BEAM = Beam(1.5, 1e12, 30.0)
 NONBRAGG = Detector(512, 512, 0.172, 80.0, beam_fast_px=255.5, beam_slow_px=256.5)
 CENTRES = np.arange(254.5, 258.5, 0.5)  # pixel centres and corners around the middle, 256
 PROTEIN = {"C": 0.63, "N": 0.17, "O": 0.195, "S": 0.005}
-RECIPE = CrystalRecipe("a small cell", (60.0, 60.0, 60.0, 90.0, 90.0, 90.0), "P 1", 8000, 17.0, 3.0, 0.0, 1)
+RECIPE = CrystalRecipe(
+    "a small cell", (60.0, 60.0, 60.0, 90.0, 90.0, 90.0), "P 1", 8000, 17.0, 3.0, 0.0, 1
+)
 # Incoherent scattering functions in electrons at sin(theta)/lambda 0.2, 0.4 and 1.0 /A, from the tables (Hubbell et
 # al., 1975, doi:10.1063/1.555523; the same values in International Tables C).
 INCOHERENT = {
@@ -26,8 +28,13 @@ INCOHERENT = {
 
 def mismatch(image, slow, fast):
     """Rms difference of an image and itself turned by 180 degrees about a point, in pixels from the corner."""
-    sums = [int(2 * centre) - 1 for centre in (slow, fast)]  # of the indices of two pixels that face each other
-    faced = [np.arange(max(0, total - n + 1), min(n, total + 1)) for total, n in zip(sums, image.shape, strict=True)]
+    sums = [
+        int(2 * centre) - 1 for centre in (slow, fast)
+    ]  # of the indices of two pixels that face each other
+    faced = [
+        np.arange(max(0, total - n + 1), min(n, total + 1))
+        for total, n in zip(sums, image.shape, strict=True)
+    ]
     turned = image[np.ix_(sums[0] - faced[0], sums[1] - faced[1])]
     return np.sqrt(np.mean((image[np.ix_(*faced)] - turned) ** 2))
 
@@ -71,7 +78,9 @@ def test_reference_images_are_symmetric_about_the_centre_in_use(reference_dir, k
     assert tried.pop(centre) < 0.1 * min(tried.values())
 
 
-@pytest.mark.parametrize(("layer", "key"), [(Layer("water", 0.010), "water_10um"), (Layer("air", 5.0), "air_5mm")])
+@pytest.mark.parametrize(
+    ("layer", "key"), [(Layer("water", 0.010), "water_10um"), (Layer("air", 5.0), "air_5mm")]
+)
 def test_background_equals_nonbraggs(reference_dir, layer, key):
     theirs = np.load(reference_dir / "nonbragg" / "background_512.npz")[key].astype(float)
     ratio = background.expected_photons(BEAM, NONBRAGG, (layer,)) / theirs
@@ -89,15 +98,22 @@ def test_amplitudes_agree_with_tabulated_ones(reference_dir, name, table):
 
 def test_nitrogen_form_factor_is_the_published_one():
     coefficients = gemmi.Element("N").it92
-    assert np.allclose(background.NITROGEN_A, coefficients.a) and np.allclose(background.NITROGEN_B, coefficients.b)
+    assert np.allclose(background.NITROGEN_A, coefficients.a) and np.allclose(
+        background.NITROGEN_B, coefficients.b
+    )
     assert pytest.approx(coefficients.c) == background.NITROGEN_C
 
 
 def test_photons_scale_with_pulse_and_thickness():
     detector = Detector(64, 64, 0.5, 80.0)
     one = background.expected_photons(BEAM, detector, (Layer("water", 0.01),))
-    assert np.allclose(background.expected_photons(Beam(1.5, 3e12, 5.0), detector, (Layer("water", 0.01),)), 3 * one)
-    assert np.allclose(background.expected_photons(BEAM, detector, (Layer("water", 0.03),)), 3 * one)
+    assert np.allclose(
+        background.expected_photons(Beam(1.5, 3e12, 5.0), detector, (Layer("water", 0.01),)),
+        3 * one,
+    )
+    assert np.allclose(
+        background.expected_photons(BEAM, detector, (Layer("water", 0.03),)), 3 * one
+    )
     both = background.expected_photons(BEAM, detector, (Layer("water", 0.01), Layer("water", 0.02)))
     assert np.allclose(both, 3 * one, rtol=1e-5)
     assert not background.expected_photons(BEAM, detector, ()).any()
@@ -116,7 +132,9 @@ def crystal_photons(part, stol_per_cell):
     path = np.sqrt(70.0**2 + (2 * (slow - 5)) ** 2 + (2 * (fast - 10)) ** 2)
     two_theta = np.arccos(70 / path)
     seen = 2.0**2 * 70 / path**3 * (1 + np.cos(two_theta) ** 2) / 2
-    expected = 2.8179403e-15**2 * 1e12 / 30e-6**2 * seen * stol_per_cell(np.sin(two_theta / 2) / 1.5)
+    expected = (
+        2.8179403e-15**2 * 1e12 / 30e-6**2 * seen * stol_per_cell(np.sin(two_theta / 2) / 1.5)
+    )
     return disorder.disorder_photons(BEAM, detector, RECIPE, (part,)), expected
 
 
@@ -129,7 +147,10 @@ def test_diffuse_scattering_is_what_moving_atoms_take_from_the_spots():
 
     def per_cell(s):
         mean = [np.average(np.cos(2 * np.pi * 2 * x * u), weights=weight) for x in s.flat]
-        f2 = [sum(w * gemmi.Element(e).it92.calculate_sf(x * x) ** 2 for e, w in PROTEIN.items()) for x in s.flat]
+        f2 = [
+            sum(w * gemmi.Element(e).it92.calculate_sf(x * x) ** 2 for e, w in PROTEIN.items())
+            for x in s.flat
+        ]
         return 8000 * (np.array(f2) * (1 - np.square(mean))).reshape(s.shape)
 
     ours, expected = crystal_photons("diffuse", per_cell)
@@ -137,7 +158,9 @@ def test_diffuse_scattering_is_what_moving_atoms_take_from_the_spots():
 
 
 def test_compton_scattering_is_near_the_tabulated_functions():
-    tabulated = np.array([sum(share * INCOHERENT[e][k] for e, share in PROTEIN.items()) for k in range(3)])
+    tabulated = np.array(
+        [sum(share * INCOHERENT[e][k] for e, share in PROTEIN.items()) for k in range(3)]
+    )
     ratio = disorder.disorder_power(np.array([0.2, 0.4, 1.0]), RECIPE, "compton") / 8000 / tabulated
     # Z - f^2 / Z takes all electrons of an atom alike, and so gives too much where the inner ones are still bound.
     assert (ratio > 0.95).all() and (ratio < [1.5, 1.35, 1.15]).all()
@@ -148,7 +171,9 @@ def test_compton_scattering_counts_every_electron_at_high_angles():
     assert disorder.disorder_power(np.array([0.0, 4.0]), RECIPE, "compton") == pytest.approx(
         [0, 8000 * electrons], rel=5e-3, abs=50
     )
-    ours, expected = crystal_photons("compton", lambda s: disorder.disorder_power(s, RECIPE, "compton"))
+    ours, expected = crystal_photons(
+        "compton", lambda s: disorder.disorder_power(s, RECIPE, "compton")
+    )
     assert np.allclose(ours, expected, rtol=1e-4, atol=0)
 
 

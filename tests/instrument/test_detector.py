@@ -41,7 +41,11 @@ def test_point_spread_conserves_light_and_has_the_stated_width(kind):
     kernel = detector.point_spread(offsets[:, None], offsets[None], kind, 6.0)
     # Beyond a circle of radius L the fibre's tail holds g / sqrt(g^2 + L^2) of the light.
     g = 0.652383 * 6.0
-    outside = [g / np.hypot(g, 400.5), g / np.hypot(g, 400.5 * np.sqrt(2))] if kind == "fiber" else [1e-9, -1e-9]
+    outside = (
+        [g / np.hypot(g, 400.5), g / np.hypot(g, 400.5 * np.sqrt(2))]
+        if kind == "fiber"
+        else [1e-9, -1e-9]
+    )
     assert 1 - outside[0] <= kernel.sum() <= 1 - outside[1]
     profile = kernel[400, 400:]
     half = np.interp(-profile[0] / 2, -profile, np.arange(profile.size))
@@ -52,7 +56,10 @@ def test_light_does_not_come_round_the_other_edge():
     photons = np.zeros((96, 80), np.float32)
     photons[48, 0] = 1e4
     image = detector.spread(photons, 172.0, Readout())
-    assert image[48, 79] < 1e4 * detector.point_spread(np.array([[0]]), np.array([[60]]), "fiber", 46 / 172)[0, 0]
+    assert (
+        image[48, 79]
+        < 1e4 * detector.point_spread(np.array([[0]]), np.array([[60]]), "fiber", 46 / 172)[0, 0]
+    )
 
 
 def test_noise_gain_of_the_paper_detector():
@@ -73,7 +80,9 @@ def test_fast_counts_follow_poissons_distribution(rng, mean):
     values, n = np.unique(counts, return_counts=True)
     assert (counts == np.floor(counts)).all() and counts.min() >= 0
     found = np.cumsum(n) / counts.size
-    assert abs(found - stats.poisson.cdf(values, mean)).max() < 1.95 / np.sqrt(counts.size)  # Kolmogorov, 0.1 %
+    assert abs(found - stats.poisson.cdf(values, mean)).max() < 1.95 / np.sqrt(
+        counts.size
+    )  # Kolmogorov, 0.1 %
 
 
 def test_read_noise_offset_and_calibration_add_up(rng):
@@ -86,13 +95,17 @@ def test_read_noise_offset_and_calibration_add_up(rng):
 
 def test_saturation_and_eight_bits():
     assert detector.to_8bit(np.array([0, 1, 3.9, 4, 65025, 1e6])).tolist() == [0, 1, 1, 2, 255, 255]
-    image = detector.read_out(np.full(DETECTOR.shape, 1e6), DETECTOR, Readout(), np.random.default_rng(0))
+    image = detector.read_out(
+        np.full(DETECTOR.shape, 1e6), DETECTOR, Readout(), np.random.default_rng(0)
+    )
     assert image.max() == 65025
 
 
 def test_same_seed_same_bytes():
     expected = np.full(DETECTOR.shape, 12.0)
-    one, two = (detector.read_out(expected, DETECTOR, Readout(), np.random.default_rng(5)) for _ in range(2))
+    one, two = (
+        detector.read_out(expected, DETECTOR, Readout(), np.random.default_rng(5)) for _ in range(2)
+    )
     assert np.array_equal(one, two)
 
 
@@ -100,7 +113,9 @@ def test_bad_input_is_named():
     with pytest.raises(InputError, match="does not fit"):
         detector.read_out(np.zeros((3, 3)), DETECTOR, IDEAL, np.random.default_rng(0))
     with pytest.raises(InputError, match="finite"):
-        detector.read_out(np.full(DETECTOR.shape, np.nan), DETECTOR, IDEAL, np.random.default_rng(0))
+        detector.read_out(
+            np.full(DETECTOR.shape, np.nan), DETECTOR, IDEAL, np.random.default_rng(0)
+        )
     with pytest.raises(InputError, match="point spread"):
         Readout(point_spread="wide")
     with pytest.raises(InputError, match="read_noise"):
@@ -111,6 +126,10 @@ def test_bad_input_is_named():
 def test_a_photon_counter_has_the_variance_of_counting_alone(level):
     counter = Readout(calibration_rms=0.0, point_spread="none", offset=0.0, read_noise=0.0)
     sensor = Detector(400, 400, 0.172, 100.0)
-    counts = detector.read_out(np.full(sensor.shape, level), sensor, counter, np.random.default_rng(4))
+    counts = detector.read_out(
+        np.full(sensor.shape, level), sensor, counter, np.random.default_rng(4)
+    )
     assert detector.expected_variance(counter, 172.0, level) == level
-    assert counts.var() == pytest.approx(level, rel=0.03)  # five standard errors of a Poisson variance
+    assert counts.var() == pytest.approx(
+        level, rel=0.03
+    )  # five standard errors of a Poisson variance

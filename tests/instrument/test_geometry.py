@@ -45,7 +45,9 @@ def test_resolution_follows_braggs_law():
 def test_sources_point_back_along_the_beam():
     beam = Beam(1.5, 1e12, 30, np.array([[-10.0, 0, 0, 1, 1.4e-10], [-10, 1, 0, 1, 1.6e-10]]))
     directions, wavelengths = beam.incident()
-    assert np.allclose(directions[0], [1, 0, 0]) and np.allclose(np.linalg.norm(directions, axis=1), 1)
+    assert np.allclose(directions[0], [1, 0, 0]) and np.allclose(
+        np.linalg.norm(directions, axis=1), 1
+    )
     assert wavelengths.tolist() == pytest.approx([1.4, 1.6])
 
 
@@ -63,7 +65,9 @@ def test_impossible_detectors_are_refused(arguments, word):
         Detector(*arguments)
 
 
-@pytest.mark.parametrize("arguments", [(0, 1, 1), (1.5, -1, 1), (1.5, 1, 0), (1.5, 1, 1, np.zeros((2, 4)))])
+@pytest.mark.parametrize(
+    "arguments", [(0, 1, 1), (1.5, -1, 1), (1.5, 1, 0), (1.5, 1, 1, np.zeros((2, 4)))]
+)
 def test_impossible_beams_are_refused(arguments):
     with pytest.raises(InputError):
         Beam(*arguments)

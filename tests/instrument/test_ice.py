@@ -19,8 +19,12 @@ def test_rings_lie_at_the_published_spacings():
 def test_amplitudes_equal_a_sum_over_four_molecules():
     # Oxygen of ice Ih: 4f of P 63/m m c.
     z = ice.OXYGEN[2]
-    sites = np.array([[1 / 3, 2 / 3, z], [2 / 3, 1 / 3, z + 0.5], [2 / 3, 1 / 3, -z], [1 / 3, 2 / 3, 0.5 - z]])
-    star = np.linalg.inv(np.array([[4.497, 0, 0], [-4.497 / 2, 4.497 * np.sqrt(3) / 2, 0], [0, 0, 7.322]])).T
+    sites = np.array(
+        [[1 / 3, 2 / 3, z], [2 / 3, 1 / 3, z + 0.5], [2 / 3, 1 / 3, -z], [1 / 3, 2 / 3, 0.5 - z]]
+    )
+    star = np.linalg.inv(
+        np.array([[4.497, 0, 0], [-4.497 / 2, 4.497 * np.sqrt(3) / 2, 0], [0, 0, 7.322]])
+    ).T
     hkl, mates = np.array([[1, 0, 0], [0, 0, 2], [1, 0, 1], [1, 1, 0]]), np.array([6, 2, 12, 6])
     s2 = 0.25 * ((hkl @ star) ** 2).sum(1)
     oxygen = gemmi.Element("O").it92

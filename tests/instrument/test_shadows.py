@@ -59,7 +59,9 @@ def test_hot_and_dead_pixels_come_as_often_as_stated_and_stay():
 def test_what_is_written():
     found = shade(DETECTOR, Shadows(hot=0.01, dead=0.01, modules=Modules((195, 487), (17, 7))))
     counts = found.read(np.full(DETECTOR.shape, 7, np.float32), 65025.0)
-    assert (counts[found.gap | found.dead] == 0).all() and (counts[found.hot & ~found.gap] == 65025).all()
+    assert (counts[found.gap | found.dead] == 0).all() and (
+        counts[found.hot & ~found.gap] == 65025
+    ).all()
     assert (counts[found.usable] == 7).all()
 
 

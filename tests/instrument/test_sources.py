@@ -16,11 +16,15 @@ def assert_same_grid(theirs, rtol):
 
 
 def test_grid_is_the_one_nanobragg_prints(golden):
-    assert_same_grid(golden.arrays("tophat_divergence_dispersion")["sources"], 1e-5)  # six digits are printed
+    assert_same_grid(
+        golden.arrays("tophat_divergence_dispersion")["sources"], 1e-5
+    )  # six digits are printed
 
 
 def test_grid_is_nanobraggs(reference_dir):
-    assert_same_grid(np.load(reference_dir / "nanobragg" / "tophat_divergence_dispersion.npz")["sources"], 1e-9)
+    assert_same_grid(
+        np.load(reference_dir / "nanobragg" / "tophat_divergence_dispersion.npz")["sources"], 1e-9
+    )
 
 
 def test_one_source_is_the_plain_beam():
@@ -29,7 +33,9 @@ def test_one_source_is_the_plain_beam():
 
 
 def test_ranges_are_as_stated():
-    directions, wavelengths = Beam(1.0, 1e12, 30.0, source_grid(1.0, (4.0, 2.0), (5, 5), 0.02, 3)).incident()
+    directions, wavelengths = Beam(
+        1.0, 1e12, 30.0, source_grid(1.0, (4.0, 2.0), (5, 5), 0.02, 3)
+    ).incident()
     assert np.ptp(directions[:, 2]) == pytest.approx(4e-3, rel=1e-5)
     assert np.ptp(directions[:, 1]) == pytest.approx(2e-3, rel=1e-5)
     assert (wavelengths.min(), wavelengths.max()) == pytest.approx((0.99, 1.01))
@@ -66,4 +72,6 @@ def test_beams_refuse_impossible_sources(row):
 @pytest.mark.parametrize("steps", [(3, 1), (2, 3), (4, 4)])
 def test_grids_with_fewer_corners_keep_their_weight(steps):
     grid = source_grid(1.0, tuple(2.0 if n > 1 else 0.0 for n in steps), steps)
-    assert grid[:, 3].sum() == pytest.approx(1) and np.hypot(*grid[:, 1:3].T).max() <= 0.01 * (1 + 1e-9)
+    assert grid[:, 3].sum() == pytest.approx(1) and np.hypot(*grid[:, 1:3].T).max() <= 0.01 * (
+        1 + 1e-9
+    )

@@ -79,7 +79,9 @@ def test_spot_mask_covers_the_bright_bragg_pixels_and_little_else(crystal_shot):
     mask = spot_attention.spot_mask(presets.get("smoke").dataset.experiment, 3, "test", number)
     assert shot.bragg[mask].sum() > 0.8 * shot.bragg.sum()
     assert 0.01 < mask.mean() < 0.5
-    wider = spot_attention.spot_mask(presets.get("smoke").dataset.experiment, 3, "test", number, radius=4)
+    wider = spot_attention.spot_mask(
+        presets.get("smoke").dataset.experiment, 3, "test", number, radius=4
+    )
     assert (wider | ~mask).all() and wider.sum() > mask.sum()
 
 
@@ -97,12 +99,19 @@ def test_attention_of_a_peak_finder_lies_on_the_spots(crystal_shot):
     split = Split(np.stack([shot.image]), np.array([int(shot.label)]), [f"test_{number:06d}"])
     network = Threshold()
     rows = spot_attention.attention_on_spots(
-        network, split, "test", run, 5, {"SmoothGrad": explain.smooth_grad, "even": lambda n, i, c: np.ones(i.shape)}
+        network,
+        split,
+        "test",
+        run,
+        5,
+        {"SmoothGrad": explain.smooth_grad, "even": lambda n, i, c: np.ones(i.shape)},
     )
     assert [row["method"] for row in rows] == ["SmoothGrad", "even"] and rows[0]["predicted"] == 4
     assert rows[0]["share"] > 2 * rows[0]["area"]
     assert rows[1]["share"] == pytest.approx(rows[1]["area"]) == pytest.approx(rows[1]["turned"])
-    assert rows[0]["turned"] < 0.8 * rows[0]["share"]  # spots crowd near the beam, so much of it is no evidence
+    assert (
+        rows[0]["turned"] < 0.8 * rows[0]["share"]
+    )  # spots crowd near the beam, so much of it is no evidence
     values = spot_attention.attention_values([*rows, *rows])
     assert values["smoothgrad_share_on_spots"]["value"] == pytest.approx(rows[0]["share"])
     assert values["area_of_spots"]["n"] == 2

@@ -18,7 +18,9 @@ from diffranet_utils.learning.checkpoints import read_tensors
 from diffranet_utils.learning.networks.resnet import Topology, build_deepfreak
 
 TINY = Topology("tiny", filters=2, second_pool=2, blocks=(1, 1, 1, 1))
-SETTINGS = training.Settings(epochs=3, batch_size=5, learning_rate=0.05, decay_epochs=2, n_statistics=12, seed=3)
+SETTINGS = training.Settings(
+    epochs=3, batch_size=5, learning_rate=0.05, decay_epochs=2, n_statistics=12, seed=3
+)
 SIZE = 64
 
 
@@ -51,7 +53,9 @@ def test_resumed_training_is_bit_equal(split, tmp_path):
     training.train(stopped, split, replace(SETTINGS, epochs=1), split, path, "cpu")
     history = training.train(resumed, split, SETTINGS, split, path, "cpu")
     assert numbers(history) == numbers(expected)
-    for (name, one), (_, other) in zip(straight.state_dict().items(), resumed.state_dict().items(), strict=True):
+    for (name, one), (_, other) in zip(
+        straight.state_dict().items(), resumed.state_dict().items(), strict=True
+    ):
         assert torch.equal(one, other), name
 
 
@@ -82,7 +86,9 @@ def test_one_step_is_the_closed_form_of_sgd(split):
 def test_network_learns_what_is_plain():
     training_set, test = bright_squares(80, seed=2), bright_squares(40, seed=5)
     network = fresh()
-    history = training.train(network, training_set, replace(SETTINGS, epochs=8, decay_epochs=6), device="cpu")
+    history = training.train(
+        network, training_set, replace(SETTINGS, epochs=8, decay_epochs=6), device="cpu"
+    )
     assert history[-1]["loss"] < history[0]["loss"] / 2
     assert training.evaluate(network, test, "cpu").accuracy > 0.6  # chance is 0.2
 
@@ -96,7 +102,9 @@ def test_step_schedule_is_its_closed_form():
 def test_cosine_schedule_is_its_closed_form():
     settings = training.Settings(epochs=12, learning_rate=0.2, schedule="cosine")
     assert training.learning_rate_at(settings, 0) == pytest.approx(0.2)
-    assert training.learning_rate_at(settings, 4) == pytest.approx(0.15)  # cos 60 degrees is one half
+    assert training.learning_rate_at(settings, 4) == pytest.approx(
+        0.15
+    )  # cos 60 degrees is one half
     assert training.learning_rate_at(settings, 6) == pytest.approx(0.1)
 
 
@@ -182,7 +190,9 @@ def test_checkpoint_of_other_settings_is_refused(split, tmp_path):
     path = tmp_path / "run.safetensors"
     training.train(fresh(), split, replace(SETTINGS, epochs=1), checkpoint=path, device="cpu")
     with pytest.raises(InputError, match="momentum 0.9 not 0.5"):
-        training.train(fresh(), split, replace(SETTINGS, momentum=0.5), checkpoint=path, device="cpu")
+        training.train(
+            fresh(), split, replace(SETTINGS, momentum=0.5), checkpoint=path, device="cpu"
+        )
     with pytest.raises(InputError, match="other images"):
         training.train(fresh(), bright_squares(22, seed=9), SETTINGS, checkpoint=path, device="cpu")
 
@@ -218,7 +228,11 @@ def test_turned_images_are_symmetries_and_repeat():
     assert torch.equal(turned, again)
     kinds = set()
     for before, after in zip(batch, turned, strict=True):
-        ways = [np.rot90(m, k, (1, 2)) for m in (before.numpy(), before.numpy()[:, :, ::-1]) for k in range(4)]
+        ways = [
+            np.rot90(m, k, (1, 2))
+            for m in (before.numpy(), before.numpy()[:, :, ::-1])
+            for k in range(4)
+        ]
         found = [k for k, way in enumerate(ways) if np.array_equal(way, after.numpy())]
         assert len(found) == 1
         kinds.add(found[0])
@@ -229,7 +243,9 @@ def test_turning_changes_training_and_survives_a_stop(split, tmp_path):
     settings, path = replace(SETTINGS, turned=True), tmp_path / "run.safetensors"
     straight = training.train(fresh(), split, settings, device="cpu")
     training.train(fresh(), split, replace(settings, epochs=1), checkpoint=path, device="cpu")
-    assert numbers(training.train(fresh(), split, settings, checkpoint=path, device="cpu")) == numbers(straight)
+    assert numbers(
+        training.train(fresh(), split, settings, checkpoint=path, device="cpu")
+    ) == numbers(straight)
     assert numbers(straight) != numbers(training.train(fresh(), split, SETTINGS, device="cpu"))
 
 
@@ -270,7 +286,14 @@ def test_two_processes_average_their_gradients(split, tmp_path):
     """One batch, shared by two: weight - rate * mean of the two halves' gradients, worked out by hand."""
     script, path = tmp_path / "together.py", tmp_path / "together.safetensors"
     script.write_text(TOGETHER)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+    ]
     done = subprocess.run(
         [*command, script, Path(__file__).parents[2], path], capture_output=True, text=True, timeout=120,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -288,5 +311,7 @@ def test_two_processes_average_their_gradients(split, tmp_path):
         losses.append(loss.item())
         gradients.append([parameter.grad for parameter in twin.parameters()])
     assert trained.about["history"][0]["loss"] == pytest.approx(np.mean(losses), rel=1e-4)
-    for after, before, one, two in zip(trained.network.parameters(), start.parameters(), *gradients, strict=True):
+    for after, before, one, two in zip(
+        trained.network.parameters(), start.parameters(), *gradients, strict=True
+    ):
         assert torch.allclose(after, before - SETTINGS.learning_rate * (one + two) / 2, atol=1e-5)

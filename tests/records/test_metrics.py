@@ -16,7 +16,9 @@ Five = IntEnum("Five", "A B C D E")
 @pytest.mark.parametrize(("n_right", "n"), [(0, 10), (10, 10), (3, 7), (150, 200), (12411, 12599)])
 def test_wilson_interval_matches_scipy_and_the_closed_form(n_right, n):
     low, high = metrics.wilson_interval(n_right, n)
-    assert (low, high) == pytest.approx(binomtest(n_right, n).proportion_ci(0.95, "wilson"), abs=1e-12)
+    assert (low, high) == pytest.approx(
+        binomtest(n_right, n).proportion_ci(0.95, "wilson"), abs=1e-12
+    )
     z, p = 1.959963984540054, n_right / n
     half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
@@ -71,7 +73,9 @@ def test_per_class_matches_scikit_learn(labelled):
     table = metrics.per_class(metrics.confusion(*labelled, Five), list("abcde"))
     np.testing.assert_allclose(table["recall"], recall_score(*labelled, average=None))
     np.testing.assert_allclose(table["precision"], precision_score(*labelled, average=None))
-    assert ((table["recall low"] < table["recall"]) & (table["recall"] < table["recall high"])).all()
+    assert (
+        (table["recall low"] < table["recall"]) & (table["recall"] < table["recall high"])
+    ).all()
 
 
 def test_an_absent_class_has_no_recall():

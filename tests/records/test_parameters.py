@@ -23,7 +23,8 @@ WRONG = {
 
 
 @pytest.mark.parametrize(
-    ("chapter", "name", "value"), [(c, name, value) for c, wrong in WRONG.items() for name, value in wrong.items()]
+    ("chapter", "name", "value"),
+    [(c, name, value) for c, wrong in WRONG.items() for name, value in wrong.items()],
 )
 def test_what_cannot_be_is_refused_by_name_in_one_line(chapter, name, value, tmp_path):
     with pytest.raises(InputError) as refusal:
@@ -34,27 +35,50 @@ def test_what_cannot_be_is_refused_by_name_in_one_line(chapter, name, value, tmp
 
 
 def test_a_changed_run_never_passes_for_the_presets(tmp_path):
-    plain = provenance.start_run(STUDY, "smoke", 1, tmp_path, tmp_path, "40_deepfreak", topology=None, epochs=3)
-    assert plain.changes == {} and plain == provenance.start_run(STUDY, "smoke", 1, tmp_path, tmp_path, "40_deepfreak")
-    run = provenance.start_run(STUDY, "smoke", 1, tmp_path, tmp_path, "40_deepfreak", width=4, topology=10)
+    plain = provenance.start_run(
+        STUDY, "smoke", 1, tmp_path, tmp_path, "40_deepfreak", topology=None, epochs=3
+    )
+    assert plain.changes == {} and plain == provenance.start_run(
+        STUDY, "smoke", 1, tmp_path, tmp_path, "40_deepfreak"
+    )
+    run = provenance.start_run(
+        STUDY, "smoke", 1, tmp_path, tmp_path, "40_deepfreak", width=4, topology=10
+    )
     assert run.changes == {"topology": 10, "width": 4} and run.preset.network.epochs == 3
     record = provenance.save_result("40_deepfreak", run, {})
     assert record["changes"] == run.changes
-    assert [path.name for path in tmp_path.rglob("*.json")] == ["40_deepfreak+topology=10+width=4.json"]
+    assert [path.name for path in tmp_path.rglob("*.json")] == [
+        "40_deepfreak+topology=10+width=4.json"
+    ]
     assert "topology 10, width 4" in str(run)
-    assert run.as_preset().preset is STUDY.preset("smoke") and run.record_path("32_hyperopt_search").stem[-1] == "h"
+    assert (
+        run.as_preset().preset is STUDY.preset("smoke")
+        and run.record_path("32_hyperopt_search").stem[-1] == "h"
+    )
 
 
 def test_only_a_changed_data_set_has_a_folder_of_its_own(tmp_path):
-    data = provenance.start_run(STUDY, "smoke", 1, tmp_path, tmp_path, "20_dataset", n_train=5).data_dir
+    data = provenance.start_run(
+        STUDY, "smoke", 1, tmp_path, tmp_path, "20_dataset", n_train=5
+    ).data_dir
     assert data.parent == tmp_path and data.name != "smoke"
-    other = provenance.start_run(STUDY, "smoke", 1, tmp_path, tmp_path, "30_texture_features", classifiers="rf")
+    other = provenance.start_run(
+        STUDY, "smoke", 1, tmp_path, tmp_path, "30_texture_features", classifiers="rf"
+    )
     assert other.data_dir == tmp_path / "smoke"
 
 
 def test_typed_settings_are_read_as_they_look():
-    read = parameters.from_text(["topology=10", "learning_rate=1e-3", "classifiers=rf,svm", "frames=/a b", "n=[1, 2]"])
-    assert read == {"topology": 10, "learning_rate": 1e-3, "classifiers": ["rf", "svm"], "frames": "/a b", "n": [1, 2]}
+    read = parameters.from_text(
+        ["topology=10", "learning_rate=1e-3", "classifiers=rf,svm", "frames=/a b", "n=[1, 2]"]
+    )
+    assert read == {
+        "topology": 10,
+        "learning_rate": 1e-3,
+        "classifiers": ["rf", "svm"],
+        "frames": "/a b",
+        "n": [1, 2],
+    }
     with pytest.raises(InputError):
         parameters.from_text(["topology"])
 
@@ -74,10 +98,16 @@ def test_a_notebook_hands_its_parameters_on(path, tmp_path):
     exec(literals, space)
     space |= {"DATA_DIR": str(tmp_path), "RESULTS_DIR": str(tmp_path)}
     source = next(cell.source for cell in cells if "run = provenance.start_run(" in cell.source)
-    starts = [node for node in ast.parse(source).body if ast.unparse(node).startswith("run = provenance.start_run(")]
+    starts = [
+        node
+        for node in ast.parse(source).body
+        if ast.unparse(node).startswith("run = provenance.start_run(")
+    ]
     exec(compile(ast.Module(starts, []), path.name, "exec"), space)
     assert space["run"].changes == {} and space["run"].preset is space["STUDY"].preset("smoke")
     call = next(node for node in ast.walk(starts[0]) if isinstance(node, ast.Call))
     handed = {keyword.arg: keyword.value.id for keyword in call.keywords}
     unset = {name for name, value in space.items() if value is None and name.isupper()}
-    assert set(handed.values()) == unset and all(name.upper() == value.upper() for name, value in handed.items())
+    assert set(handed.values()) == unset and all(
+        name.upper() == value.upper() for name, value in handed.items()
+    )

@@ -64,7 +64,9 @@ def test_every_committed_record_is_complete():
         record = json.loads(path.read_text())
         if path.parent.name != "bench":
             assert record["preset"] == path.parent.name and record["chapter"] == path.stem
-        assert not record["commit"].endswith("+"), f"{path}: made from files that were not committed"
+        assert not record["commit"].endswith("+"), (
+            f"{path}: made from files that were not committed"
+        )
 
 
 def test_run_chapter_times_the_step_and_saves(run, monkeypatch):

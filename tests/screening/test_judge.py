@@ -13,7 +13,9 @@ from diffranet_utils.screening.screener import Screener
 @pytest.fixture(scope="module")
 def boosting():
     x = np.random.default_rng(5).normal(size=(300, len(NAMES)))
-    return HistGradientBoostingClassifier(max_iter=8, random_state=0).fit(x, x[:, 2] + x[:, 5] > 0), x
+    return HistGradientBoostingClassifier(max_iter=8, random_state=0).fit(
+        x, x[:, 2] + x[:, 5] > 0
+    ), x
 
 
 def test_trees_give_what_scikit_learn_gives(boosting, tmp_path):

@@ -26,7 +26,10 @@ def folder(tmp_path):
 def test_a_file_is_counted_once(folder, monkeypatch):
     monkeypatch.chdir(folder)
     (folder / "link.cbf").symlink_to(folder / "a.cbf")
-    assert names("a.cbf", folder / "a.cbf", folder, folder / "*.cbf", "./deep/../a.cbf") == ["a.cbf", "B.CBF"]
+    assert names("a.cbf", folder / "a.cbf", folder, folder / "*.cbf", "./deep/../a.cbf") == [
+        "a.cbf",
+        "B.CBF",
+    ]
 
 
 def test_folders_in_folders_only_when_asked(folder):
@@ -58,11 +61,15 @@ def test_a_series_is_named_by_its_master(tmp_path):
         write_eiger(tmp_path / name, counts(), 1)
     wanted = ["other_data_000001.h5", "run_master.h5"]
     assert names(tmp_path) == wanted
-    assert sorted(names(tmp_path / "run_data_000001.h5", tmp_path / "run_master.h5", tmp_path)) == wanted
+    assert (
+        sorted(names(tmp_path / "run_data_000001.h5", tmp_path / "run_master.h5", tmp_path))
+        == wanted
+    )
 
 
 @pytest.mark.parametrize(
-    ("name", "known"), [("a.cbf.bz2", True), ("a.0017", True), ("A.H5", True), ("a.txt", False), ("a", False)]
+    ("name", "known"),
+    [("a.cbf.bz2", True), ("a.0017", True), ("A.H5", True), ("a.txt", False), ("a", False)],
 )
 def test_names_of_frames(tmp_path, name, known):
     assert looks_like_a_frame(tmp_path / name) == known

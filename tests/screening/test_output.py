@@ -27,14 +27,28 @@ from diffranet_utils.screening.listing import expand
 from diffranet_utils.screening.watch import Watch
 from diffranet_utils.studies.diffranet.study import STUDY
 from tests.frames.test_imgcif import LAYOUT, binary, pack
-from tests.frames.test_read import counts, tiff_bytes, write_cbf, write_eiger, write_marccd, write_smv
+from tests.frames.test_read import (
+    counts,
+    tiff_bytes,
+    write_cbf,
+    write_eiger,
+    write_marccd,
+    write_smv,
+)
 
 VERDICTS = {"hit", "miss", "unsure", "unreadable"}
 N_MANGLED, MODEL_SHARE, LONGEST_S = 1000, 160, 10
 
 
 def record(verdict="hit", name="a.cbf", **facts):
-    found = {"file": name, "verdict": verdict, "class": "good", "probability": 0.93, "n_spots": 41, "resolution_A": 2.1}
+    found = {
+        "file": name,
+        "verdict": verdict,
+        "class": "good",
+        "probability": 0.93,
+        "n_spots": 41,
+        "resolution_A": 2.1,
+    }
     return found | {"seconds": 0.25, "model": "screener", "reason": None} | facts
 
 
@@ -53,14 +67,21 @@ def test_lines():
     ]  # fmt: skip
     bare = record(probability=None, resolution_A=None, **{"class": None})
     assert screening_output.line(bare).split() == ["hit", "41", "spots", "0.25", "s", "a.cbf"]
-    assert screening_output.line(record("unreadable", reason="b.cbf is empty.")) == "unreadable b.cbf is empty."
+    assert (
+        screening_output.line(record("unreadable", reason="b.cbf is empty."))
+        == "unreadable b.cbf is empty."
+    )
 
 
 def test_summary_by_hand():
-    said = screening_output.summary([record(), record("miss"), record("unsure"), record("unreadable")], 2.0)
+    said = screening_output.summary(
+        [record(), record("miss"), record("unsure"), record("unreadable")], 2.0
+    )
     said = said.replace("\xa0", " ")
     assert said.startswith("hit rate 50.0 %") and "n = 2" in said
-    assert said.endswith("(33.3% to 66.7% with unsure); 1 hit, 1 miss, 1 unsure, 1 unreadable; 2.0 frames/s")
+    assert said.endswith(
+        "(33.3% to 66.7% with unsure); 1 hit, 1 miss, 1 unsure, 1 unreadable; 2.0 frames/s"
+    )
     assert "unsure)" not in screening_output.summary([record(), record("miss")], 1.0)
     assert screening_output.summary([], 1.0).startswith("no frame judged")
 
@@ -78,12 +99,16 @@ def test_json_and_csv_files(tmp_path, capsys):
     printed = capsys.readouterr()
     first, second = json.loads(printed.out)
     assert (first["verdict"], second["verdict"]) == ("hit", "unreadable")
-    assert {"file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds"} <= set(first)
+    assert {"file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds"} <= set(
+        first
+    )
     assert "hit rate" in printed.err and "frames/s" in printed.err
     lines = (tmp_path / "o.csv").read_text().splitlines()
     assert lines[0].startswith("file,verdict") and len(lines) == 3
     page = (tmp_path / "r.html").read_text()
-    assert page.count("<img alt=") == 1 and "hit: 1" in page and "empty" in page and "http" not in page
+    assert (
+        page.count("<img alt=") == 1 and "hit: 1" in page and "empty" in page and "http" not in page
+    )
 
 
 def test_a_folder_that_is_written_to(tmp_path):
@@ -147,7 +172,11 @@ def test_what_never_becomes_whole_is_said_at_the_end(tmp_path, capsys):
     master(tmp_path / "a_master.h5", "a_data_000001.h5", "a_data_000002.h5")
     write_eiger(tmp_path / "a_data_000001.h5", counts(), 2)
     screening_command.run(
-        [tmp_path], screening.Screener(), "json", tmp_path / "o.json", how=How(watch=True, idle_s=1.2)
+        [tmp_path],
+        screening.Screener(),
+        "json",
+        tmp_path / "o.json",
+        how=How(watch=True, idle_s=1.2),
     )
     found = {Path(r["file"]).name: r["verdict"] for r in json.loads(capsys.readouterr().out)}
     assert found == {
@@ -182,14 +211,24 @@ def test_the_table_grows_and_outlives_the_folder(tmp_path, monkeypatch):
 
 
 def command(*words):
-    return [sys.executable, "-m", "diffranet_utils.cli.main", "screen", "--model", "count", *map(str, words)]
+    return [
+        sys.executable,
+        "-m",
+        "diffranet_utils.cli.main",
+        "screen",
+        "--model",
+        "count",
+        *map(str, words),
+    ]
 
 
 def test_sigterm_keeps_what_is_known(tmp_path):
     write_cbf(tmp_path / "a.cbf", counts())
     (tmp_path / "empty.cbf").write_bytes(b"")
     out = tmp_path / "o.json"
-    process = subprocess.Popen(command(tmp_path, "--watch", "--out", out), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(tmp_path, "--watch", "--out", out), stdout=subprocess.PIPE, text=True
+    )
     assert "a.cbf" in process.stdout.readline()
     process.terminate()
     printed, _ = process.communicate(timeout=60)
@@ -210,7 +249,9 @@ def test_a_table_of_the_user_is_never_replaced(tmp_path):
     for _ in range(2):  # its own table it does replace
         assert cli("--csv", results, frame).exit_code == 0
     assert len(results.read_text().splitlines()) == 2
-    assert isinstance(cli(frame, tmp_path / "more.csv", "--csv").exception, MissingDataError)  # not right after it
+    assert isinstance(
+        cli(frame, tmp_path / "more.csv", "--csv").exception, MissingDataError
+    )  # not right after it
 
 
 def cli(*words):
@@ -240,7 +281,10 @@ def test_nothing_readable_is_a_failure(tmp_path, capsys):
     (tmp_path / "a.cbf").write_bytes(b"")
     with pytest.raises(InputError, match="No frame of 1"):
         screening_command.run([tmp_path], screening.Screener(), out=tmp_path / "o.csv")
-    assert "a.cbf is empty" in capsys.readouterr().out and len((tmp_path / "o.csv").read_text().splitlines()) == 2
+    assert (
+        "a.cbf is empty" in capsys.readouterr().out
+        and len((tmp_path / "o.csv").read_text().splitlines()) == 2
+    )
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(InputError, match="No frame of 1"):
@@ -255,7 +299,9 @@ def test_names_with_a_hash_and_names_that_are_no_text(tmp_path):
                          ("gone#1.cbf", ("gone#1.cbf", 0))):  # fmt: skip
         assert screening_report._file_and_index(name) == wanted
     odd = record(name="caf\udce9\n.cbf")
-    screening_report.write_report([record(name=str(frame)), record(name=f"{stack}#2"), odd], tmp_path / "r.html")
+    screening_report.write_report(
+        [record(name=str(frame)), record(name=f"{stack}#2"), odd], tmp_path / "r.html"
+    )
     assert (tmp_path / "r.html").read_text().count("base64,iV") == 2
     assert screening_output.line(odd).endswith("caf .cbf")
     assert json.loads(screening_output.as_text([odd], "json"))[0]["file"] == "caf?\n.cbf"
@@ -268,7 +314,9 @@ def test_whole_numbers_stay_whole():
 
 
 def test_a_strip_has_a_picture():
-    strip = frames.Frame("strip", np.ones((16, 20_000), np.float32), np.zeros((16, 20_000), np.uint8))
+    strip = frames.Frame(
+        "strip", np.ones((16, 20_000), np.float32), np.zeros((16, 20_000), np.uint8)
+    )
     assert screening_report._thumbnail(strip)
 
 

@@ -51,7 +51,9 @@ def frame_with(n_spots, seed=3):
     return frames.Frame(f"{n_spots} spots", data, np.zeros(data.shape, np.uint8))
 
 
-@pytest.mark.parametrize(("n", "verdict"), [(0, "miss"), (4, "miss"), (5, "unsure"), (19, "unsure"), (20, "hit")])
+@pytest.mark.parametrize(
+    ("n", "verdict"), [(0, "miss"), (4, "miss"), (5, "unsure"), (19, "unsure"), (20, "hit")]
+)
 def test_the_count_alone(n, verdict):
     record = screening.Screener().screen(frame_with(n))
     assert set(record) == KEYS
@@ -65,7 +67,9 @@ def test_the_count_alone(n, verdict):
      (30, 4, None, "hit"), (10, 4, 0.9, "unsure")],
 )  # fmt: skip
 def test_a_model_must_agree_and_be_certain(n, label, chance, verdict):
-    record = screening.Screener(FixedModel(label, chance), "fixed", study=STUDY).screen(frame_with(n))
+    record = screening.Screener(FixedModel(label, chance), "fixed", study=STUDY).screen(
+        frame_with(n)
+    )
     assert (record["verdict"], record["model"]) == (verdict, "fixed")
     assert record["class"] == {2: "no-crystal", 4: "good"}[label]
     assert record["probability"] == pytest.approx(1.0 if chance is None else chance)
@@ -135,7 +139,8 @@ def test_a_mask_leaves_pixels_out(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("mask", "said"), [(np.ones((4, 4)), "leaves no pixel"), (np.ones(4), "one image"), (None, "is no mask")]
+    ("mask", "said"),
+    [(np.ones((4, 4)), "leaves no pixel"), (np.ones(4), "one image"), (None, "is no mask")],
 )
 def test_a_mask_that_is_none_is_refused(tmp_path, mask, said):
     place = tmp_path / "mask.npy"
@@ -155,10 +160,14 @@ def test_a_model_that_is_none_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("no model")
     (tmp_path / "empty").mkdir()
     for name in ("nonsense", "no.skops", "notes.txt", "empty"):
-        with pytest.raises(InputError if (tmp_path / name).exists() else MissingDataError) as caught:
+        with pytest.raises(
+            InputError if (tmp_path / name).exists() else MissingDataError
+        ) as caught:
             screening.load_screener(STUDY, tmp_path / name)
         message = str(caught.value)
-        assert name in message and all(word in message for word in ("`count`", ".skops", ".safetensors", "folder"))
+        assert name in message and all(
+            word in message for word in ("`count`", ".skops", ".safetensors", "folder")
+        )
 
 
 @pytest.mark.parametrize("model", [None, screening.COUNT])
@@ -175,13 +184,17 @@ def test_a_frame_without_a_usable_pixel_is_unreadable(tmp_path, model):
 
 def test_a_master_and_its_data_files_are_judged_once(tmp_path):
     with h5py.File(tmp_path / "a_master.h5", "w") as file:
-        file["entry/data/data_000001"] = h5py.ExternalLink("a_data_000001.h5", "entry/data/data_000001")
+        file["entry/data/data_000001"] = h5py.ExternalLink(
+            "a_data_000001.h5", "entry/data/data_000001"
+        )
         file["entry/data/data_000002"] = h5py.ExternalLink("more.h5", "entry/data/data_000001")
     for name in ("a_data_000001.h5", "more.h5", "b_data_000001.h5"):
         write_eiger(tmp_path / name, counts(), 1)
     wanted = ["a_master.h5", "a_master.h5#1", "b_data_000001.h5"]  # the last has no master
     for paths in ([tmp_path], sorted(tmp_path.iterdir())):  # also as a shell spells it out
-        assert [Path(r["file"]).name for r in screening.screen_paths(paths, screening.Screener())] == wanted
+        assert [
+            Path(r["file"]).name for r in screening.screen_paths(paths, screening.Screener())
+        ] == wanted
 
 
 def test_every_file_has_its_line(tmp_path):
@@ -190,7 +203,9 @@ def test_every_file_has_its_line(tmp_path):
     (tmp_path / "two\nlines.cbf").write_bytes(b"")
     (tmp_path / "folder").mkdir()
     with h5py.File(tmp_path / "self_master.h5", "w") as file:
-        file["entry/data/data_000001"] = h5py.ExternalLink("self_master.h5", "entry/data/data_000001")
+        file["entry/data/data_000001"] = h5py.ExternalLink(
+            "self_master.h5", "entry/data/data_000001"
+        )
     records = list(screening.screen_paths(sorted(tmp_path.iterdir()), screening.Screener()))
     reasons = [r["reason"] for r in records]
     assert len(records) == 4 and not any("\n" in reason for reason in reasons)
@@ -204,14 +219,22 @@ def test_the_stand_in_says_so_and_is_reproducible():
     assert row["note"] == real_set.STAND_IN and row["file"].startswith("stand_in")
     assert row["verdict"] in VERDICTS - {"unreadable"}
     assert raw.shape == (4, 512, 512) and 0.85 < mask.mean() < 1
-    assert row["flags"]["gap"] > 100_000 and row["flags"]["beamstop"] > 1000 and row["flags"]["overload"] > 0
+    assert (
+        row["flags"]["gap"] > 100_000
+        and row["flags"]["beamstop"] > 1000
+        and row["flags"]["overload"] > 0
+    )
     assert spots.sum() <= row["n_spots"]
     assert np.array_equal(raw, real_set._prepare(item, SCREENER)[1])
 
 
 def test_spots_are_counted_in_their_crop():
-    spots = screening.peaks.Peaks(np.array([5.0, 70.0, 64.0]), np.array([5.0, 5.0, 130.0]), np.ones(3), np.ones(3))
-    crops = frames.Crops(np.zeros((2, 32, 32), np.uint8), np.ones((2, 32, 32), bool), np.array([[0, 0], [64, 0]]), 2)
+    spots = screening.peaks.Peaks(
+        np.array([5.0, 70.0, 64.0]), np.array([5.0, 5.0, 130.0]), np.ones(3), np.ones(3)
+    )
+    crops = frames.Crops(
+        np.zeros((2, 32, 32), np.uint8), np.ones((2, 32, 32), bool), np.array([[0, 0], [64, 0]]), 2
+    )
     assert real_set._spots_in(spots, crops).tolist() == [1, 1]
 
 
@@ -220,7 +243,9 @@ def made_set():
     table = [{"label": "diffraction", "n_spots": 50}, {"label": "no-diffraction", "n_spots": 0}]
     shape = (4, 8, 8)
     raw = np.full(shape, 4, np.uint8)
-    return real_set.RealSet("made", table, raw, np.ones(shape, bool), np.array([0, 0, 1, 1]), np.array([30, 2, 0, 0]))
+    return real_set.RealSet(
+        "made", table, raw, np.ones(shape, bool), np.array([0, 0, 1, 1]), np.array([30, 2, 0, 0])
+    )
 
 
 def test_baseline_by_frame_and_by_crop():
@@ -247,7 +272,11 @@ def test_step_scores_each_model_on_raw_and_preprocessed(tmp_path, monkeypatch):
 
 
 def test_first_of_each_kind(monkeypatch):
-    kinds = {"a": RealLabel.NO_DIFFRACTION, "b": RealLabel.NO_DIFFRACTION, "c": RealLabel.DIFFRACTION}
+    kinds = {
+        "a": RealLabel.NO_DIFFRACTION,
+        "b": RealLabel.NO_DIFFRACTION,
+        "c": RealLabel.DIFFRACTION,
+    }
     monkeypatch.setattr(real_set, "open_item", lambda item: (item, kinds[item], ""))
     assert [frame for frame, _, _ in real_set.first_of_each("abc")] == ["c", "a"]
     assert [frame for frame, _, _ in real_set.first_of_each("ab")] == ["a", "b"]
@@ -257,7 +286,10 @@ def test_a_network_of_the_papers_size_is_not_trained_on_the_way(tmp_path, monkey
     monkeypatch.setattr(real_models, "load_model", lambda path: path.name)
     trained = []
     monkeypatch.setattr(real_models, "run_chapter", lambda name, run: trained.append(name))
-    for preset, expected in (("full", ["32_hyperopt_search"]), ("smoke", ["32_hyperopt_search", "40_deepfreak"])):
+    for preset, expected in (
+        ("full", ["32_hyperopt_search"]),
+        ("smoke", ["32_hyperopt_search", "40_deepfreak"]),
+    ):
         trained.clear()
         assert real_models.ensure_models(Run(get(preset), 1, tmp_path, tmp_path)) == ({}, expected)
     for name in ("rf.skops", "svm.skops"):
@@ -270,10 +302,16 @@ def test_a_network_of_the_papers_size_is_not_trained_on_the_way(tmp_path, monkey
 @pytest.mark.parametrize("model", [None, screening.COUNT])
 def test_real_frames_are_judged_right(real_dir, model):
     labelled = labelled_frames.find_real(real_dir)
-    records = list(screening.screen_paths([item.path for item in labelled[6:8]], screening.load_screener(STUDY, model)))
+    records = list(
+        screening.screen_paths(
+            [item.path for item in labelled[6:8]], screening.load_screener(STUDY, model)
+        )
+    )
     wanted = ["hit" if item.label.title == "diffraction" else "miss" for item in labelled[6:8]]
     assert [record["verdict"] for record in records] == wanted
-    assert all(1.5 < record["resolution_A"] < 3.5 for record in records if record["verdict"] == "hit")
+    assert all(
+        1.5 < record["resolution_A"] < 3.5 for record in records if record["verdict"] == "hit"
+    )
 
 
 def test_the_published_real_images_are_read_as_they_are(tmp_path, monkeypatch, rng):
@@ -289,7 +327,9 @@ def test_the_published_real_images_are_read_as_they_are(tmp_path, monkeypatch, r
     found = real_set.load(Run(get("smoke"), 1, tmp_path, tmp_path))
     assert found.source == real_set.REAL and found.key == "real"
     names = [row["file"] for row in found.table]
-    assert sorted(names) == ["a.png", "b.png", "c.png"] and found.hits.tolist() == [n == "b.png" for n in names]
+    assert sorted(names) == ["a.png", "b.png", "c.png"] and found.hits.tolist() == [
+        n == "b.png" for n in names
+    ]
     for name, crop, mask in zip(names, found.raw, found.mask, strict=True):
         np.testing.assert_array_equal(crop[mask], images[name][mask])
         assert mask.mean() > 0.99

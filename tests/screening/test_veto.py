@@ -28,7 +28,9 @@ def test_the_price_decides():
 
 def test_a_model_that_knows_nothing_saves_nothing_that_is_not_lost():
     rng = np.random.default_rng(4)
-    thresholds, recall, stored = veto.operating_points(rng.random(4000), rng.random(4000) < 0.3, 0.3)
+    thresholds, recall, stored = veto.operating_points(
+        rng.random(4000), rng.random(4000) < 0.3, 0.3
+    )
     np.testing.assert_allclose(recall, stored, atol=0.05)
 
 

@@ -70,7 +70,11 @@ def test_brackets_of_hyperband_paper():
 
 def test_better_configurations_advance(finished):
     _, runs = finished
-    first = {tuple(r["config_id"]): r["loss"] for r in runs if r["config_id"][0] == 0 and r["budget"] == 1}
+    first = {
+        tuple(r["config_id"]): r["loss"]
+        for r in runs
+        if r["config_id"][0] == 0 and r["budget"] == 1
+    }
     advanced = {tuple(r["config_id"]) for r in runs if r["config_id"][0] == 0 and r["budget"] == 3}
     assert advanced == set(sorted(first, key=first.get)[: len(advanced)])
 
@@ -79,7 +83,9 @@ def test_json_lines_hold_every_run(finished):
     folder, runs = finished
     lines = [json.loads(line) for line in (folder / "runs.jsonl").read_text().splitlines()]
     assert [key(line) for line in lines] == [key(run) for run in runs]
-    assert all(line["loss"] == closed_form(None, line["config"], line["budget"])[0] for line in lines)
+    assert all(
+        line["loss"] == closed_form(None, line["config"], line["budget"])[0] for line in lines
+    )
 
 
 def test_configurations_lie_in_the_papers_space(finished):
@@ -108,7 +114,9 @@ def test_killed_search_goes_on_to_the_same_runs(finished, tmp_path):
 
 
 def test_model_proposes_after_enough_results(tmp_path):
-    settings = bohb.SearchSettings(min_budget=1, max_budget=3, n_iterations=12, seed=1, timeout_s=20)
+    settings = bohb.SearchSettings(
+        min_budget=1, max_budget=3, n_iterations=12, seed=1, timeout_s=20
+    )
     runs = bohb.run_bohb(closed_form, bohb.search_space(seed=1), settings, tmp_path)
     proposed = {tuple(r["config_id"]): r for r in runs if r["model_based"]}
     random = [r for r in runs if not r["model_based"] and r["budget"] == 1]
@@ -150,7 +158,9 @@ def test_stuck_worker_ends_in_a_message(tmp_path):
     for thread in [thread for thread in threading.enumerate() if thread.name == "search"]:
         thread.join(20)
         assert not thread.is_alive()
-    assert not (tmp_path / "runs.jsonl").exists()  # what came late is not written: a new search may be at work
+    assert not (
+        tmp_path / "runs.jsonl"
+    ).exists()  # what came late is not written: a new search may be at work
 
 
 def test_unfinished_work_is_found_again_only_where_nothing_changed(tmp_path):
@@ -186,7 +196,9 @@ def test_blind_search_spends_no_more_and_proposes_nothing(finished, tmp_path):
     # Two brackets of eta 3 up to 9 epochs: 9 x 1 + 3 x 2 + 1 x 6, then 3 x 3 + 1 x 6.
     assert spent == 21 + 15
     blind = bohb.random_search(closed_form, bohb.search_space(seed=3), SETTINGS, spent, tmp_path)
-    assert [run["budget"] for run in blind] == [9.0] * 4 and not any(run["model_based"] for run in blind)
+    assert [run["budget"] for run in blind] == [9.0] * 4 and not any(
+        run["model_based"] for run in blind
+    )
     assert len({run["config"]["learning_rate"] for run in blind}) == 4
 
 
@@ -198,7 +210,9 @@ def free_port():
 
 def test_a_worker_elsewhere_shares_the_work_and_goes_home_with_the_search(tmp_path):
     port, place = free_port(), {}
-    barrier = threading.Barrier(2)  # the search's own worker passes only while the other one works too
+    barrier = threading.Barrier(
+        2
+    )  # the search's own worker passes only while the other one works too
 
     def evaluate(config_id, config, budget):
         if config_id[2] < 2 and budget == 1:
@@ -215,7 +229,9 @@ def test_a_worker_elsewhere_shares_the_work_and_goes_home_with_the_search(tmp_pa
 
     helper = threading.Thread(target=help_out)
     helper.start()
-    settings = bohb.SearchSettings(min_budget=1, max_budget=3, port=port, name="shared", timeout_s=30)
+    settings = bohb.SearchSettings(
+        min_budget=1, max_budget=3, port=port, name="shared", timeout_s=30
+    )
     runs = bohb.run_bohb(evaluate, bohb.search_space(), settings, tmp_path)
     helper.join(30)
     assert not helper.is_alive()
@@ -252,7 +268,9 @@ def test_trajectory_and_rank_correlation_by_hand():
     steps = bohb.trajectory(runs)
     assert [(s["seconds"], s["loss"]) for s in steps] == [(2, 0.5), (4, 0.3), (8, 0.4), (10, 0.35)]
     assert [s["epochs"] for s in steps] == [1, 2, 5, 7]
-    assert bohb.rank_correlations(runs) == [{"small": 1.0, "large": 3.0, "n": 3, "correlation": 1.0}]
+    assert bohb.rank_correlations(runs) == [
+        {"small": 1.0, "large": 3.0, "n": 3, "correlation": 1.0}
+    ]
 
 
 def test_numpy_numbers_cross_the_wire():
@@ -260,27 +278,49 @@ def test_numpy_numbers_cross_the_wire():
 
     from diffranet_utils.search import bohb_service  # noqa: F401 (registers them)
 
-    sent = {"budget": np.float64(1.5), "n": np.int64(3), "worst": np.float64(np.inf), "yes": np.bool_(True)}
-    assert serpent.loads(serpent.dumps(sent)) == {"budget": 1.5, "n": 3, "worst": np.inf, "yes": True}
+    sent = {
+        "budget": np.float64(1.5),
+        "n": np.int64(3),
+        "worst": np.float64(np.inf),
+        "yes": np.bool_(True),
+    }
+    assert serpent.loads(serpent.dumps(sent)) == {
+        "budget": 1.5,
+        "n": 3,
+        "worst": np.inf,
+        "yes": True,
+    }
 
 
 def test_larger_budget_goes_on_from_the_smaller_one(tmp_path, rng):
     images = rng.integers(0, 60, (4, 256, 256), dtype=np.uint8)
     split = Split(images, np.array([1, 2, 3, 5]), [])
-    config = {"topology": 10, "learning_rate": 1e-3, "momentum": 0.9, "weight_decay": 1e-5, "batch_size": 2}
+    config = {
+        "topology": 10,
+        "learning_rate": 1e-3,
+        "momentum": 0.9,
+        "weight_decay": 1e-5,
+        "batch_size": 2,
+    }
     step_by_step = network_search.NetworkEvaluation(split, split, tmp_path / "a", seed=1)
     step_by_step((0, 0, 0), config, 1.0)
     before = (tmp_path / "a/checkpoints/0_0_0.safetensors").read_bytes()
-    assert step_by_step((0, 0, 0), config, 2.0) == network_search.NetworkEvaluation(split, split, tmp_path / "b", 1)(
-        (0, 0, 0), config, 2.0
-    )
+    assert step_by_step((0, 0, 0), config, 2.0) == network_search.NetworkEvaluation(
+        split, split, tmp_path / "b", 1
+    )((0, 0, 0), config, 2.0)
     assert before != (tmp_path / "a/checkpoints/0_0_0.safetensors").read_bytes()
 
 
 def test_an_evaluation_leaves_its_network(tmp_path, rng):
     images = rng.integers(0, 60, (4, 256, 256), dtype=np.uint8)
     split = Split(images, np.array([1, 2, 3, 5]), [])
-    config = {"topology": 10, "learning_rate": 1e-3, "momentum": 0.9, "weight_decay": 1e-5, "batch_size": 2}
+    config = {
+        "topology": 10,
+        "learning_rate": 1e-3,
+        "momentum": 0.9,
+        "weight_decay": 1e-5,
+        "batch_size": 2,
+    }
     evaluation = network_search.NetworkEvaluation(split, split, tmp_path, 1)
     loss, info = evaluation((0, 0, 0), config, 1.0)
     network = checkpoints.load_network(tmp_path / "networks" / info["network"])
@@ -298,7 +338,9 @@ def test_checkpoints_of_finished_brackets_are_deleted(tmp_path):
 
 
 def test_small_presets_search_what_they_can_afford():
-    small, full = (network_search.preset_space(presets.get(name), seed=0) for name in ("smoke", "full"))
+    small, full = (
+        network_search.preset_space(presets.get(name), seed=0) for name in ("smoke", "full")
+    )
     assert list(small["topology"].choices) == [9, 10]  # the two with eight filters
     assert list(small["batch_size"].choices) == [4, 8]
     assert list(full["topology"].choices) == list(range(1, 14))

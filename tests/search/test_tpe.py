@@ -47,7 +47,9 @@ def make_split(rng, n, size=48):
 @pytest.fixture(scope="module")
 def splits():
     rng = np.random.default_rng(2)
-    return {name: make_split(rng, n) for name, n in (("train", 60), ("validation", 30), ("test", 30))}
+    return {
+        name: make_split(rng, n) for name, n in (("train", 60), ("validation", 30), ("test", 30))
+    }
 
 
 @pytest.fixture
@@ -81,12 +83,19 @@ def test_space_is_table_8():
 
 def test_points_and_settings_convert_both_ways():
     domain = Domain(None, search_space.PAPER_SPACE.dimensions())
-    drawn = [document["misc"]["vals"] for document in rand.suggest(list(range(600)), domain, Trials(), 5)]
-    configs = [search_space.PAPER_SPACE.decode({k: v[0] for k, v in values.items() if len(v)}) for values in drawn]
+    drawn = [
+        document["misc"]["vals"] for document in rand.suggest(list(range(600)), domain, Trials(), 5)
+    ]
+    configs = [
+        search_space.PAPER_SPACE.decode({k: v[0] for k, v in values.items() if len(v)})
+        for values in drawn
+    ]
     for config in configs:
         assert json.loads(json.dumps(config)) == config
         assert search_space.PAPER_SPACE.decode(search_space.PAPER_SPACE.encode(config)) == config
-        assert set(search_space.PAPER_SPACE.encode(config)) <= set(search_space.PAPER_SPACE.labels())
+        assert set(search_space.PAPER_SPACE.encode(config)) <= set(
+            search_space.PAPER_SPACE.labels()
+        )
     assert {(c["extractor"], c["classifier"]) for c in configs} == {
         (e, c) for e in search_space.EXTRACTORS for c in search_space.CLASSIFIERS
     }
@@ -159,7 +168,9 @@ def test_trials_of_other_data_are_set_aside(tmp_path):
     path = tmp_path / "t"
     trials.run_search(toy, 3, 1, path, identity="old images")
     calls = []
-    trials.run_search(lambda config: calls.append(1) or toy(config), 3, 1, path, identity="new images")
+    trials.run_search(
+        lambda config: calls.append(1) or toy(config), 3, 1, path, identity="new images"
+    )
     assert len(calls) == 3
     assert (tmp_path / "t.old").exists()
 
@@ -188,12 +199,16 @@ def test_gamma_zero_means_one_over_the_number_of_features(rng):
     model = make_classifier(MACHINE | {"class_weight": None}).fit(x, y)
     scaled = (x - x.mean(axis=0)) / x.std(axis=0)
     by_hand = SVC(C=32, gamma=1 / 4).fit(scaled, y)
-    np.testing.assert_allclose(model.decision_function(x), by_hand.decision_function(scaled), atol=1e-8)
+    np.testing.assert_allclose(
+        model.decision_function(x), by_hand.decision_function(scaled), atol=1e-8
+    )
 
 
 def test_class_weights_follow_the_classes(rng):
     x, y = rng.normal(size=(400, 2)), np.where(rng.random(400) < 0.5, 1, 5)
-    model = make_classifier(FOREST | {"classifier": "rf", "max_depth": 2, "class_weight": [0.35, 0.35, 0.1, 0.1, 0.1]})
+    model = make_classifier(
+        FOREST | {"classifier": "rf", "max_depth": 2, "class_weight": [0.35, 0.35, 0.1, 0.1, 0.1]}
+    )
     share = model.fit(x, y).predict_proba(x)[:, 0].mean()
     assert share == pytest.approx(0.35 / 0.45, abs=0.06)  # no information: the weighted prior
 
@@ -206,11 +221,17 @@ def test_evaluator_reads_columns_and_scores_validation(splits, run):
         right = (model.predict(splits["validation"].images) == splits["validation"].labels).mean()
         assert result["accuracy"] == pytest.approx(right)
         assert result["hit_accuracy"] >= result["accuracy"]
-    assert len(list((run.data_dir / "features").glob("glcm-*.npy"))) == 2  # one table for each split, no more
+    assert (
+        len(list((run.data_dir / "features").glob("glcm-*.npy"))) == 2
+    )  # one table for each split, no more
 
 
 def test_every_extractor_has_a_name_and_a_colour():
-    assert set(search_space.EXTRACTORS) == set(plots_search.EXTRACTOR_COLORS) <= set(plots_search.NAMES)
+    assert (
+        set(search_space.EXTRACTORS)
+        == set(plots_search.EXTRACTOR_COLORS)
+        <= set(plots_search.NAMES)
+    )
 
 
 def test_slow_fit_is_stopped(splits, run, tmp_path):
@@ -219,7 +240,9 @@ def test_slow_fit_is_stopped(splits, run, tmp_path):
     assert (trial["status"], trial["reason"]) == ("failed", "TimeoutError")
 
 
-@pytest.mark.parametrize("config", [FOREST, MACHINE, search_space.PAPER_BEST[3]], ids=["rf", "svm", "sift"])
+@pytest.mark.parametrize(
+    "config", [FOREST, MACHINE, search_space.PAPER_BEST[3]], ids=["rf", "svm", "sift"]
+)
 def test_models_survive_saving(splits, run, config):
     images = splits["test"].images
     model = search.Evaluator(splits["train"], splits["validation"], run).fit(config)
@@ -256,7 +279,9 @@ def test_two_classes_get_five_columns(rng):
     x, y = rng.normal(size=(40, 3)), np.repeat([2, 4], 20)
     x[y == 4] += 3
     classifier = make_classifier(MACHINE | {"class_weight": "balanced"}).fit(x, y)
-    model = fitted.FittedModel(MACHINE, classifier, temperature=fitted.fit_temperature(classifier, x, y), n_classes=5)
+    model = fitted.FittedModel(
+        MACHINE, classifier, temperature=fitted.fit_temperature(classifier, x, y), n_classes=5
+    )
     shares = model.proba_features(x)
     np.testing.assert_array_equal(shares[:, [0, 2, 4]], 0)
     np.testing.assert_array_equal(np.where(shares[:, 3] > 0.5, 4, 2), model.predict_features(x))

@@ -15,7 +15,9 @@ from tests.studies.shapes.study import STUDY, Shape
 
 
 def start(folder, **changes):
-    return provenance.start_run(STUDY, "tiny", 3, folder / "data", folder / "results", "01_shapes", **changes)
+    return provenance.start_run(
+        STUDY, "tiny", 3, folder / "data", folder / "results", "01_shapes", **changes
+    )
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,9 @@ def test_images_lie_in_class_folders_as_the_manifest_says(record):
     root = record[0] / "data" / "tiny"
     rows = pd.read_csv(root / "manifest.csv")
     assert rows.groupby("split").size().to_dict() == {"test": 24, "train": 36, "validation": 18}
-    assert {path.parent.name for path in root.glob("synthetic/*/*/*.pgm")} == {str(int(shape)) for shape in Shape}
+    assert {path.parent.name for path in root.glob("synthetic/*/*/*.pgm")} == {
+        str(int(shape)) for shape in Shape
+    }
 
 
 def test_record_has_three_classes_and_tells_them_apart(record):
@@ -36,10 +40,20 @@ def test_record_has_three_classes_and_tells_them_apart(record):
     kept = json.loads((folder / "results" / "tiny" / "01_shapes.json").read_text())
     assert kept["values"] == made["values"] and kept["preset"] == "tiny" and kept["seed"] == 3
     matrix = np.array(made["details"]["confusion"])
-    assert matrix.shape == (3, 3) and matrix.sum() == made["values"]["shapes_test_accuracy"]["n"] == 24
-    assert made["values"]["shapes_test_accuracy"]["value"] == np.trace(matrix) / 24 > 0.7  # a third by chance
-    assert made["values"]["rings_hit_accuracy"]["value"] >= made["values"]["shapes_test_accuracy"]["value"]
-    assert len(made["details"]["history"]) == 2 and 0 <= made["values"]["network_test_accuracy"]["value"] <= 1
+    assert (
+        matrix.shape == (3, 3) and matrix.sum() == made["values"]["shapes_test_accuracy"]["n"] == 24
+    )
+    assert (
+        made["values"]["shapes_test_accuracy"]["value"] == np.trace(matrix) / 24 > 0.7
+    )  # a third by chance
+    assert (
+        made["values"]["rings_hit_accuracy"]["value"]
+        >= made["values"]["shapes_test_accuracy"]["value"]
+    )
+    assert (
+        len(made["details"]["history"]) == 2
+        and 0 <= made["values"]["network_test_accuracy"]["value"] <= 1
+    )
 
 
 def test_tables_and_figures_take_its_classes(record):
@@ -48,7 +62,9 @@ def test_tables_and_figures_take_its_classes(record):
     assert table.loc["Forest on shapes, test"].iloc[-1].startswith("90.0")
     _, (left, right) = plt.subplots(1, 2)
     plots.confusion(left, made["details"]["confusion"], STUDY.class_names)
-    plots.class_bars(right, made["details"]["recall"], dict(zip(STUDY.class_names, "rgb", strict=True)))
+    plots.class_bars(
+        right, made["details"]["recall"], dict(zip(STUDY.class_names, "rgb", strict=True))
+    )
     assert [text.get_text() for text in left.get_yticklabels()] == ["dots", "bars", "rings"]
     assert len(right.patches) == 3
 

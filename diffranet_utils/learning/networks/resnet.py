@@ -41,7 +41,9 @@ class Bottleneck(nn.Module):
             *_conv_norm(width, n_out, 1),
         )  # fmt: skip
         same = stride == 1 and n_in == n_out
-        self.shortcut = nn.Identity() if same else nn.Sequential(*_conv_norm(n_in, n_out, 1, stride))
+        self.shortcut = (
+            nn.Identity() if same else nn.Sequential(*_conv_norm(n_in, n_out, 1, stride))
+        )
 
     def forward(self, x):
         """Add what the branch learned to the shortcut; (n, n_in, h, w) -> (n, 4 * width, h', w')."""
@@ -96,7 +98,9 @@ class DeepFreak(nn.Module):
 
 def _conv_norm(n_in, n_out, kernel, stride=1):
     # The bias of the convolution would be cancelled by the batch normalisation that follows.
-    return nn.Conv2d(n_in, n_out, kernel, stride, padding=kernel // 2, bias=False), nn.BatchNorm2d(n_out)
+    return nn.Conv2d(n_in, n_out, kernel, stride, padding=kernel // 2, bias=False), nn.BatchNorm2d(
+        n_out
+    )
 
 
 def _stage(topology, k, n_in):
@@ -138,7 +142,9 @@ def build_deepfreak(topology, n_classes=5, in_channels=1, image_size=512, genera
     generator = generator or torch.Generator().manual_seed(0)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
+            nn.init.kaiming_normal_(
+                module.weight, mode="fan_out", nonlinearity="relu", generator=generator
+            )
         elif isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()
     for module in network.modules():
@@ -168,6 +174,9 @@ def topology_table(image_size=512, n_classes=5):
         with torch.device("meta"):
             network = DeepFreak(topology, n_classes, 1, image_size)
         rows[key] = {"filters": topology.filters, **map_sizes(topology, image_size)}
-        rows[key] |= {"flattened": network.classifier.in_features, "parameters": count_parameters(network)}
+        rows[key] |= {
+            "flattened": network.classifier.in_features,
+            "parameters": count_parameters(network),
+        }
         rows[key]["gigamacs"] = multiply_adds(topology, image_size, n_classes) / 1e9
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("topology")

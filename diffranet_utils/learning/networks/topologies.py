@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 
 from diffranet_utils.core.errors import require
 
-EXPANSION = 4  # a bottleneck block puts out four times the channels that its 3 x 3 convolution works on
+EXPANSION = (
+    4  # a bottleneck block puts out four times the channels that its 3 x 3 convolution works on
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ TOPOLOGIES = {
     8: replace(_DEFAULT, name="8", block_strides=(1, 2, 3, 3)),
     9: replace(_DEFAULT, name="9", filters=8),
     10: replace(_DEFAULT, name="10", filters=8, second_pool_stride=2),
-    11: replace(_DEFAULT, name="11", second_pool=9, second_pool_stride=2, block_strides=(1, 2, 2, 3)),
+    11: replace(
+        _DEFAULT, name="11", second_pool=9, second_pool_stride=2, block_strides=(1, 2, 2, 3)
+    ),
     12: replace(_DEFAULT, name="12", filters=16, second_pool=9, second_pool_stride=2),
     13: replace(_DEFAULT, name="13", filters=16, second_pool_stride=2),
 }
@@ -73,7 +77,10 @@ def find_topology(topology):
     """
     if isinstance(topology, Topology):
         return topology
-    require(topology in TOPOLOGIES, f"Unknown topology {topology!r}: choose one of 0 (Default) to {max(TOPOLOGIES)}.")
+    require(
+        topology in TOPOLOGIES,
+        f"Unknown topology {topology!r}: choose one of 0 (Default) to {max(TOPOLOGIES)}.",
+    )
     return TOPOLOGIES[topology]
 
 

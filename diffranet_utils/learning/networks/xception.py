@@ -92,7 +92,9 @@ class Xception(nn.Module):
         )
         n_in = (n_stem[1], *entry[:-1])
         steps = enumerate(zip(n_in, entry, strict=True))
-        self.entry = nn.Sequential(*(Block((a, b, b), True, first_relu=k > 0) for k, (a, b) in steps))
+        self.entry = nn.Sequential(
+            *(Block((a, b, b), True, first_relu=k > 0) for k, (a, b) in steps)
+        )
         self.middle = nn.Sequential(*(Block((entry[-1],) * 4, False) for _ in range(N_MIDDLE)))
         self.exit = Block((leave[0], leave[0], leave[1]), True)
         self.last = nn.ModuleList([Separable(*leave[1:3]), Separable(*leave[2:])])

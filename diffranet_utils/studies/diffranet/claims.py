@@ -2,9 +2,20 @@
 
 from diffranet_utils.records.study import Claim
 
-VALIDATION, TEST, REAL_ALL, REAL_TEST = 2_400, 12_599, 457, 91  # Tables 6 and 13 sum to 12,599 images
+VALIDATION, TEST, REAL_ALL, REAL_TEST = (
+    2_400,
+    12_599,
+    457,
+    91,
+)  # Tables 6 and 13 sum to 12,599 images
 SELECTED = "selected on these images"
-TUNED_REAL = (0.9011, 0.8681, 0.5934, 0.9110, 0.9121)  # Table 7: the other models tuned on real frames
+TUNED_REAL = (
+    0.9011,
+    0.8681,
+    0.5934,
+    0.9110,
+    0.9121,
+)  # Table 7: the other models tuned on real frames
 
 #: Every number of the paper that a chapter answers, as `Claim`, in the order of the scorecard.
 CLAIMS = (

@@ -24,7 +24,10 @@ def expected_table(records):
         ("*One look at the test images*, McNemar's test", "32_hyperopt_search", _disagreements),
         ("the grid of verdicts", "50_real_frames", _columns),
     )
-    rows = [f"| {place} | {say(records[name]) if name in records else MISSING} |" for place, name, say in found]
+    rows = [
+        f"| {place} | {say(records[name]) if name in records else MISSING} |"
+        for place, name, say in found
+    ]
     return "\n".join(["| where | what you should see |", "|---|---|", *rows]) + "\n"
 
 

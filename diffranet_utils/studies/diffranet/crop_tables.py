@@ -31,7 +31,9 @@ HELD_OUT = {
 }  # fmt: skip
 
 
-def draw_table(n, seed, properties=tuple(variety.PROPERTIES), station=None, n_workers=1, describe=spot_features):
+def draw_table(
+    n, seed, properties=tuple(variety.PROPERTIES), station=None, n_workers=1, describe=spot_features
+):
     """Simulate crops and keep their features.
 
     Parameters
@@ -59,7 +61,9 @@ def draw_table(n, seed, properties=tuple(variety.PROPERTIES), station=None, n_wo
     jobs = (([*seed, k - k % GROUP, k % GROUP], properties, station, describe) for k in range(n))
     # Processes that stay for the next table: starting them takes longer than a small table.
     done = Parallel(n_workers, return_as="generator")(delayed(_row)(*job) for job in jobs)
-    described, labels, clear = zip(*progress(done, total=n, title="crops", unit="crop"), strict=True)
+    described, labels, clear = zip(
+        *progress(done, total=n, title="crops", unit="crop"), strict=True
+    )
     return list(described), np.array(labels), np.array(clear)
 
 

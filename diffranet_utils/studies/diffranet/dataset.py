@@ -50,7 +50,11 @@ def recipe(preset):
     data.build.Recipe
     """
     asked, station = preset.dataset, preset.dataset.experiment
-    changes = {key: getattr(asked, key) for key in ("crystal", "wavelength_A") if getattr(asked, key) is not None}
+    changes = {
+        key: getattr(asked, key)
+        for key in ("crystal", "wavelength_A")
+        if getattr(asked, key) is not None
+    }
     identity = {
         "station": station.name,
         **changes,
@@ -79,5 +83,8 @@ def load_split(root, split):
 
 def _make(station, seed, split, number):
     shot = make_image(station, seed, split, number)
-    lists = {key: " ".join(form.format(x) for x in shot.truth[key]) for key, form in TRUTH_FORMATS.items()}
+    lists = {
+        key: " ".join(form.format(x) for x in shot.truth[key])
+        for key, form in TRUTH_FORMATS.items()
+    }
     return shot.label, encode_pgm(shot.image), shot.truth | lists

@@ -63,9 +63,14 @@ class CrystalRecipe:
     def __post_init__(self):
         check_fields(self)
         cell_vectors(*self.cell)
-        require(min(self.cell[:3]) >= 1, f"cell is {self.cell}: give edges of at least one angstrom.")
+        require(
+            min(self.cell[:3]) >= 1, f"cell is {self.cell}: give edges of at least one angstrom."
+        )
         require_positive(self, "n_atoms", "d_min_A", "n_domains", "domain_um")
-        require(self.n_domains <= MAX_DOMAINS, f"n_domains is {self.n_domains}: give {MAX_DOMAINS} or fewer.")
+        require(
+            self.n_domains <= MAX_DOMAINS,
+            f"n_domains is {self.n_domains}: give {MAX_DOMAINS} or fewer.",
+        )
         require_not_negative(self, "b_factor_A2", "mosaic_deg")
 
     @property
@@ -110,7 +115,10 @@ class Stream:
         require_positive(self, "edge_median_um", "edge_max_um")
         require_not_negative(self, "edge_sigma", "ice_um")
         for name in ("p_crystal", "p_another", "p_ice"):
-            require(0 <= getattr(self, name) <= 1, f"{name} is {getattr(self, name)}: give a chance, 0 to 1.")
+            require(
+                0 <= getattr(self, name) <= 1,
+                f"{name} is {getattr(self, name)}: give a chance, 0 to 1.",
+            )
         require(self.p_another < 1, "p_another is 1: there would be no end of crystals.")
         # Sizes above the limit are drawn again, so that hardly any must lie below it.
         within = math.log(self.edge_max_um / self.edge_median_um) >= -3 * self.edge_sigma
@@ -172,7 +180,9 @@ class Spectrum:
         """Grid of sources for `geometry.Beam`; None for a parallel beam of one wavelength."""
         if (*self.steps, self.n_wavelengths) == (1, 1, 1):
             return None
-        return source_grid(wavelength_A, self.divergence_mrad, self.steps, self.bandpass, self.n_wavelengths)
+        return source_grid(
+            wavelength_A, self.divergence_mrad, self.steps, self.bandpass, self.n_wavelengths
+        )
 
 
 @dataclass(frozen=True)
@@ -233,14 +243,31 @@ class Station:
         require_positive(self, "wavelength_A", "beam_um")
         require_not_negative(self, "photons", "wavelength_sigma", "energy_sigma")
         jitter = f"wavelength_sigma is {self.wavelength_sigma}"
-        require(self.wavelength_sigma < 0.2, f"{jitter}, so that a wavelength might be zero: give less than 0.2.")
-        require(self.photons <= MAX_PHOTONS, f"photons is {self.photons}: give {MAX_PHOTONS:g} or fewer.")
-        require(self.spot in SHAPES, f"Unknown spot shape {self.spot!r}: choose one of {', '.join(SHAPES)}.")
-        require(1 <= self.oversample <= 8, f"oversample is {self.oversample}: give 1 to 8 sub-pixels per edge.")
+        require(
+            self.wavelength_sigma < 0.2,
+            f"{jitter}, so that a wavelength might be zero: give less than 0.2.",
+        )
+        require(
+            self.photons <= MAX_PHOTONS,
+            f"photons is {self.photons}: give {MAX_PHOTONS:g} or fewer.",
+        )
+        require(
+            self.spot in SHAPES,
+            f"Unknown spot shape {self.spot!r}: choose one of {', '.join(SHAPES)}.",
+        )
+        require(
+            1 <= self.oversample <= 8,
+            f"oversample is {self.oversample}: give 1 to 8 sub-pixels per edge.",
+        )
         n = math.prod(self.detector.shape) * self.oversample**2
-        require(n <= 4 * MAX_PIXELS, f"{n} sub-pixels are too many: give a smaller oversample or detector.")
+        require(
+            n <= 4 * MAX_PIXELS,
+            f"{n} sub-pixels are too many: give a smaller oversample or detector.",
+        )
         unknown = set(self.disorder) - set(DISORDER)
-        require(not unknown, f"Unknown disorder {sorted(unknown)}: choose from {', '.join(DISORDER)}.")
+        require(
+            not unknown, f"Unknown disorder {sorted(unknown)}: choose from {', '.join(DISORDER)}."
+        )
 
     def beam(self, photons, wavelength_A):
         """The beam of one pulse, a `geometry.Beam`."""

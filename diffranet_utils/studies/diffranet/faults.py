@@ -29,17 +29,25 @@ def measure_faults(run):
     """
     root = ensure_dataset(run)
     train_split, validation = (load_split(root, name) for name in ("train", "validation"))
-    right = tuple(glcm_features(np.asarray(split.images), (DISTANCE,), (ANGLE,)) for split in (train_split, validation))
+    right = tuple(
+        glcm_features(np.asarray(split.images), (DISTANCE,), (ANGLE,))
+        for split in (train_split, validation)
+    )
     labels = train_split.labels, validation.labels
     order = np.random.default_rng(run.seed).permutation(len(labels[0]))
-    swapped = tuple(np.stack([_swapped_glcm(image) for image in split.images]) for split in (train_split, validation))
+    swapped = tuple(
+        np.stack([_swapped_glcm(image) for image in split.images])
+        for split in (train_split, validation)
+    )
     values = {
         "texture_right": _forest(run, *right, *labels),
         "order_wrong": _forest(run, *right, labels[0][order], labels[1]),
         "swap_wrong": _forest(run, *swapped, *labels),
     }
     lengths = [int(lbp_codes(image, *LBP).max()) + 1 for image in train_split.images]
-    values["length_wrong"] = metrics.proportion(int(np.sum(np.array(lengths) != LBP[0] + 2)), len(lengths))
+    values["length_wrong"] = metrics.proportion(
+        int(np.sum(np.array(lengths) != LBP[0] + 2)), len(lengths)
+    )
     return values | _learning_rates(run, train_split, load_split(root, "test"))
 
 
@@ -59,7 +67,10 @@ def _learning_rates(run, training, test):
     n = run.preset.network.n_study
     small, seen = first_images(training, n), first_images(test, 2 * n)
     rate = preset_settings(run)[1].learning_rate
-    variants = {"rate_right": Variant("as asked for"), "rate_wrong": Variant("a tenth", {"learning_rate": rate / 10})}
+    variants = {
+        "rate_right": Variant("as asked for"),
+        "rate_wrong": Variant("a tenth", {"learning_rate": rate / 10}),
+    }
     seeds, found = range(run.seed, run.seed + run.preset.network.study_seeds), {}
     for name, variant in variants.items():
         rows = [train_variant(run, variant, seed, small, seen) for seed in seeds]

@@ -113,7 +113,9 @@ class DrawnDetector:
         """Noise of a pixel besides that of counting, in photons, where `photons` are expected."""
         if self.counting:
             return np.zeros_like(photons)
-        return np.hypot(np.hypot(self.read_noise, self.pattern) / self.gain, self.response_rms * photons)
+        return np.hypot(
+            np.hypot(self.read_noise, self.pattern) / self.gain, self.response_rms * photons
+        )
 
 
 def log_uniform(rng, low, high):
@@ -144,7 +146,9 @@ def draw_detector(rng, family=None, largest=None):
     family = family or str(rng.choice(list(FAMILIES)))
     require(family in FAMILIES, f"Unknown family {family!r}: choose one of {', '.join(FAMILIES)}.")
     kind = FAMILIES[family]
-    shapes = [s for s in kind.shapes if largest is None or s[0] * s[1] <= largest] or [kind.shapes[0]]
+    shapes = [s for s in kind.shapes if largest is None or s[0] * s[1] <= largest] or [
+        kind.shapes[0]
+    ]
     weight = np.array([(s[0] * s[1]) ** -0.6 for s in shapes])
     shape = shapes[rng.choice(len(shapes), p=weight / weight.sum())]
     if rng.random() < 0.3:
@@ -153,10 +157,14 @@ def draw_detector(rng, family=None, largest=None):
     edges = ndimage.binary_dilation(gap) & ~gap
     bad = gap | (rng.random(shape, np.float32) < log_uniform(rng, 1e-7, 3e-4))
     values = [rng.uniform(*kind.spread_px), rng.uniform(*kind.offset)]
-    noise = [log_uniform(rng, *limits) if limits[0] else 0.0 for limits in (kind.read_noise, kind.gain)]
+    noise = [
+        log_uniform(rng, *limits) if limits[0] else 0.0 for limits in (kind.read_noise, kind.gain)
+    ]
     noise += [log_uniform(rng, 0.001, 0.03), noise[0] * rng.uniform(1, 8) * (rng.random() < 0.15)]
     pixel, dtype = float(rng.choice(kind.pixels_mm)), str(rng.choice(kind.dtypes))
-    return DrawnDetector(family, shape, pixel, dtype, kind.counting, *values, *noise, gap, bad, edges)
+    return DrawnDetector(
+        family, shape, pixel, dtype, kind.counting, *values, *noise, gap, bad, edges
+    )
 
 
 def _gaps(shape, kind, rng):
@@ -202,7 +210,9 @@ def read_out(photons, detector, rng):
 def _blurred(image, spread_px):
     reach = int(np.ceil(3 * spread_px))
     kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * spread_px**2)).astype(np.float32)
-    return ndimage.convolve1d(ndimage.convolve1d(image, kernel / kernel.sum(), 0), kernel / kernel.sum(), 1)
+    return ndimage.convolve1d(
+        ndimage.convolve1d(image, kernel / kernel.sum(), 0), kernel / kernel.sum(), 1
+    )
 
 
 def draw_counts(expected, rng):
@@ -224,7 +234,11 @@ def draw_counts(expected, rng):
 def _response(detector, rng):
     """Relative response of each pixel and of each piece."""
     rms = detector.response_rms
-    return 1 + np.float32(rms) * rng.standard_normal(detector.shape, np.float32) + _pieces(detector, rng, rms)
+    return (
+        1
+        + np.float32(rms) * rng.standard_normal(detector.shape, np.float32)
+        + _pieces(detector, rng, rms)
+    )
 
 
 def _pieces(detector, rng, level):
@@ -239,7 +253,9 @@ def _pedestal(detector, rng):
     """Offset, read noise, levels of rows and pieces, and now and then an uncorrected pattern of pixels."""
     noise = detector.read_noise
     pedestal = np.float32(noise) * rng.standard_normal(detector.shape, np.float32)
-    pedestal += rng.normal(0, noise * rng.uniform(0, 0.3), (detector.shape[0], 1)).astype(np.float32)
+    pedestal += rng.normal(0, noise * rng.uniform(0, 0.3), (detector.shape[0], 1)).astype(
+        np.float32
+    )
     pedestal += _pieces(detector, rng, noise * rng.uniform(0, 1))
     if detector.pattern:
         pedestal += np.float32(detector.pattern) * rng.standard_normal(detector.shape, np.float32)

@@ -40,7 +40,9 @@ def background(style, radius, angle, mean, rng):
     light = _radial(style, curve, reach, rng)
     image = np.interp(radius, curve, light).astype(np.float32)
     if style == "grazing incidence" or rng.random() < 0.15:
-        image *= 1 + np.float32(rng.uniform(0, 0.95)) * np.cos(2 * (angle - np.float32(rng.uniform(0, 6.3))))
+        image *= 1 + np.float32(rng.uniform(0, 0.95)) * np.cos(
+            2 * (angle - np.float32(rng.uniform(0, 6.3)))
+        )
     if style == "grazing incidence":
         _horizon(image, radius, angle, rng)
     return image * np.float32(mean / max(float(image.mean()), 1e-12))
@@ -55,7 +57,11 @@ def _radial(style, r, reach, rng):
         light = 1 / (1 + (x / start) ** rng.uniform(2, 4)) + log_uniform(rng, 1e-5, 1e-2)
     else:
         peak, width = rng.uniform(0.2, 0.7), rng.uniform(0.05, 0.25)
-        light = np.exp(-(((x - peak) / width) ** 2)) + rng.uniform(0.1, 2) * np.exp(-x / rng.uniform(0.05, 0.4)) + 0.1
+        light = (
+            np.exp(-(((x - peak) / width) ** 2))
+            + rng.uniform(0.1, 2) * np.exp(-x / rng.uniform(0.05, 0.4))
+            + 0.1
+        )
     if style in ("small angle", "powder") or rng.random() < 0.15:
         for _ in range(rng.integers(1, 12 if style == "powder" else 5)):
             light *= 1 + log_uniform(rng, 0.05, 30) * _ring(r, reach, rng)
@@ -64,16 +70,22 @@ def _radial(style, r, reach, rng):
 
 def _ring(r, reach, rng):
     """One smooth ring, from a sharp line to a halo."""
-    return np.exp(-(((r - rng.uniform(0.02, 0.95) * reach) / log_uniform(rng, 0.8, 0.03 * reach)) ** 2) / 2)
+    return np.exp(
+        -(((r - rng.uniform(0.02, 0.95) * reach) / log_uniform(rng, 0.8, 0.03 * reach)) ** 2) / 2
+    )
 
 
 def _horizon(image, radius, angle, rng):
     """The sample's shadow below its horizon, and the rod of reflections above the beam."""
     height = radius * np.sin(angle)
-    image[height > rng.uniform(-0.02, 0.05) * radius.max()] *= np.float32(log_uniform(rng, 1e-4, 0.3))
+    image[height > rng.uniform(-0.02, 0.05) * radius.max()] *= np.float32(
+        log_uniform(rng, 1e-4, 0.3)
+    )
     rod = np.abs(radius * np.cos(angle)) < log_uniform(rng, 0.7, 6)
     image[rod] *= np.float32(log_uniform(rng, 2, 100))
-    band = np.exp(-(((height / radius.max() + rng.uniform(0.02, 0.2)) / log_uniform(rng, 0.002, 0.02)) ** 2))
+    band = np.exp(
+        -(((height / radius.max() + rng.uniform(0.02, 0.2)) / log_uniform(rng, 0.002, 0.02)) ** 2)
+    )
     image *= 1 + np.float32(log_uniform(rng, 0.5, 20)) * band
 
 
@@ -98,7 +110,9 @@ def shadows(image, radius, angle, rng):
         image[radius > rng.uniform(0.3, 0.8) * diagonal] *= np.float32(log_uniform(rng, 1e-3, 0.5))
     if rng.random() < 0.15:
         side = np.float32(rng.uniform(0, 6.3))
-        image[radius * np.cos(angle - side) > rng.uniform(0.05, 0.5) * diagonal] *= np.float32(rng.uniform(0.02, 0.8))
+        image[radius * np.cos(angle - side) > rng.uniform(0.05, 0.5) * diagonal] *= np.float32(
+            rng.uniform(0.02, 0.8)
+        )
 
 
 def flare(image, radius, angle, rng):
@@ -123,8 +137,17 @@ def streaks(image, geometry, rng):
         along = start + np.arange(0, length, 0.5)
         rows = (geometry.beam_slow_px + along * np.sin(turn)).astype(int)
         columns = (geometry.beam_fast_px + along * np.cos(turn)).astype(int)
-        on = (rows >= 0) & (columns >= 0) & (rows < image.shape[0] - 1) & (columns < image.shape[1] - 1)
-        profile = np.exp(-(np.linspace(-1.5, 1.5, len(along)) ** 2))[on] * log_uniform(rng, 1, 50) * np.sqrt(level + 1)
+        on = (
+            (rows >= 0)
+            & (columns >= 0)
+            & (rows < image.shape[0] - 1)
+            & (columns < image.shape[1] - 1)
+        )
+        profile = (
+            np.exp(-(np.linspace(-1.5, 1.5, len(along)) ** 2))[on]
+            * log_uniform(rng, 1, 50)
+            * np.sqrt(level + 1)
+        )
         for step in range(rng.integers(1, 3)):
             image[rows[on], columns[on] + step] += profile.astype(np.float32)
 
@@ -155,12 +178,17 @@ def zingers(values, gain, rng):
         length = 0.0 if rng.random() < 0.65 else log_uniform(rng, 1.5, 40)
         turn, height = rng.uniform(0, 2 * np.pi), log_uniform(rng, 5, 3000) * gain
         step = np.arange(0, length + 1e-9, 0.5)
-        rows, columns = (row + step * np.sin(turn)).astype(int), (column + step * np.cos(turn)).astype(int)
+        rows, columns = (
+            (row + step * np.sin(turn)).astype(int),
+            (column + step * np.cos(turn)).astype(int),
+        )
         if length == 0 and rng.random() < 0.6:
             rows = np.concatenate([rows, rows + rng.integers(-1, 2, 2)])
             columns = np.concatenate([columns, columns + rng.integers(-1, 2, 2)])
         on = (rows >= 0) & (columns >= 0) & (rows < values.shape[0]) & (columns < values.shape[1])
-        values[rows[on], columns[on]] += np.float32(height) * rng.uniform(0.15, 1, on.sum()).astype(np.float32)
+        values[rows[on], columns[on]] += np.float32(height) * rng.uniform(0.15, 1, on.sum()).astype(
+            np.float32
+        )
 
 
 def hot_pixels(values, edges, gain, rng):
@@ -178,9 +206,15 @@ def hot_pixels(values, edges, gain, rng):
     for _ in range(rng.poisson(log_uniform(rng, 0.2, 300))):
         row, column = rng.integers(n_slow), rng.integers(n_fast)
         tall, wide = (1, 1) if rng.random() < 0.85 else rng.integers(1, 4, 2)
-        values[row : row + tall, column : column + wide] += np.float32(log_uniform(rng, 3, 1e5) * gain)
+        values[row : row + tall, column : column + wide] += np.float32(
+            log_uniform(rng, 3, 1e5) * gain
+        )
     if rng.random() < 0.15:
-        row, column, length = rng.integers(n_slow), rng.integers(n_fast), int(rng.integers(5, n_slow))
+        row, column, length = (
+            rng.integers(n_slow),
+            rng.integers(n_fast),
+            int(rng.integers(5, n_slow)),
+        )
         values[row : row + length, column] += np.float32(log_uniform(rng, 2, 300) * gain)
     if rng.random() < 0.3:
         values[edges] *= np.float32(rng.uniform(1.1, 3))

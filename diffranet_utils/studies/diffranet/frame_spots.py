@@ -76,7 +76,9 @@ def lattice_spots(geometry, shape, rng):
 
 def _one_crystal(cell, geometry, shape, rng):
     """Slow, fast and relative photons of the spots that a flat detector catches."""
-    d_min = max(_finest(geometry, shape), (4.19 * np.linalg.det(cell) / MOST_REFLECTIONS) ** (1 / 3))
+    d_min = max(
+        _finest(geometry, shape), (4.19 * np.linalg.det(cell) / MOST_REFLECTIONS) ** (1 / 3)
+    )
     edges = np.linalg.norm(cell, axis=1)
     h = [np.arange(-int(e / d_min), int(e / d_min) + 1) for e in edges]
     hkl = np.stack(np.meshgrid(*h, indexing="ij"), -1).reshape(-1, 3)
@@ -89,7 +91,10 @@ def _one_crystal(cell, geometry, shape, rng):
     kept = (np.abs(miss) < 2.5) & (length > 0) & (length < 1 / d_min) & (ray[:, 2] > 0)
     ray, length, miss = ray[kept], length[kept], miss[kept]
     scale = geometry.distance_mm / (geometry.pixel_um * 1e-3) / ray[:, 2]
-    fast, slow = geometry.beam_fast_px + ray[:, 0] * scale, geometry.beam_slow_px + ray[:, 1] * scale
+    fast, slow = (
+        geometry.beam_fast_px + ray[:, 0] * scale,
+        geometry.beam_slow_px + ray[:, 1] * scale,
+    )
     fall_off = log_uniform(rng, 5, 120)  # B factor, square angstrom
     light = rng.exponential(1, len(slow)) * np.exp(-(miss**2) / 2 - fall_off * length**2 / 2)
     on = (slow > 0) & (fast > 0) & (slow < shape[0]) & (fast < shape[1])
@@ -133,7 +138,9 @@ def ring_spots(geometry, shape, rng):
     slow, fast, light = np.concatenate(parts, axis=1)
     on = (slow > 0) & (fast > 0) & (slow < shape[0]) & (fast < shape[1])
     size = log_uniform(rng, 0.5, 2.5) * rng.lognormal(0, 0.35, on.sum())
-    angle = np.arctan2(slow[on] - geometry.beam_slow_px, fast[on] - geometry.beam_fast_px) + np.pi / 2
+    angle = (
+        np.arctan2(slow[on] - geometry.beam_slow_px, fast[on] - geometry.beam_fast_px) + np.pi / 2
+    )
     return Spots(slow[on], fast[on], light[on], size * rng.uniform(1, 3), size, angle)
 
 
@@ -186,7 +193,9 @@ def scaled_to_show(spots, wanted, sees):
     low, high = 0.0, np.log(NEVER_BRIGHTER)
     for _ in range(18):
         middle = (low + high) / 2
-        trial = Spots(spots.slow, spots.fast, spots.photons * np.exp(middle), *list(vars(spots).values())[3:])
+        trial = Spots(
+            spots.slow, spots.fast, spots.photons * np.exp(middle), *list(vars(spots).values())[3:]
+        )
         low, high = (low, middle) if sees(trial).sum() > wanted else (middle, high)
     return trial
 

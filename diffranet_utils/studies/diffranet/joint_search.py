@@ -31,22 +31,40 @@ def search_step(run):
     asked = run.preset.search
     space = PAPER_SPACE.part(asked.extractors, asked.classifiers)
     evaluator = Evaluator(
-        train, validation, run, n_sift=asked.n_sift, timeout_s=timeout_s, n_classes=len(Label), is_hit=is_hit
+        train,
+        validation,
+        run,
+        n_sift=asked.n_sift,
+        timeout_s=timeout_s,
+        n_classes=len(Label),
+        is_hit=is_hit,
     )
     path = run.results_dir / f"32_hyperopt_search{run.mark}_trials.jsonl"
-    trials = run_search(evaluator, asked.n_evaluations, run.seed, path, identity(evaluator), space=space)
-    values, details, found = {}, {"trials": trials, "describe": [describe(t["config"]) for t in trials]}, {}
+    trials = run_search(
+        evaluator, asked.n_evaluations, run.seed, path, identity(evaluator), space=space
+    )
+    values, details, found = (
+        {},
+        {"trials": trials, "describe": [describe(t["config"]) for t in trials]},
+        {},
+    )
     for kind in space.classifiers:
         trial = best_trial(trials, "classifier", kind)
         model = evaluator.fit(trial["config"])
         found[kind] = model.predict(test.images)
         entries, details[kind] = score(kind, trial, test.labels, found[kind])
         save_model(
-            model, run.models_dir / f"{kind}{run.mark}.skops", seed=run.seed, preset=run.preset.name, values=entries
+            model,
+            run.models_dir / f"{kind}{run.mark}.skops",
+            seed=run.seed,
+            preset=run.preset.name,
+            values=entries,
         )
         values |= entries
     for kind in (k for k in ("glcm", "lbp") if k in space.extractors):
-        values[f"{kind}_validation_accuracy"] = validation_entry(best_trial(trials, "extractor", kind))
+        values[f"{kind}_validation_accuracy"] = validation_entry(
+            best_trial(trials, "extractor", kind)
+        )
     details["best_per_extractor"] = _best_per_extractor(trials)
     if len(found) == 2:
         details["mcnemar"] = metrics.mcnemar(test.labels, *found.values())

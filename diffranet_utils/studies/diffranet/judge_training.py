@@ -17,7 +17,10 @@ from diffranet_utils.studies.diffranet.whole_frames import draw_frame
 KINDS, ANSWERS = ("hit", "weak", "miss"), ("hit", "miss", "unsure")
 # Every so many frames the detector may have so many pixels, in millions; most are small, to save time.
 SIZES = ((60, 20.0), (8, 6.5), (1, 1.0))
-FALSE_HITS, MISSED = 0.007, {"hit": 0.02, "weak": 0.1}  # shares of simulated frames beyond the limits
+FALSE_HITS, MISSED = (
+    0.007,
+    {"hit": 0.02, "weak": 0.1},
+)  # shares of simulated frames beyond the limits
 LEAST_FRAMES = 300
 
 
@@ -47,7 +50,11 @@ def draw_evidence(n, seed, n_workers=1):
 def _row(seed, k):
     largest = next(size for every, size in SIZES if k % every == 0)
     frame = draw_frame(np.random.default_rng([seed, k]), largest=int(largest * 1e6))
-    return gather(RawImage(frame.data, bad=frame.bad), frame.geometry).features, frame.kind, frame.family
+    return (
+        gather(RawImage(frame.data, bad=frame.bad), frame.geometry).features,
+        frame.kind,
+        frame.family,
+    )
 
 
 def train(n, seed, n_workers=1):

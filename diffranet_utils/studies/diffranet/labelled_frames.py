@@ -56,7 +56,9 @@ def find_real(folder=None):
 def _labelled(folder, table, row):
     titles = {label.title: label for label in RealLabel}
     if row.get("label") not in titles:
-        raise InputError(f"{table} calls {row.get('file')} {row.get('label')!r}: choose {' or '.join(titles)}.")
+        raise InputError(
+            f"{table} calls {row.get('file')} {row.get('label')!r}: choose {' or '.join(titles)}."
+        )
     path = folder / (row.get("file") or "")
     if not path.is_file():
         raise MissingDataError(f"{table} names {path.name!r}, which is not in {folder}.")

@@ -29,7 +29,11 @@ def label_of(photons, n_visible, borders):
     """
     if photons == 0:
         return Label.BLANK
-    for label, border in ((Label.STRONG, borders.strong), (Label.GOOD, borders.good), (Label.WEAK, borders.weak)):
+    for label, border in (
+        (Label.STRONG, borders.strong),
+        (Label.GOOD, borders.good),
+        (Label.WEAK, borders.weak),
+    ):
         if n_visible >= border:
             return label
     return Label.NO_CRYSTAL
@@ -92,7 +96,9 @@ def _local_maxima(image, threshold2):
             if v * v <= threshold2[i, j]:
                 continue
             # Later neighbours may tie, earlier ones may not: a flat top counts once.
-            earlier = max(image[i - 1, j - 1], image[i - 1, j], image[i - 1, j + 1], image[i, j - 1])
+            earlier = max(
+                image[i - 1, j - 1], image[i - 1, j], image[i - 1, j + 1], image[i, j - 1]
+            )
             later = max(image[i, j + 1], image[i + 1, j - 1], image[i + 1, j], image[i + 1, j + 1])
             count += v > earlier and v >= later
     return count

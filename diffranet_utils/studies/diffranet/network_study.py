@@ -68,7 +68,9 @@ def preset_settings(run):
     usual = of_paper.get(asked.topology, SMALL)
     batch_size = max(asked.batch_size or usual.batch_size, distributed.n_processes())
     rate = asked.learning_rate or usual.learning_rate
-    return topology, replace(usual, epochs=asked.epochs, seed=run.seed, batch_size=batch_size, learning_rate=rate)
+    return topology, replace(
+        usual, epochs=asked.epochs, seed=run.seed, batch_size=batch_size, learning_rate=rate
+    )
 
 
 def preset_variants(preset):
@@ -85,7 +87,10 @@ def preset_variants(preset):
 
 def _paper_variant(name):
     topology, settings = PAPER_CONFIGURATIONS[name]
-    changes = {key: getattr(settings, key) for key in ("learning_rate", "momentum", "weight_decay", "batch_size")}
+    changes = {
+        key: getattr(settings, key)
+        for key in ("learning_rate", "momentum", "weight_decay", "batch_size")
+    }
     return Variant(f"the paper's configuration {name}", changes, topology=topology)
 
 
@@ -103,7 +108,10 @@ def scaled(split, size):
     """
     if split.images.shape[1] == size:
         return split
-    images = [cv2.resize(np.asarray(image), (size, size), interpolation=cv2.INTER_AREA) for image in split.images]
+    images = [
+        cv2.resize(np.asarray(image), (size, size), interpolation=cv2.INTER_AREA)
+        for image in split.images
+    ]
     return replace(split, images=np.stack(images))
 
 
@@ -128,7 +136,9 @@ def run_study(run, folder, training, test):
         small = scaled(first_images(training, n), variant.size)
         seen = scaled(first_images(test, 2 * n), variant.size)
         for seed in range(run.seed, run.seed + run.preset.network.study_seeds):
-            row = train_variant(run, variant, seed, small, seen, folder / f"{name}_{seed}.safetensors")
+            row = train_variant(
+                run, variant, seed, small, seen, folder / f"{name}_{seed}.safetensors"
+            )
             rows.append({"variant": name, "title": variant.title, **row})
     return rows
 
@@ -151,11 +161,17 @@ def train_variant(run, variant, seed, training, test, checkpoint=None):
         ``seed``, ``accuracy`` and ``hit_accuracy`` (record entries), ``history``.
     """
     topology, settings = preset_settings(run)
-    settings = replace(settings, epochs=run.preset.network.study_epochs, seed=seed, **variant.changes)
+    settings = replace(
+        settings, epochs=run.preset.network.study_epochs, seed=seed, **variant.changes
+    )
     topology = topology if variant.topology is None else find_topology(variant.topology)
-    if variant.size < 512:  # the last map is smaller than the second pool: average all of it, as ResNet-50 does
+    if (
+        variant.size < 512
+    ):  # the last map is smaller than the second pool: average all of it, as ResNet-50 does
         topology = replace(topology, second_pool=min(topology.second_pool, variant.size // 32))
-    network = build_deepfreak(topology, image_size=variant.size, generator=torch.Generator().manual_seed(seed))
+    network = build_deepfreak(
+        topology, image_size=variant.size, generator=torch.Generator().manual_seed(seed)
+    )
     history = train(network, training, settings, checkpoint=checkpoint)
     found = evaluate(network, test)
     return {
@@ -186,6 +202,12 @@ def study_values(rows):
     dict
         Record entries ``gain_of_<variant>``.
     """
-    found = {name: [row["accuracy"]["value"] for row in ours] for name, ours in grouped(rows, "variant").items()}
+    found = {
+        name: [row["accuracy"]["value"] for row in ours]
+        for name, ours in grouped(rows, "variant").items()
+    }
     first, *others = found
-    return {f"gain_of_{name}": metrics.mean_interval(np.subtract(found[name], found[first])) for name in others}
+    return {
+        f"gain_of_{name}": metrics.mean_interval(np.subtract(found[name], found[first]))
+        for name in others
+    }

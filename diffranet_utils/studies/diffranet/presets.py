@@ -27,7 +27,10 @@ MANY = 10**6
 
 
 def _require_folder(path):
-    require(path is None or Path(path).is_dir(), f"frames is {path!r}: give a folder of labelled frames.")
+    require(
+        path is None or Path(path).is_dir(),
+        f"frames is {path!r}: give a folder of labelled frames.",
+    )
 
 
 @parameters
@@ -58,7 +61,11 @@ class Experiment:
         station = stations.get(self.station) if isinstance(self.station, str) else self.station
         if self.crystal is not None:
             station = replace(station, crystal=crystal_from_file(station.crystal, self.crystal))
-        return station if self.wavelength_A is None else replace(station, wavelength_A=self.wavelength_A)
+        return (
+            station
+            if self.wavelength_A is None
+            else replace(station, wavelength_A=self.wavelength_A)
+        )
 
 
 @parameters
@@ -97,7 +104,8 @@ class Textures:
     """Chapter 30: which untuned feature tables meet which classifiers."""
 
     extractors: Annotated[
-        tuple[Literal["glcm_default", "glcm_all", "lbp_default", "lbp_radius_0"], ...], Field(min_length=1)
+        tuple[Literal["glcm_default", "glcm_all", "lbp_default", "lbp_radius_0"], ...],
+        Field(min_length=1),
     ] = ("glcm_default", "glcm_all", "lbp_default", "lbp_radius_0")
     classifiers: Classifiers = ("rf", "svm")
 
@@ -193,7 +201,10 @@ class Brackets:
     def __post_init__(self):
         """Refuse budgets in the wrong order; raises InputError."""
         few, many = self.min_epochs, self.max_epochs
-        require(few <= many, f"min_epochs is {few} and max_epochs {many}: give a largest budget that is not smaller.")
+        require(
+            few <= many,
+            f"min_epochs is {few} and max_epochs {many}: give a largest budget that is not smaller.",
+        )
 
 
 @parameters
@@ -201,7 +212,11 @@ class RealFrames:
     """Chapter 50: the models that meet real frames, and the folder of these (None: what DIFFRANET_REAL names)."""
 
     frames: str | None = None
-    models: Annotated[tuple[Literal["rf", "svm", "deepfreak"], ...], Field(min_length=1)] = ("rf", "svm", "deepfreak")
+    models: Annotated[tuple[Literal["rf", "svm", "deepfreak"], ...], Field(min_length=1)] = (
+        "rf",
+        "svm",
+        "deepfreak",
+    )
 
     def __post_init__(self):
         """Refuse a folder that is not there; raises InputError."""

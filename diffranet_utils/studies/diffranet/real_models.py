@@ -25,10 +25,16 @@ def ensure_models(run):
     trained = []
     names = run.preset.real_frames.models
     for name, chapter in ((name, TRAINED_BY[name]) for name in names):
-        if not _path(run, name).exists() and chapter not in trained and (name, run.preset.name) not in LEFT_OUT:
+        if (
+            not _path(run, name).exists()
+            and chapter not in trained
+            and (name, run.preset.name) not in LEFT_OUT
+        ):
             trained.append(chapter)
             run_chapter(chapter, run.as_preset())
-    return {name: load_model(_path(run, name)) for name in names if _path(run, name).exists()}, trained
+    return {
+        name: load_model(_path(run, name)) for name in names if _path(run, name).exists()
+    }, trained
 
 
 def _path(run, name):
@@ -49,7 +55,9 @@ def baseline_values(found):
     by_frame, by_crop = found.n_spots >= HIT_SPOTS, found.crop_spots >= HIT_SPOTS // 4
     return {
         f"peak_count_{found.key}_frame_accuracy": accuracy(found.frame_hits, by_frame),
-        f"peak_count_{found.key}_frame_balanced_accuracy": balanced_accuracy(found.frame_hits, by_frame),
+        f"peak_count_{found.key}_frame_balanced_accuracy": balanced_accuracy(
+            found.frame_hits, by_frame
+        ),
         f"peak_count_{found.key}_crop_accuracy": accuracy(found.hits, by_crop),
         f"peak_count_{found.key}_crop_balanced_accuracy": balanced_accuracy(found.hits, by_crop),
     }
@@ -72,4 +80,6 @@ def screener_values(found):
     """
     verdicts = [row["verdict"] for row in found.table]
     right = [v == (HIT if hit else MISS) for v, hit in zip(verdicts, found.frame_hits, strict=True)]
-    return {f"screener_{found.key}_frame_accuracy": accuracy(np.ones(len(right), bool), np.array(right))}, verdicts
+    return {
+        f"screener_{found.key}_frame_accuracy": accuracy(np.ones(len(right), bool), np.array(right))
+    }, verdicts

@@ -38,7 +38,9 @@ STAND_IN_STATION = replace(
     wavelength_A=1.033,
     photons=2e10,
     stream=Stream(p_crystal=0.6, edge_median_um=10.0, edge_max_um=20.0),
-    shadows=Shadows(beamstop=Beamstop(3.8, 2.0, transmission=0.05), modules=Modules((195, 487), (17, 7))),
+    shadows=Shadows(
+        beamstop=Beamstop(3.8, 2.0, transmission=0.05), modules=Modules((195, 487), (17, 7))
+    ),
 )
 
 
@@ -107,11 +109,17 @@ class StandInFrame:
         station = STAND_IN_STATION
         shot = render_shot(sample_shot(rng, station), station)
         counts = shot.counts.astype(np.int32)
-        counts[rng.integers(0, counts.shape[0], 5), rng.integers(0, counts.shape[1], 5)] = OVERLOAD + 5000
+        counts[rng.integers(0, counts.shape[0], 5), rng.integers(0, counts.shape[1], 5)] = (
+            OVERLOAD + 5000
+        )
         counts[shot.masks["gap"]] = -1
         detector = station.detector
         header = Header(
-            station.wavelength_A, detector.distance_mm, detector.pixel_mm, detector.beam_fast_px, detector.beam_slow_px
+            station.wavelength_A,
+            detector.distance_mm,
+            detector.pixel_mm,
+            detector.beam_fast_px,
+            detector.beam_slow_px,
         )
         frame = frames.make_frame(f"stand_in_{self.number:02d}", counts, header)
         return frame, RealLabel.DIFFRACTION if is_hit(shot.label) else RealLabel.NO_DIFFRACTION
@@ -143,8 +151,14 @@ def published_items(folder):
     """Images of all splits of a published DiffraNet's ``real_raw``; None where the folder holds none."""
     splits = sorted(path.name for path in (Path(folder) / PUBLISHED).glob("*") if path.is_dir())
     tables = [published.scan(folder, f"{PUBLISHED}/{split}", KINDS) for split in splits]
-    rows = [row for split, table in zip(splits, tables, strict=True) for row in table.assign(split=split).itertuples()]
-    return [PublishedImage(Path(folder) / row.path, RealLabel(row.label), row.split) for row in rows] or None
+    rows = [
+        row
+        for split, table in zip(splits, tables, strict=True)
+        for row in table.assign(split=split).itertuples()
+    ]
+    return [
+        PublishedImage(Path(folder) / row.path, RealLabel(row.label), row.split) for row in rows
+    ] or None
 
 
 def find_items(run):
@@ -177,7 +191,9 @@ def first_of_each(items):
     """
     opened = {}
     for item in items:
-        if getattr(item, "label", None) not in opened:  # a stand-in has no label before it is rendered
+        if (
+            getattr(item, "label", None) not in opened
+        ):  # a stand-in has no label before it is rendered
             found = open_item(item)
             opened.setdefault(found[1], found)
         if len(opened) == len(RealLabel):
@@ -218,7 +234,9 @@ def load(run):
     results = Parallel(n_jobs=run.preset.n_workers, prefer="threads")(jobs)
     rows, raw, mask, spots = zip(*results, strict=True)
     index = np.repeat(np.arange(len(items)), [len(crops) for crops in raw])
-    return RealSet(source, list(rows), np.concatenate(raw), np.concatenate(mask), index, np.concatenate(spots))
+    return RealSet(
+        source, list(rows), np.concatenate(raw), np.concatenate(mask), index, np.concatenate(spots)
+    )
 
 
 def image_kinds(found, synthetic_mean):

@@ -19,7 +19,10 @@ from diffranet_utils.studies.diffranet.crop_tables import draw
 from diffranet_utils.studies.diffranet.dataset import ensure_dataset, load_split
 from diffranet_utils.studies.diffranet.labels import RealLabel, is_hit
 
-TUNED_STATIONS = {"pilatus": 24, "ccd": 24}  # simulated stations unlike the training one: crops of each
+TUNED_STATIONS = {
+    "pilatus": 24,
+    "ccd": 24,
+}  # simulated stations unlike the training one: crops of each
 CHAPTER, NETWORK_CHAPTER = "32_hyperopt_search", "41_bohb_search"
 NETWORK = "deepfreak"
 
@@ -41,7 +44,9 @@ def tuning_studies(run, sets):
     """
     images = _images_of(run, sets)
     tried, networks = _texture_candidates(run, images), _network_candidates(run, sets[0], images)
-    return {found.source: tuning_study(found, tried + networks * (found is sets[0])) for found in sets}
+    return {
+        found.source: tuning_study(found, tried + networks * (found is sets[0])) for found in sets
+    }
 
 
 def tuning_study(found, tried):
@@ -67,7 +72,10 @@ def tuning_study(found, tried):
         ours = [candidate for candidate in tried if candidate["classifier"] == classifier]
         for kind in ("raw", "preprocessed") if ours else ():
             hits = [candidate["hits"][found.source, kind] for candidate in ours]
-            real = [balanced_accuracy(found.hits[validation], said[validation])["value"] for said in hits]
+            real = [
+                balanced_accuracy(found.hits[validation], said[validation])["value"]
+                for said in hits
+            ]
             simulated = [candidate["accuracy"] for candidate in ours]
             for choice, scores in (("simulated", simulated), ("real", real)):
                 best = int(np.argmax(scores))
@@ -95,12 +103,17 @@ def station_set(run, name):
     real_set.RealSet
         Without crops that are neither hit nor miss.
     """
-    crops = (draw(np.random.default_rng([run.seed, 54, k]), station=name) for k in range(TUNED_STATIONS[name]))
+    crops = (
+        draw(np.random.default_rng([run.seed, 54, k]), station=name)
+        for k in range(TUNED_STATIONS[name])
+    )
     kept = [crop for crop in crops if crop.hit is not None]
     labels = [RealLabel.DIFFRACTION if crop.hit else RealLabel.NO_DIFFRACTION for crop in kept]
     table = [{"file": f"{name} {k}", "label": label.title} for k, label in enumerate(labels)]
     images, masks = (np.stack([getattr(crop, part) for crop in kept]) for part in ("image", "mask"))
-    return real_set.RealSet(name, table, images, masks, np.arange(len(kept)), np.zeros(len(kept), np.int64))
+    return real_set.RealSet(
+        name, table, images, masks, np.arange(len(kept)), np.zeros(len(kept), np.int64)
+    )
 
 
 def validation_frames(found):
@@ -127,9 +140,13 @@ def validation_frames(found):
 
 def _texture_candidates(run, images):
     """Forests and SVMs of the first trials of chapter 32, as `tuning_study` wants them."""
-    train, validation = (load_split(ensure_dataset(run), split) for split in ("train", "validation"))
+    train, validation = (
+        load_split(ensure_dataset(run), split) for split in ("train", "validation")
+    )
     evaluator = Evaluator(train, validation, run, n_sift=run.preset.search.n_sift)
-    stores = {kind: FeatureStore(crops, n_workers=run.preset.n_workers) for kind, crops in images.items()}
+    stores = {
+        kind: FeatureStore(crops, n_workers=run.preset.n_workers) for kind, crops in images.items()
+    }
     return [
         {
             "classifier": trial["config"]["classifier"], "settings": describe(trial["config"]),
@@ -150,7 +167,12 @@ def _network_candidates(run, found, images):
             settings = " ".join(f"{name} {short(value)}" for name, value in tried["config"].items())
             hits = _hits_of_network(load_network(path), found, images)
             candidates.append(
-                {"classifier": NETWORK, "accuracy": 1 - tried["loss"], "settings": settings, "hits": hits}
+                {
+                    "classifier": NETWORK,
+                    "accuracy": 1 - tried["loss"],
+                    "settings": settings,
+                    "hits": hits,
+                }
             )
     return candidates
 
@@ -163,7 +185,9 @@ def _hits_of_network(network, found, images):
 
 def _trials(run):
     there = (run.results_dir / f"{CHAPTER}.json").exists()
-    record = load_result(run.results_dir, CHAPTER) if there else run_chapter(CHAPTER, run.as_preset())
+    record = (
+        load_result(run.results_dir, CHAPTER) if there else run_chapter(CHAPTER, run.as_preset())
+    )
     trials = [t for t in record["details"]["trials"] if t["status"] == "ok"]
     return trials[: max(round(run.preset.ladder.share_tried * len(trials)), 3)]
 
@@ -179,4 +203,7 @@ def _hits_found(config, evaluator, stores):
     """Which crops of every store a configuration, trained on simulated images, calls hits."""
     x, y, _ = evaluator.tables(config)
     model = make_classifier(config, evaluator.seed, evaluator.n_workers).fit(x, y)
-    return {kind: np.asarray(is_hit(model.predict(evaluator.table(config, store)))) for kind, store in stores.items()}
+    return {
+        kind: np.asarray(is_hit(model.predict(evaluator.table(config, store))))
+        for kind, store in stores.items()
+    }

@@ -6,8 +6,16 @@ from diffranet_utils.studies.diffranet.labels import is_hit
 BEST = "best_real_accuracy"
 BESIDE = (  # what belongs beside the best model on real frames; the paper has no such numbers
     ("screener_real_frame_accuracy", "Shipped screener, whole real frames", "51_reality_gap"),
-    ("peak_count_real_crop_accuracy", "Count of spots, nothing trained, crops of real frames", "51_reality_gap"),
-    ("peak_count_real_frame_accuracy", "Count of spots, nothing trained, whole real frames", "51_reality_gap"),
+    (
+        "peak_count_real_crop_accuracy",
+        "Count of spots, nothing trained, crops of real frames",
+        "51_reality_gap",
+    ),
+    (
+        "peak_count_real_frame_accuracy",
+        "Count of spots, nothing trained, whole real frames",
+        "51_reality_gap",
+    ),
 )
 
 

@@ -9,15 +9,28 @@ from diffranet_utils.core.files import read_json
 from diffranet_utils.core.fingerprint import code_fingerprint
 from diffranet_utils.records import metrics
 from diffranet_utils.records.provenance import COMMITTED, ROOT, benchmark, committed_result
-from diffranet_utils.records.tables import MISSING, NO_CLAIM, claim_entry, format_claim, format_entry
+from diffranet_utils.records.tables import (
+    MISSING,
+    NO_CLAIM,
+    claim_entry,
+    format_claim,
+    format_entry,
+)
 from diffranet_utils.studies.diffranet import claims
 from diffranet_utils.studies.diffranet.classroom import expected_table
 from diffranet_utils.studies.diffranet.remarks import remark, rows_beside
 from diffranet_utils.studies.diffranet.study import CHAPTERS
 
 README_MARKS = ("<!-- results:start -->", "<!-- results:end -->")
-FAULT_RECORDS = (("31_sift_bag_of_words", "full"), ("40_deepfreak", "workshop"))  # they measure a fault themselves
-FULL_SIZE = ("full", "overnight", "workshop")  # presets whose committed records the README may quote, best first
+FAULT_RECORDS = (
+    ("31_sift_bag_of_words", "full"),
+    ("40_deepfreak", "workshop"),
+)  # they measure a fault themselves
+FULL_SIZE = (
+    "full",
+    "overnight",
+    "workshop",
+)  # presets whose committed records the README may quote, best first
 
 
 def load_records(folder):
@@ -86,7 +99,9 @@ def verdict(ours, paper):
 def describe(record):
     """How a record came about, for the table of runs."""
     keys = ("chapter", "preset", "seed", "seconds", "commit", "device")
-    return {key: record.get(key) for key in keys} | {"stale": record.get("code") != code_fingerprint()}
+    return {key: record.get(key) for key in keys} | {
+        "stale": record.get("code") != code_fingerprint()
+    }
 
 
 def scorecard_table(rows):
@@ -104,7 +119,9 @@ def scorecard_table(rows):
     """
     columns = {
         "this run": [format_entry(row["ours"]) + row["remarks"][0] for row in rows],
-        "our full-size record": [format_entry(row["full_size"]) + row["remarks"][1] for row in rows],
+        "our full-size record": [
+            format_entry(row["full_size"]) + row["remarks"][1] for row in rows
+        ],
         "the paper": [format_entry(row["paper"]) for row in rows],
         "this run against the paper": [row["verdict"] for row in rows],
     }
@@ -127,7 +144,11 @@ def page_tables(results_dir):
         ``expected``: what a class should see, from this build.
     """
     ours = load_records(results_dir)
-    tables = {"results": readme_table(), "this_build": markdown_table(ours), "expected": expected_table(ours)}
+    tables = {
+        "results": readme_table(),
+        "this_build": markdown_table(ours),
+        "expected": expected_table(ours),
+    }
     return tables | {"run_times": run_times_table(benchmark("book")), "faults": faults_table()}
 
 
@@ -169,7 +190,9 @@ def faults_table():
         ("one mean for all pixels", *_means(network)),
     ]  # fmt: skip
     lines = ["| fault | accuracy without it | with it |", "|---|---|---|"]
-    lines += [f"| {name} | {format_entry(right)} | {format_entry(wrong)} |" for name, right, wrong in rows]
+    lines += [
+        f"| {name} | {format_entry(right)} | {format_entry(wrong)} |" for name, right, wrong in rows
+    ]
     return "\n".join([*lines, "", _about_lengths(measured.get("length_wrong"))]) + "\n"
 
 
@@ -183,7 +206,8 @@ def _means(record):
         return None, None
     study = record["details"]["study"]
     of = {
-        name: [r["accuracy"]["value"] for r in study if r["variant"] == name] for name in ("as_trained", "scalar_mean")
+        name: [r["accuracy"]["value"] for r in study if r["variant"] == name]
+        for name in ("as_trained", "scalar_mean")
     }
     return tuple(metrics.mean_interval(accuracies) for accuracies in of.values())
 
@@ -197,7 +221,11 @@ def _about_lengths(entry):
 
 def readme_table():
     """The results table of the README, from the committed records of the largest preset."""
-    best = {name: record for preset in reversed(FULL_SIZE) for name, record in load_records(COMMITTED / preset).items()}
+    best = {
+        name: record
+        for preset in reversed(FULL_SIZE)
+        for name, record in load_records(COMMITTED / preset).items()
+    }
     return markdown_table(best)
 
 
@@ -219,7 +247,9 @@ def markdown_table(records):
         entry = _entry(records, claim)
         preset = records[claim.chapter]["preset"] if entry else NO_CLAIM
         ours = format_entry(entry) + remark(records, claim)
-        lines.append(f"| {claim.heading} ({claim.source}) | {format_claim(claim)} | {ours} | {preset} |")
+        lines.append(
+            f"| {claim.heading} ({claim.source}) | {format_claim(claim)} | {ours} | {preset} |"
+        )
     return "\n".join(lines + rows_beside(records)) + "\n"
 
 
@@ -233,7 +263,9 @@ def readme_with(text, table):
     """
     start, end = README_MARKS
     if start not in text or end not in text:
-        raise DiffranetError(f"README.md has no {start} and {end}: put them where the results table belongs.")
+        raise DiffranetError(
+            f"README.md has no {start} and {end}: put them where the results table belongs."
+        )
     return f"{text.split(start)[0]}{start}\n{table}{end}{text.split(end)[1]}"
 
 

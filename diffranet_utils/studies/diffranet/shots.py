@@ -142,7 +142,9 @@ def sample_edges(rng, stream, n):
     """
     edges = np.full(n, np.inf)
     while (too_large := edges > stream.edge_max_um).any():
-        edges[too_large] = stream.edge_median_um * rng.lognormal(0, stream.edge_sigma, int(too_large.sum()))
+        edges[too_large] = stream.edge_median_um * rng.lognormal(
+            0, stream.edge_sigma, int(too_large.sum())
+        )
     return edges
 
 
@@ -161,7 +163,10 @@ def render_shot(shot, station, backend="auto"):
     -------
     ShotImage
     """
-    beam, shade = station.beam(shot.photons, shot.wavelength_A), shadows.shade(station.detector, station.shadows)
+    beam, shade = (
+        station.beam(shot.photons, shot.wavelength_A),
+        shadows.shade(station.detector, station.shadows),
+    )
     back = background.expected_photons(beam, station.detector, station_layers(shot, station))
     pattern, back, edges, visible = _crystal_patterns(shot, station, beam, back, backend)
     counts = expose(back + pattern, station, np.random.default_rng(shot.noise_seed))
@@ -199,7 +204,9 @@ def expose(expected, station, rng):
     shade = shadows.shade(detector, station.shadows)
     if shade is None:
         return read_out(expected, detector, readout, rng)
-    return shade.read(read_out(expected * shade.transmission, detector, readout, rng), readout.saturation)
+    return shade.read(
+        read_out(expected * shade.transmission, detector, readout, rng), readout.saturation
+    )
 
 
 def station_layers(shot, station):
@@ -209,7 +216,9 @@ def station_layers(shot, station):
 
 def _ice_um(shot, station):
     """Thickness of all ice that the pulse crosses."""
-    return shot.ice_um + 1e3 * sum(layer.thickness_mm for layer in station.layers if layer.material == "ice")
+    return shot.ice_um + 1e3 * sum(
+        layer.thickness_mm for layer in station.layers if layer.material == "ice"
+    )
 
 
 def spot_lists(shot, image, station):
@@ -231,7 +240,9 @@ def spot_lists(shot, image, station):
     tables = []
     for pose, edge in zip(shot.crystals, crystal_edges(image.truth), strict=True):
         turned = form.rotated(pose.rotation)
-        table = bragg.spot_list(turned, beam, station.detector, pose.domains, oversample=station.oversample)
+        table = bragg.spot_list(
+            turned, beam, station.detector, pose.domains, oversample=station.oversample
+        )
         table["photons"] *= (edge * 1e4) ** 3 / (form.volume_A3 * np.prod(form.n_cells))
         tables.append(table)
     return tables
@@ -261,7 +272,9 @@ def unit_pattern(pose, station, beam, backend="auto"):
     """
     crystal = unit_crystal(station.crystal).rotated(pose.rotation)
     shape = {"oversample": station.oversample, "spot": station.spot}
-    pattern = bragg.expected_photons(crystal, beam, station.detector, pose.domains, backend=backend, **shape)
+    pattern = bragg.expected_photons(
+        crystal, beam, station.detector, pose.domains, backend=backend, **shape
+    )
     return pattern, int(np.prod(crystal.n_cells))
 
 
@@ -275,10 +288,16 @@ def _crystal_patterns(shot, station, beam, back, backend):
     block = form.volume_A3 * np.prod(form.n_cells)
     one_cell = None
     if station.disorder:
-        one_cell = disorder.disorder_photons(beam, station.detector, station.crystal, station.disorder)
+        one_cell = disorder.disorder_photons(
+            beam, station.detector, station.crystal, station.disorder
+        )
     for edges in zip(*(pose.edges_um for pose in shot.crystals), strict=True):
         scales = [np.float32((edge * 1e4) ** 3 / block) for edge in edges]
-        behind = back if one_cell is None else back + one_cell * np.float32(sum(scales) * np.prod(form.n_cells))
+        behind = (
+            back
+            if one_cell is None
+            else back + one_cell * np.float32(sum(scales) * np.prod(form.n_cells))
+        )
         visible = count_visible(_weighted(blurred, scales), 1.0, behind, station)
         if visible >= station.borders.weak:
             break

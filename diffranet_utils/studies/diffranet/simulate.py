@@ -20,7 +20,10 @@ from diffranet_utils.instrument.shadows import Beamstop, Modules
 from diffranet_utils.studies.diffranet import shots, stations
 from diffranet_utils.studies.diffranet.experiment import Station
 
-PARTS = {"beamstop": Beamstop, "modules": Modules}  # absent by default, so their type cannot be read off a value
+PARTS = {
+    "beamstop": Beamstop,
+    "modules": Modules,
+}  # absent by default, so their type cannot be read off a value
 
 
 def change(station, settings):
@@ -45,7 +48,10 @@ def change(station, settings):
     values = _values(station)
     for setting in settings:
         name, equals, text = setting.partition("=")
-        require(bool(equals), f"{setting!r} is no setting: write name=value, such as detector.distance_mm=100.")
+        require(
+            bool(equals),
+            f"{setting!r} is no setting: write name=value, such as detector.distance_mm=100.",
+        )
         try:
             value = json.loads(text)
         except ValueError:
@@ -61,13 +67,18 @@ def _values(part):
         for axis in ("slow", "fast"):
             if values[f"beam_{axis}_px"] == values[f"n_{axis}"] / 2 + 1:
                 values[f"beam_{axis}_px"] = None  # in the middle, also of a new size
-    return {name: _values(value) if is_dataclass(value) else value for name, value in values.items()}
+    return {
+        name: _values(value) if is_dataclass(value) else value for name, value in values.items()
+    }
 
 
 def _built(kind, values):
     """The opposite of `_values`."""
     parts = {field.name: PARTS.get(field.name, field.type) for field in fields(kind)}
-    whole = {name: _built(parts[name], value) if isinstance(value, dict) else value for name, value in values.items()}
+    whole = {
+        name: _built(parts[name], value) if isinstance(value, dict) else value
+        for name, value in values.items()
+    }
     missing = [name for name, value in whole.items() if value is MISSING]
     require(not missing, f"{kind.__name__} lacks {', '.join(missing)}: set it, too.")
     return kind(**whole)
@@ -98,7 +109,10 @@ def _part(name, value, setting):
     """Values of a part that may be absent, from a dictionary; null takes it away."""
     known = [field.name for field in fields(PARTS[name])]
     example = "'{" + f'"{known[0]}": ...' + "}'"
-    require(value is None or isinstance(value, dict), f"{setting}: write {name}={example}, or null for none.")
+    require(
+        value is None or isinstance(value, dict),
+        f"{setting}: write {name}={example}, or null for none.",
+    )
     for key in value or {}:
         require(key in known, f"{setting}: {name} has no {key!r}; choose from {', '.join(known)}.")
     if value is None:
@@ -144,10 +158,15 @@ def crystal_from_file(recipe, path, column=""):
         If the file cannot be used.
     """
     is_table = kind_of(path) == "mtz"
-    require(is_table or not column, f"{path} is no MTZ and has no column {column!r}: leave --column out.")
+    require(
+        is_table or not column,
+        f"{path} is no MTZ and has no column {column!r}: leave --column out.",
+    )
     cell, group = cell_and_group(path)
     name = Path(path).name.removesuffix(".gz").rsplit(".", 1)[0]
-    changed = replace(recipe, name=name, cell=cell, space_group=group, factors=str(path), column=column)
+    changed = replace(
+        recipe, name=name, cell=cell, space_group=group, factors=str(path), column=column
+    )
     return replace(changed, n_atoms=_atoms(float(np.linalg.det(cell_vectors(*cell)))))
 
 
@@ -171,7 +190,9 @@ def check(station, arrays=False):
         If the crystal cannot be used, a corner of the detector sees finer spacings than the table of structure
         factors has, or the crystal's spots cannot be listed.
     """
-    crystal = stations.unit_crystal(station.crystal)  # first, since what a file holds decides what can be changed
+    crystal = stations.unit_crystal(
+        station.crystal
+    )  # first, since what a file holds decides what can be changed
     _check_corners(station)
     if arrays:
         other = f"--arrays lists top-hat spots, and spot is {station.spot!r}"
@@ -184,7 +205,11 @@ def check(station, arrays=False):
 def _check_corners(station):
     """No pixel may see finer spacings than the table has, at the shortest wavelength that is likely within a run."""
     detector, d_min = station.detector, station.crystal.d_min_A
-    shortest = station.wavelength_A * (1 - 3 * station.wavelength_sigma) * (1 - station.spectrum.bandpass / 2)
+    shortest = (
+        station.wavelength_A
+        * (1 - 3 * station.wavelength_sigma)
+        * (1 - station.spectrum.bandpass / 2)
+    )
     finest = float(geometry.resolution(detector, shortest).min())
     if finest >= d_min:
         return
@@ -216,12 +241,19 @@ def simulate_one(stem, seed, station, arrays=False):
     shot = shots.sample_shot(np.random.default_rng(seed), station)
     image = shots.render_shot(shot, station)
     if arrays:
-        spots = {f"spots_{k}": table for k, table in enumerate(shots.spot_lists(shot, image, station), 1)}
+        spots = {
+            f"spots_{k}": table for k, table in enumerate(shots.spot_lists(shot, image, station), 1)
+        }
         masks = {f"mask_{name}": mask for name, mask in image.masks.items()}
         stem.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(stem.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
-                file, counts=image.counts, bragg=image.bragg, background=image.background, **masks, **spots
+                file,
+                counts=image.counts,
+                bragg=image.bragg,
+                background=image.background,
+                **masks,
+                **spots,
             )
     write_bytes(stem.with_suffix(".pgm"), encode_pgm(image.image))
     origin = {"station": station.name, "seed": np.ravel(seed).tolist()}

@@ -68,8 +68,20 @@ def attention_on_spots(network, split, name, run, n_images, methods=None):
         for method, explain in (methods or METHODS).items():
             attention = explain(network, image, [predicted])[0]
             share, area = concentration(attention, mask)
-            about = {"id": split.ids[k], "label": int(split.labels[k]), "predicted": predicted, "method": method}
-            rows.append({**about, "share": share, "area": area, "turned": concentration(attention, np.rot90(mask))[0]})
+            about = {
+                "id": split.ids[k],
+                "label": int(split.labels[k]),
+                "predicted": predicted,
+                "method": method,
+            }
+            rows.append(
+                {
+                    **about,
+                    "share": share,
+                    "area": area,
+                    "turned": concentration(attention, np.rot90(mask))[0],
+                }
+            )
     return rows
 
 

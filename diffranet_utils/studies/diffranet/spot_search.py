@@ -23,7 +23,10 @@ SIZES = (100, 300, 1000, 3000, 10_000)  # training images of the learning curve
 N_SEEDS = 5
 NEAR = 0.2  # an image lies near a border if its number of visible spots is within this share of it
 N_EXPOSURES = 8
-EXPOSED = {"smoke": 4, "workshop": 40}  # images near a border that are exposed anew; 200 in the larger presets
+EXPOSED = {
+    "smoke": 4,
+    "workshop": 40,
+}  # images near a border that are exposed anew; 200 in the larger presets
 
 
 def spot_search(run, splits, rows, rival):
@@ -50,7 +53,10 @@ def spot_search(run, splits, rows, rival):
     path = run.results_dir / f"32_hyperopt_search{run.mark}_spot_trials.jsonl"
     n = run.preset.search.n_spot_evaluations
     trials = run_search(evaluator, n, run.seed, path, identity(evaluator), SPOT_STARTS, SPOT_SPACE)
-    values, details = {}, {"trials": trials, "describe": [describe(trial["config"]) for trial in trials]}
+    values, details = (
+        {},
+        {"trials": trials, "describe": [describe(trial["config"]) for trial in trials]},
+    )
     for kind in SPOT_SPACE.extractors:
         trial = best_trial(trials, "extractor", kind)
         model = evaluator.fit(trial["config"])
@@ -109,7 +115,9 @@ def learning_curve(evaluator, config, run):
             few = np.random.default_rng([seed, n]).choice(len(y), n, replace=False)
             model = make_classifier(config, seed, run.preset.n_workers).fit(x[few], y[few])
             accuracies.append(float((model.predict(x_test) == evaluator.validation.labels).mean()))
-        points.append({"n": n, "accuracies": accuracies, "interval": metrics.mean_interval(accuracies)})
+        points.append(
+            {"n": n, "accuracies": accuracies, "interval": metrics.mean_interval(accuracies)}
+        )
     return points
 
 
@@ -138,14 +146,21 @@ def exposures(run, model, test, rows):
     """
     station = run.preset.dataset.experiment
     borders = np.array([station.borders.weak, station.borders.good, station.borders.strong])
-    near = np.flatnonzero((np.abs(rows.n_visible.to_numpy()[:, None] / borders - 1) < NEAR).any(axis=1))
+    near = np.flatnonzero(
+        (np.abs(rows.n_visible.to_numpy()[:, None] / borders - 1) < NEAR).any(axis=1)
+    )
     n = min(EXPOSED.get(run.preset.name, 200), len(near))
     sizes = {"n_test": len(rows), "n_near": len(near), "n_exposed": n, "n_exposures": N_EXPOSURES}
     if n == 0:
         return sizes
     chosen = np.random.default_rng(run.seed).choice(near, n, replace=False)
-    shots = [make_image(station, run.seed, "test", image_number(test.ids[k])) for k in progress(chosen, title="shots")]
-    found = np.array([_labels_anew(model, shot, station, [run.seed, k]) for k, shot in enumerate(shots)])
+    shots = [
+        make_image(station, run.seed, "test", image_number(test.ids[k]))
+        for k in progress(chosen, title="shots")
+    ]
+    found = np.array(
+        [_labels_anew(model, shot, station, [run.seed, k]) for k, shot in enumerate(shots)]
+    )
     right = (found == test.labels[chosen, None]).mean(axis=1)
     most = np.array([np.bincount(row).max() / len(row) for row in found])
     pairs = [np.mean(found[:, a] == found[:, b]) for a, b in combinations(range(N_EXPOSURES), 2)]
@@ -154,7 +169,8 @@ def exposures(run, model, test, rows):
         "agreement": float(np.mean(pairs)),
         "model_error": float(1 - right.mean()) * share,
         "noise_error": float(1 - most.mean()) * share,
-        "counter_error": float(np.mean([counter_error(shot, station, borders) for shot in shots])) * share,
+        "counter_error": float(np.mean([counter_error(shot, station, borders) for shot in shots]))
+        * share,
     }
 
 

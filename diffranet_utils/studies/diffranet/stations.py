@@ -14,15 +14,32 @@ from diffranet_utils.instrument.background import Layer
 from diffranet_utils.instrument.detector import Readout
 from diffranet_utils.instrument.geometry import Detector
 from diffranet_utils.instrument.shadows import Beamstop, Modules, Shadows
-from diffranet_utils.studies.diffranet.experiment import Borders, CrystalRecipe, Spectrum, Station, Stream
+from diffranet_utils.studies.diffranet.experiment import (
+    Borders,
+    CrystalRecipe,
+    Spectrum,
+    Station,
+    Stream,
+)
 
 __all__ = ["STATIONS", "get", "unit_crystal"]
 
 PHOTOSYSTEM_II = CrystalRecipe(
-    "photosystem II (4RVY)", (117.0, 222.0, 308.0, 90.0, 90.0, 90.0), "P 21 21 21", 200_000, 50.0, 2.2, 0.5, 300
+    "photosystem II (4RVY)",
+    (117.0, 222.0, 308.0, 90.0, 90.0, 90.0),
+    "P 21 21 21",
+    200_000,
+    50.0,
+    2.2,
+    0.5,
+    300,
 )
-THAUMATIN = CrystalRecipe("thaumatin", (57.8, 57.8, 150.1, 90.0, 90.0, 90.0), "P 41 21 2", 12_500, 18.0, 1.6, 0.25, 100)
-LYSOZYME = CrystalRecipe("lysozyme", (78.9, 78.9, 38.1, 90.0, 90.0, 90.0), "P 43 21 2", 8_000, 20.0, 1.6, 0.2, 100)
+THAUMATIN = CrystalRecipe(
+    "thaumatin", (57.8, 57.8, 150.1, 90.0, 90.0, 90.0), "P 41 21 2", 12_500, 18.0, 1.6, 0.25, 100
+)
+LYSOZYME = CrystalRecipe(
+    "lysozyme", (78.9, 78.9, 38.1, 90.0, 90.0, 90.0), "P 43 21 2", 8_000, 20.0, 1.6, 0.2, 100
+)
 
 DIFFRANET = Station(
     name="diffranet",
@@ -43,7 +60,9 @@ PILATUS = Station(
     detector=Detector(512, 512, 0.172, 160.0),
     crystal=THAUMATIN,
     layers=(Layer("water", 0.030), Layer("air", 30.0)),
-    readout=Readout(calibration_rms=0.01, point_spread="none", offset=0.0, read_noise=0.0, calibration_seed=2),
+    readout=Readout(
+        calibration_rms=0.01, point_spread="none", offset=0.0, read_noise=0.0, calibration_seed=2
+    ),
     wavelength_A=0.9686,
     wavelength_sigma=0.0002,
     photons=2e11,
@@ -66,7 +85,12 @@ CSPAD = Station(
     crystal=LYSOZYME,
     layers=(Layer("water", 0.004),),
     readout=Readout(
-        calibration_rms=0.02, point_spread="none", offset=5.0, read_noise=0.5, saturation=2700.0, calibration_seed=3
+        calibration_rms=0.02,
+        point_spread="none",
+        offset=5.0,
+        read_noise=0.5,
+        saturation=2700.0,
+        calibration_seed=3,
     ),
     wavelength_A=1.32,
     wavelength_sigma=0.002,
@@ -77,7 +101,12 @@ CSPAD = Station(
     borders=Borders(30, 120, 150),
     # The spectrum of one self-amplified pulse, and tiles of a CSPAD around the opening for the direct beam.
     spectrum=Spectrum(bandpass=0.003, n_wavelengths=3),
-    shadows=Shadows(modules=Modules((185, 194), (8, 6), first=(30, 40), hole_mm=6.0), hot=2e-5, dead=2e-4, seed=4),
+    shadows=Shadows(
+        modules=Modules((185, 194), (8, 6), first=(30, 40), hole_mm=6.0),
+        hot=2e-5,
+        dead=2e-4,
+        seed=4,
+    ),
 )
 STATIONS = {station.name: station for station in (DIFFRANET, PILATUS, CSPAD)}
 
@@ -131,7 +160,9 @@ def _factors(recipe):
     if kind == "model":
         return StructureFactors.from_model(recipe.factors, recipe.d_min_A)
     if kind == "mtz":
-        require(bool(recipe.column), f"{recipe.factors}: name the column of amplitudes, such as FC.")
+        require(
+            bool(recipe.column), f"{recipe.factors}: name the column of amplitudes, such as FC."
+        )
         factors = StructureFactors.from_mtz(recipe.factors, recipe.column)
     else:
         factors = StructureFactors.from_text(recipe.factors)

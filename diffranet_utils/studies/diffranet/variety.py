@@ -12,7 +12,12 @@ from diffranet_utils.instrument.shadows import Beamstop, Modules, Shadows
 from diffranet_utils.studies.diffranet.experiment import Borders, CrystalRecipe, Spectrum
 from diffranet_utils.studies.diffranet.labels import is_hit
 from diffranet_utils.studies.diffranet.shots import ShotImage, render_shot, sample_shot
-from diffranet_utils.studies.diffranet.stations import DIFFRANET, LYSOZYME, PHOTOSYSTEM_II, THAUMATIN
+from diffranet_utils.studies.diffranet.stations import (
+    DIFFRANET,
+    LYSOZYME,
+    PHOTOSYSTEM_II,
+    THAUMATIN,
+)
 
 # Seven crystal systems of very different cells; those of the other stations come last.
 CRYSTALS = (
@@ -40,10 +45,17 @@ def geometry(station, rng):
     distance = 400 * pixel / np.tan(2 * np.arcsin(wavelength / 2 / edge_A))
     n_slow, n_fast = station.detector.shape
     slow, fast = rng.uniform(-0.3, 1.3, 2).clip(0, 1) * (n_slow, n_fast)
-    detector = Detector(n_slow, n_fast, pixel, float(distance), beam_fast_px=float(fast), beam_slow_px=float(slow))
+    detector = Detector(
+        n_slow, n_fast, pixel, float(distance), beam_fast_px=float(fast), beam_slow_px=float(slow)
+    )
     # A beam is as bright as the detector can take: what a pixel of this size at this distance sees stays alike.
     solid_angle = (pixel / distance) ** 2 / (0.172 / 80.0) ** 2
-    return replace(station, detector=detector, wavelength_A=float(wavelength), photons=station.photons / solid_angle)
+    return replace(
+        station,
+        detector=detector,
+        wavelength_A=float(wavelength),
+        photons=station.photons / solid_angle,
+    )
 
 
 def background(station, rng):
@@ -61,18 +73,27 @@ def readout(station, rng):
     if kind == 0:
         found = Readout(point_spread="none", offset=0.0, read_noise=0.0, **noise)
     elif kind == 3:
-        found = Readout(point_spread="none", offset=rng.uniform(3, 30), read_noise=_log_uniform(rng, 0.1, 3), **noise)
+        found = Readout(
+            point_spread="none",
+            offset=rng.uniform(3, 30),
+            read_noise=_log_uniform(rng, 0.1, 3),
+            **noise,
+        )
     else:
         spread = {"point_spread": ("fiber", "gaussian")[kind - 1], "fwhm_um": station.detector.pixel_mm * 1e3
                   * rng.uniform(0.3, 1.5)}  # fmt: skip
-        found = Readout(offset=rng.uniform(5, 60), read_noise=_log_uniform(rng, 0.5, 6), **spread, **noise)
+        found = Readout(
+            offset=rng.uniform(5, 60), read_noise=_log_uniform(rng, 0.5, 6), **spread, **noise
+        )
     return replace(station, readout=found)
 
 
 def shadows(station, rng):
     """Gaps between modules, a beamstop with or without an arm, hot and dead pixels."""
     tile, gap = rng.integers(150, 520, 2), rng.integers(1, 20, 2)
-    modules = Modules(tuple(map(int, tile)), tuple(map(int, gap)), tuple(map(int, rng.integers(0, 200, 2))))
+    modules = Modules(
+        tuple(map(int, tile)), tuple(map(int, gap)), tuple(map(int, rng.integers(0, 200, 2)))
+    )
     pixel = station.detector.pixel_mm
     stop = Beamstop(
         pixel * rng.uniform(5, 40), pixel * rng.uniform(2, 20) * rng.integers(2), float(rng.uniform(0, 360)),
@@ -106,7 +127,9 @@ def crystals(station, rng):
 
 def ice(station, rng):
     """Powder rings of ice on a quarter of the shots, from a trace to a thick layer."""
-    return replace(station, stream=replace(station.stream, p_ice=0.25, ice_um=_log_uniform(rng, 1, 60)))
+    return replace(
+        station, stream=replace(station.stream, p_ice=0.25, ice_um=_log_uniform(rng, 1, 60))
+    )
 
 
 def exposure(station, rng):
@@ -141,7 +164,9 @@ def varied_station(rng, properties=tuple(PROPERTIES), base=DIFFRANET):
         If a property is unknown.
     """
     unknown = set(properties) - set(PROPERTIES)
-    require(not unknown, f"Unknown property {sorted(unknown)}: choose from {', '.join(PROPERTIES)}.")
+    require(
+        not unknown, f"Unknown property {sorted(unknown)}: choose from {', '.join(PROPERTIES)}."
+    )
     # Many crystals show too little at a weak exposure: more of them keep hits and misses in balance.
     station = replace(base, stream=replace(base.stream, p_crystal=0.7), borders=FEW_SPOTS)
     for name, change in PROPERTIES.items():
@@ -192,7 +217,9 @@ def draw_crop(rng, properties=tuple(PROPERTIES), base=DIFFRANET):
     if "shadows" in properties:
         counts = warm_pixels(counts, rng)
     if "exposure" in properties and rng.random() < 0.5:
-        counts = counts * np.float32(_log_uniform(rng, 0.3, 10.0))  # units of charge that one photon makes
+        counts = counts * np.float32(
+            _log_uniform(rng, 0.3, 10.0)
+        )  # units of charge that one photon makes
     return crop_of(shot, counts)
 
 
@@ -207,7 +234,9 @@ def unevenness(counts, station, rng):
     if modules is not None:
         lines = zip(counts.shape, modules.first, modules.shape, modules.gap, strict=True)
         slow, fast = ((np.arange(n) + first) // (size + gap) for n, first, size, gap in lines)
-        tiles = rng.normal(0, 3 * level + 1e-9, (slow.max() + 1, fast.max() + 1))[slow[:, None], fast]
+        tiles = rng.normal(0, 3 * level + 1e-9, (slow.max() + 1, fast.max() + 1))[
+            slow[:, None], fast
+        ]
     return np.clip(counts + rows + tiles, 0, readout.saturation).astype(np.float32)
 
 

@@ -85,14 +85,18 @@ def draw_frame(rng, family=None, largest=None):
     style = str(rng.choice(scenes.STYLES, p=[0.45, 0.17, 0.12, 0.08, 0.18]))
     geometry = draw_geometry(detector, style, rng)
     radius, angle = scenes.polar(geometry, detector.shape)
-    photons = scenes.background(style, radius, angle, log_uniform(rng, 1e-3, _brightest(detector)), rng)
+    photons = scenes.background(
+        style, radius, angle, log_uniform(rng, 1e-3, _brightest(detector)), rng
+    )
     spots = _crystal(photons, detector, geometry, style, rng)
     nuisances = _scatter(photons, spots, (radius, angle), geometry, rng)
     numbers = (0, 0) if spots is None else _still_visible(spots, photons, detector)
     values = read_out(photons, detector, rng)
     nuisances += _stray(values, detector, rng)
     data, bad = write_values(values, detector, rng)
-    return WholeFrame(data, bad, _told(geometry, rng), *numbers, detector.family, style, tuple(nuisances))
+    return WholeFrame(
+        data, bad, _told(geometry, rng), *numbers, detector.family, style, tuple(nuisances)
+    )
 
 
 def _brightest(detector):
@@ -103,13 +107,19 @@ def _brightest(detector):
 def draw_geometry(detector, style, rng):
     """A geometry that suits the style; the beam mostly falls on the detector."""
     wavelength = log_uniform(rng, 0.6, 1.9) if rng.random() < 0.9 else log_uniform(rng, 0.12, 0.6)
-    edge_A = log_uniform(rng, 8, 150) if style in ("small angle", "grazing incidence") else rng.uniform(1.1, 5)
+    edge_A = (
+        log_uniform(rng, 8, 150)
+        if style in ("small angle", "grazing incidence")
+        else rng.uniform(1.1, 5)
+    )
     edge_A = max(edge_A, 0.75 * wavelength)
     half_mm = max(detector.shape) / 2 * detector.pixel_mm
     distance = half_mm / np.tan(2 * np.arcsin(wavelength / 2 / edge_A))
     spread = 0.05 if rng.random() < 0.6 else 0.6
     slow, fast = (n * (0.5 + rng.uniform(-spread, spread)) for n in detector.shape)
-    return FlatGeometry(wavelength, float(distance), detector.pixel_mm * 1e3, float(fast), float(slow))
+    return FlatGeometry(
+        wavelength, float(distance), detector.pixel_mm * 1e3, float(fast), float(slow)
+    )
 
 
 def _crystal(photons, detector, geometry, style, rng):

@@ -31,7 +31,9 @@ def texture_table(shelf, crop, n_workers=1):
     """
     places, tables = [], []
     for first in range(0, len(shelf.entries), BATCH):
-        pictures = {k: shelf.picture(k) for k in range(first, min(first + BATCH, len(shelf.entries)))}
+        pictures = {
+            k: shelf.picture(k) for k in range(first, min(first + BATCH, len(shelf.entries)))
+        }
         squares = {k: _grey(centre_crop(p, crop)) for k, p in pictures.items() if p is not None}
         if squares:
             places += squares

@@ -81,7 +81,9 @@ def train(source, preset, seed, out):
     """
     require(preset in PRESETS, f"Unknown preset {preset!r}: choose one of {', '.join(PRESETS)}.")
     found, sizes = read_labelled(source), PRESETS[preset].network
-    require(len(found.entries) >= 10, f"{source} has {len(found.entries)} pictures: give 10 or more.")
+    require(
+        len(found.entries) >= 10, f"{source} has {len(found.entries)} pictures: give 10 or more."
+    )
     order = np.random.default_rng(seed).permutation(len(found.entries))
     kept = [found.entries[k] for k in order]
     n = len(kept) // 10
@@ -93,7 +95,11 @@ def train(source, preset, seed, out):
     networks.save_model(out, trainer.network, sizes.shape, sizes.framing, about)
     lost = [*found.left_out, *(item for part in parts for item in part.left_out.values())]
     score = history[-1]["validation_accuracy"]
-    return [f"accuracy on {n} pictures kept back: {score:.1%}", readers.left_out_line(lost), f"The model is {out}"]
+    return [
+        f"accuracy on {n} pictures kept back: {score:.1%}",
+        readers.left_out_line(lost),
+        f"The model is {out}",
+    ]
 
 
 def predict_folder(folder, model, out):
@@ -125,8 +131,13 @@ def predict_folder(folder, model, out):
         rows.writerow(["file", "class", *CLASSES])
         for k in order:
             name = paths[seen.numbers[k]].relative_to(folder).as_posix()
-            rows.writerow([name, CLASSES[seen.classes[k]], *(f"{p:.4f}" for p in seen.probabilities[k])])
-    return [readers.left_out_line(list(shelf.left_out.values())), f"{len(order)} pictures are in {out}"]
+            rows.writerow(
+                [name, CLASSES[seen.classes[k]], *(f"{p:.4f}" for p in seen.probabilities[k])]
+            )
+    return [
+        readers.left_out_line(list(shelf.left_out.values())),
+        f"{len(order)} pictures are in {out}",
+    ]
 
 
 def report(folder, table, out, n_pictures):
@@ -168,7 +179,9 @@ def report(folder, table, out, n_pictures):
 
 def _predicted(table):
     if not table.exists():
-        raise MissingDataError(f"There is no table {table}: write it with `diffranet drops predict` first.")
+        raise MissingDataError(
+            f"There is no table {table}: write it with `diffranet drops predict` first."
+        )
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     known = bool(rows) and {"file", "class", *CLASSES} <= set(rows[0])

@@ -40,10 +40,13 @@ def label_errors(run, bench, sets):
     settings = asked.short_training(asked.fold_epochs)
 
     def judge(fold, training, held_out):
-        trained = bench.train(f"fold_{fold}", shelf.part(training, noisy.given[training]), settings, run.seed)
+        trained = bench.train(
+            f"fold_{fold}", shelf.part(training, noisy.given[training]), settings, run.seed
+        )
         seen = bench.judge(trained, shelf.part(held_out))
         require(
-            len(seen.numbers) == len(held_out), "A rendered picture cannot be read: delete the set and build it again."
+            len(seen.numbers) == len(held_out),
+            "A rendered picture cannot be read: delete the set and build it again.",
         )
         return seen.probabilities
 
@@ -54,13 +57,19 @@ def label_errors(run, bench, sets):
     everything = np.arange(len(corrected))
     seen = {}
     for name, labels in (("before", noisy.given), ("after", corrected)):
-        trained = bench.train(f"{name}_relabelling", shelf.part(everything, labels), settings, run.seed)
+        trained = bench.train(
+            f"{name}_relabelling", shelf.part(everything, labels), settings, run.seed
+        )
         seen[name] = bench.judge(trained, sets["test"].shelf)
-        values[f"accuracy_{name}_relabelling"] = metrics.accuracy(seen[name].labels, seen[name].classes)
+        values[f"accuracy_{name}_relabelling"] = metrics.accuracy(
+            seen[name].labels, seen[name].classes
+        )
     right = [seen[name].classes == seen[name].labels for name in ("before", "after")]
     values["gain_of_relabelling"] = metrics.paired_gain(*right)
     out_of_fold = metrics.accuracy(noisy.true, probabilities.argmax(1))
-    return values, {"label_errors": _label_details(noisy, probabilities, worst) | {"out_of_fold": out_of_fold}}
+    return values, {
+        "label_errors": _label_details(noisy, probabilities, worst) | {"out_of_fold": out_of_fold}
+    }
 
 
 def searched(probabilities, noisy):
@@ -138,7 +147,10 @@ def variants(run, bench, sets):
         for name in VARIANTS
         for seed in range(run.seed, run.seed + run.preset.network.study_seeds)
     ]
-    found = {name: [row["accuracy"]["value"] for row in mine] for name, mine in grouped(rows, "variant").items()}
+    found = {
+        name: [row["accuracy"]["value"] for row in mine]
+        for name, mine in grouped(rows, "variant").items()
+    }
     gains = {"double_resolution": "half_resolution", "augmentation": "no_augmentation"}
     values = {
         f"gain_of_{name}": metrics.mean_interval(np.subtract(found["base"], found[without]))

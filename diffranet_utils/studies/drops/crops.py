@@ -89,7 +89,10 @@ class Shelf:
         """
         entries = [self.entries[k] for k in places]
         if labels is not None:
-            entries = [replace(entry, label=int(label)) for entry, label in zip(entries, labels, strict=True)]
+            entries = [
+                replace(entry, label=int(label))
+                for entry, label in zip(entries, labels, strict=True)
+            ]
         return Shelf(tuple(entries), self.short_side, self.kept)
 
     def picture(self, k):

@@ -136,5 +136,7 @@ def _make(shares, seed, split, number):
     drop = make_drop(seed, split, number, shares)
     height, width = drop.drop.shape
     truth = {"imager": drop.imager, "variety": drop.variety, "width": width, "height": height}
-    truth |= {f"{name}_px": int(getattr(drop, name).sum()) for name in ("crystals", "grains", "drop")}
+    truth |= {
+        f"{name}_px": int(getattr(drop, name).sum()) for name in ("crystals", "grains", "drop")
+    }
     return Label(drop.label), drop.jpeg, truth

@@ -86,7 +86,9 @@ def look(network, framing, row, shares):
     with torch.inference_mode():
         predicted = int(network(_batch(square)).argmax())
     truth = drop.crystals if row.label == Label.CRYSTALS else drop.grains
-    return Look(square, attention_map(network, square, row.label), target_mask(truth, framing), predicted)
+    return Look(
+        square, attention_map(network, square, row.label), target_mask(truth, framing), predicted
+    )
 
 
 def target_mask(truth, framing):
@@ -114,7 +116,11 @@ def score(looked):
     The control is the same mask turned by 180 degrees: as large, as far from the middle, but in another place.
     """
     share, area = concentration(looked.attention, looked.mask)
-    return {"share": share, "area": area, "turned": concentration(looked.attention, looked.mask[::-1, ::-1])[0]}
+    return {
+        "share": share,
+        "area": area,
+        "turned": concentration(looked.attention, looked.mask[::-1, ::-1])[0],
+    }
 
 
 def scores(network, framing, rows, shares, n_explained):
@@ -143,7 +149,11 @@ def scores(network, framing, rows, shares, n_explained):
         for row in of_class.itertuples():
             looked = look(network, framing, row, shares)
             if looked.mask.any():
-                about = {"id": row.id, "class": CLASSES[label], "predicted": CLASSES[looked.predicted]}
+                about = {
+                    "id": row.id,
+                    "class": CLASSES[label],
+                    "predicted": CLASSES[looked.predicted],
+                }
                 found.append(about | score(looked))
     return found
 
@@ -157,7 +167,10 @@ def attention_values(found):
             continue
         for key, column in (("attention_on", "share"), ("attention_on_turned", "turned")):
             entry = mean_interval([row[column] / row["area"] for row in mine])
-            values[f"{key}_{name}"] = entry | {"unit": "times its area", "interval": "t 95 % over pictures"}
+            values[f"{key}_{name}"] = entry | {
+                "unit": "times its area",
+                "interval": "t 95 % over pictures",
+            }
     return values
 
 

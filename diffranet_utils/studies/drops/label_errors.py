@@ -84,7 +84,9 @@ def confident_joint(probabilities, given):
     """
     k = probabilities.shape[1]
     # No probability reaches a threshold of 2: a class without a label is nobody's.
-    means = np.array([probabilities[given == j, j].mean() if (given == j).any() else 2.0 for j in range(k)])
+    means = np.array(
+        [probabilities[given == j, j].mean() if (given == j).any() else 2.0 for j in range(k)]
+    )
     reached = np.where(probabilities >= means - 1e-6, probabilities, -1)
     classes = np.where(reached.max(1) >= 0, reached.argmax(1), -1)
     joint = np.zeros((k, k), dtype=np.int64)
@@ -159,7 +161,10 @@ def out_of_fold(given, n_folds, seed, judge):
     from sklearn.model_selection import StratifiedKFold
 
     fewest = int(np.bincount(given)[np.unique(given)].min())
-    require(fewest >= n_folds, f"A class has {fewest} labels for {n_folds} folds: take fewer folds or more pictures.")
+    require(
+        fewest >= n_folds,
+        f"A class has {fewest} labels for {n_folds} folds: take fewer folds or more pictures.",
+    )
     parts = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(given, given)
     places, rows = [], []
     for fold, (training, held_out) in enumerate(parts):
@@ -194,7 +199,11 @@ class Search:
     @property
     def recall(self):
         """Fraction of the wrong labels that were flagged, as a record entry; without a value if none is wrong."""
-        return metrics.proportion(self.n_right, self.n_wrong) if self.n_wrong else {"value": None, "n": 0}
+        return (
+            metrics.proportion(self.n_right, self.n_wrong)
+            if self.n_wrong
+            else {"value": None, "n": 0}
+        )
 
 
 def search_of(places, wrong):

@@ -117,4 +117,6 @@ def load_model(path):
         network.load_state_dict(tensors)
         return network.eval(), Framing(**about["framing"]), about
     except (KeyError, TypeError, RuntimeError) as error:
-        raise DiffranetError(f"{path} holds a network of another version: {error}. Train it again.") from error
+        raise DiffranetError(
+            f"{path} holds a network of another version: {error}. Train it again."
+        ) from error

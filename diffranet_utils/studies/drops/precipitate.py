@@ -72,7 +72,9 @@ def _fold(scene, rng, centre, radius):
     depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5) * 2
     along = smoothstep(smooth_noise(rng, mask.shape, 3) * 0.9 + 0.3)
     broad = rng.uniform(8, 26) * scene.scale
-    fold = along * (0.7 * along * np.exp(-depth / broad) + 0.3 * np.exp(-depth / (2.5 * scene.scale)))
+    fold = along * (
+        0.7 * along * np.exp(-depth / broad) + 0.3 * np.exp(-depth / (2.5 * scene.scale))
+    )
     fold += 0.08 * np.exp(-depth / (3 * scene.scale))
     return (mask / np.float32(255)) * (rng.uniform(0.01, 0.05) + fold)
 

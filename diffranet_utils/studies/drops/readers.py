@@ -116,7 +116,9 @@ def read_class_folders(folder):
     for label in sorted(set(range(len(CLASSES))) - seen):
         left_out.append(LeftOut(CLASSES[label], "no folder of this class"))
     if not entries:
-        raise MissingDataError(f"{folder} has no class folder with pictures. Name folders {', '.join(CLASSES)}.")
+        raise MissingDataError(
+            f"{folder} has no class folder with pictures. Name folders {', '.join(CLASSES)}."
+        )
     return DropSet(tuple(entries), tuple(left_out))
 
 
@@ -124,7 +126,9 @@ def _column(header, wanted, path):
     for name in header or ():
         if name.strip().lower() in wanted:
             return name
-    raise InputError(f"{path} has no column {wanted[0]!r} but {', '.join(header or ['nothing'])}. Name one so.")
+    raise InputError(
+        f"{path} has no column {wanted[0]!r} but {', '.join(header or ['nothing'])}. Name one so."
+    )
 
 
 def read_label_table(path, folder=None):

@@ -67,7 +67,10 @@ def spread_over_groups(truth, predicted, groups):
     """
     truth, predicted, groups = map(np.asarray, (truth, predicted, groups))
     tables = np.stack(
-        [row_fractions(metrics.confusion(truth[groups == g], predicted[groups == g], Label)) for g in np.unique(groups)]
+        [
+            row_fractions(metrics.confusion(truth[groups == g], predicted[groups == g], Label))
+            for g in np.unique(groups)
+        ]
     )
     n = (~np.isnan(tables)).sum(axis=0)
     gaps = np.nansum((tables - np.nansum(tables, axis=0) / np.maximum(n, 1)) ** 2, axis=0)
@@ -144,7 +147,10 @@ def roc(positive, score):
 
     positive = np.asarray(positive, dtype=bool)
     n = int(positive.sum())
-    require(0 < n < positive.size, f"{n} of {positive.size} pictures are of the class: a ROC curve needs both kinds.")
+    require(
+        0 < n < positive.size,
+        f"{n} of {positive.size} pictures are of the class: a ROC curve needs both kinds.",
+    )
     return Roc(*roc_curve(positive, score, drop_intermediate=True), n, positive.size - n)
 
 
@@ -172,7 +178,10 @@ def auc_entry(positive, score, rng):
         ranks = rankdata(np.concatenate([a, b]))[: len(a)]
         return (ranks.sum() - len(a) * (len(a) + 1) / 2) / (len(a) * len(b))
 
-    draws = [area(rng.choice(there, len(there)), rng.choice(absent, len(absent))) for _ in range(N_BOOTSTRAP)]
+    draws = [
+        area(rng.choice(there, len(there)), rng.choice(absent, len(absent)))
+        for _ in range(N_BOOTSTRAP)
+    ]
     low, high = np.quantile(draws, [0.025, 0.975])
     value = float(area(there, absent))
     return {

@@ -183,5 +183,7 @@ def example(content):
                 pair = {number: value for number, _, value in _fields(entry)}
                 features[pair[1].decode()] = _feature(pair.get(2, b""))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise InputError(f"A record is no tf.train.Example: {error}. Give shards of labelled pictures.") from error
+        raise InputError(
+            f"A record is no tf.train.Example: {error}. Give shards of labelled pictures."
+        ) from error
     return features

@@ -91,7 +91,9 @@ class Trainer:
         return self.history
 
     def _given_up(self):
-        seen = [row["validation_accuracy"] for row in self.history] if self.settings.patience else []
+        seen = (
+            [row["validation_accuracy"] for row in self.history] if self.settings.patience else []
+        )
         recent, before = seen[-self.settings.patience :], seen[: -self.settings.patience]
         return bool(before) and max(recent) <= max(before)
 
@@ -142,7 +144,9 @@ class Trainer:
         """Accuracy with the mean weights, which are used at test time; the trained ones come back."""
         trained = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         self.network.load_state_dict(self.mean.mean)
-        accuracy = predict(self.network, validation, self.crop, self.device, None, n_workers).accuracy
+        accuracy = predict(
+            self.network, validation, self.crop, self.device, None, n_workers
+        ).accuracy
         self.network.load_state_dict(trained)
         return accuracy
 

@@ -80,7 +80,9 @@ def make_collection(counts, n_sessions, seed, size=256, workers=1, scheduler=Non
         bar.update(len(images))
     bar.close()
     labels = [TECHNIQUES.index(name) for name, _, _, ks, _ in tasks for _ in ks]
-    sessions = [TECHNIQUES.index(name) * n_sessions + number for name, _, number, ks, _ in tasks for _ in ks]
+    sessions = [
+        TECHNIQUES.index(name) * n_sessions + number for name, _, number, ks, _ in tasks for _ in ks
+    ]
     images = np.concatenate([made[task] for task in tasks])
     return Collection(images, np.array(labels), np.array(sessions))
 

@@ -22,7 +22,9 @@ def counts_of(share):
     dict of str to int
         Rounded up to even numbers, so that halves are equal, but never above the paper's.
     """
-    return {name: min(n, 2 * int(np.ceil(share * n / 2 - 1e-9))) for name, n in total_counts().items()}
+    return {
+        name: min(n, 2 * int(np.ceil(share * n / 2 - 1e-9))) for name, n in total_counts().items()
+    }
 
 
 def ensure_collection(run):
@@ -55,7 +57,9 @@ def ensure_collection(run):
         for name in ("labels", "sessions", "images"):  # the images last: with them all is there
             _write(folder / f"{name}.npy", getattr(made, name))
     images = np.load(path, mmap_mode="r", allow_pickle=False)
-    labels, sessions = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("labels", "sessions"))
+    labels, sessions = (
+        np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("labels", "sessions")
+    )
     return Collection(images, labels, sessions)
 
 

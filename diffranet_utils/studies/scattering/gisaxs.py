@@ -96,7 +96,9 @@ class Surface:
     def __post_init__(self):
         check_fields(self)
         require_positive(self, "wavelength_A", "incidence_deg")
-        require(self.film is None or self.film_A > 0, f"film_A is {self.film_A}: give it a thickness.")
+        require(
+            self.film is None or self.film_A > 0, f"film_A is {self.film_A}: give it a thickness."
+        )
 
     def wave(self, angle, height_A):
         """Amplitude of the wave at heights, for an incident wave of amplitude 1.
@@ -392,7 +394,9 @@ def layered_rods(surface, layers, rod_q_A, width_A, exit_angle, q_plane_A):
     pattern = np.zeros(exit_angle.shape)
     for order, place in enumerate(rod_q_A, 1):
         phases = np.exp(2j * np.pi * order * shift * np.arange(n_layers))
-        along = np.abs(waves @ phases) ** 2 * damping + np.sum(np.abs(waves) ** 2, 1) * (1 - damping)
+        along = np.abs(waves @ phases) ** 2 * damping + np.sum(np.abs(waves) ** 2, 1) * (
+            1 - damping
+        )
         rod = width_A**2 / ((q_plane_A - place) ** 2 + width_A**2) / order**2
         pattern += rod * np.interp(exit_angle, angles, along)
     return np.where(exit_angle > 0, pattern, 0)

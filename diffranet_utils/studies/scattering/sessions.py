@@ -288,7 +288,9 @@ def _draw_giwaxs(rng, n):
     orders = np.arange(1, 5)
     out_of_plane = np.stack([lamellar * orders, 0 * orders, 1 / orders**2], axis=1)
     in_plane = np.array([[stacking, np.pi / 2, 0.6]])
-    mixed = np.stack([rng.uniform(0.5, 2.6, 6), rng.uniform(0.1, np.pi / 2, 6), rng.exponential(0.3, 6)], axis=1)
+    mixed = np.stack(
+        [rng.uniform(0.5, 2.6, 6), rng.uniform(0.1, np.pi / 2, 6), rng.exponential(0.3, 6)], axis=1
+    )
     facts = {
         "arcs": np.concatenate([out_of_plane, in_plane, mixed[: rng.integers(0, 7)]]),
         "width_A": float(10 ** rng.uniform(-1.9, -1.3)),

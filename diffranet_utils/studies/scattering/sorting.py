@@ -106,7 +106,9 @@ def sort_tables(tasks, folder, workers=1, scheduler=None):
     dict
         Name of a table to its rows, in the order of the tasks.
     """
-    paths = {task.key: folder / f"{re.sub(r'[/:]', '-', task.name)}-{task.key}.json" for task in tasks}
+    paths = {
+        task.key: folder / f"{re.sub(r'[/:]', '-', task.name)}-{task.key}.json" for task in tasks
+    }
     waiting = [task for task in tasks if not paths[task.key].exists()]
     if waiting:
         with a_scheduler(scheduler, min(workers, len(waiting))) as address:

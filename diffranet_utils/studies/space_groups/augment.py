@@ -34,7 +34,10 @@ class Variety:
     def __post_init__(self):
         """Check the ranges (raises `InputError`)."""
         pairs = (self.u_iso_A2, self.q_max, self.q_damp)
-        require(all(0 <= low <= high for low, high in pairs), "A range is not (smaller, larger). Swap its numbers.")
+        require(
+            all(0 <= low <= high for low, high in pairs),
+            "A range is not (smaller, larger). Swap its numbers.",
+        )
         require(
             min(self.shift_A, self.noise) >= 0 and 0 <= self.strain < 0.5,
             f"Shift {self.shift_A}, strain {self.strain}, noise {self.noise}: give 0 or more, strain below 0.5.",

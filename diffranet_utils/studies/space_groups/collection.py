@@ -99,19 +99,26 @@ def _cif_entries(folder):
 
 def _quietly(entries):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # spglib's word on its own error handling
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # spglib's word on its own error handling
         yield from progress(entries, title="structures", unit="structure")
 
 
 def write_entries(path, entries):
     """Write structures with their symmetry into one NPZ file, without pickling."""
-    require(len(entries) > 0, f"No structure of the study's groups for {path}. Name another folder.")
+    require(
+        len(entries) > 0, f"No structure of the study's groups for {path}. Name another folder."
+    )
     sizes = [len(entry.crystal.atomic_numbers) for entry in entries]
     atoms = {
         name: np.concatenate([getattr(entry.crystal, name) for entry in entries])
         for name in ("fractional", "atomic_numbers", "occupancy", "orbit")
     }
-    about = {name: np.array([getattr(entry, name) for entry in entries]) for name in ("name", "group", "wyckoff")}
+    about = {
+        name: np.array([getattr(entry, name) for entry in entries])
+        for name in ("name", "group", "wyckoff")
+    }
     lattices = np.array([entry.crystal.lattice_A for entry in entries])
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, sizes=sizes, lattice_A=lattices, **atoms, **about)
@@ -132,15 +139,22 @@ def load_entries(path):
     ends = np.cumsum(table["sizes"])
     entries = []
     for k, (start, end) in enumerate(zip(ends - table["sizes"], ends, strict=True)):
-        atoms = (table[name][start:end] for name in ("fractional", "atomic_numbers", "occupancy", "orbit"))
+        atoms = (
+            table[name][start:end]
+            for name in ("fractional", "atomic_numbers", "occupancy", "orbit")
+        )
         crystal = CrystalStructure(table["lattice_A"][k], *atoms)
-        entries.append(Entry(str(table["name"][k]), crystal, int(table["group"][k]), str(table["wyckoff"][k])))
+        entries.append(
+            Entry(str(table["name"][k]), crystal, int(table["group"][k]), str(table["wyckoff"][k]))
+        )
     return entries
 
 
 def curves_of(entries, settings=None):
     """Collection of the plain curves of structures, in their order."""
-    return _collection([(entry, pair_curve(entry.crystal, settings), NO_PARENT) for entry in entries])
+    return _collection(
+        [(entry, pair_curve(entry.crystal, settings), NO_PARENT) for entry in entries]
+    )
 
 
 def _collection(rows):
@@ -202,7 +216,11 @@ def make_curves(recipe):
             entry = _made(recipe.kind, entries[parent] if entries else None, rng)
             if entry is not None and entry.group in NUMBERS:
                 plain = recipe.kind != "varied" and rng.random() >= VARIED
-                curve = pair_curve(entry.crystal) if plain else varied_curve(entry.crystal, TRAINING_VARIETY, rng)
+                curve = (
+                    pair_curve(entry.crystal)
+                    if plain
+                    else varied_curve(entry.crystal, TRAINING_VARIETY, rng)
+                )
                 rows.append((entry, curve, parent))
     return _collection(rows)
 
@@ -254,7 +272,9 @@ def made_collection(kind, n, seed, path, workers=1):
     code = code_fingerprint(*(f"diffranet_utils.studies.space_groups.{name}" for name in MAKING))
     folder = path.parent / f"made-{path.stem}-{code}"
     recipes = {
-        folder / f"{kind}-{seed}-{k:04d}.npz": Recipe(kind, CHUNK, (seed, KINDS.index(kind), k), str(path))
+        folder / f"{kind}-{seed}-{k:04d}.npz": Recipe(
+            kind, CHUNK, (seed, KINDS.index(kind), k), str(path)
+        )
         for k in range(-(-n // CHUNK))
     }
     missing = [(target, recipe) for target, recipe in recipes.items() if not target.is_file()]
@@ -267,7 +287,9 @@ def made_collection(kind, n, seed, path, workers=1):
 def joined(collections):
     """One collection from several, in their order."""
     fields = Collection.__dataclass_fields__
-    return Collection(*(np.concatenate([getattr(part, name) for part in collections]) for name in fields))
+    return Collection(
+        *(np.concatenate([getattr(part, name) for part in collections]) for name in fields)
+    )
 
 
 def _store_curves(task):

@@ -17,7 +17,9 @@ from diffranet_utils.studies.space_groups.relations import relation
 from diffranet_utils.studies.space_groups.shipped_model import SHIPPED, read_model
 from diffranet_utils.studies.space_groups.structures import read_cif, read_json_structures
 
-NEUTRONS = re.compile(r"(?im)^\W*(?:stype\s*[=:]\s*n\b|scatteringtype\s*[=:]\s*neutron)|^\W*mode\s*[=:]\s*neutron")
+NEUTRONS = re.compile(
+    r"(?im)^\W*(?:stype\s*[=:]\s*n\b|scatteringtype\s*[=:]\s*neutron)|^\W*mode\s*[=:]\s*neutron"
+)
 HEADER = 20_000  # characters in which a header says what was scattered
 FEWEST, MOST = 1, 45
 RELATED = {"subgroup": "its subgroup", "supergroup": "its supergroup", "sibling": "its sibling"}
@@ -48,10 +50,14 @@ def run(paths, model=None, kind=None, top=6):
         try:
             rows += judged(judge, Path(path), top)
         except DiffranetError as error:
-            failures.append({"file": str(path), "verdict": "unreadable", "note": " ".join(str(error).split())})
+            failures.append(
+                {"file": str(path), "verdict": "unreadable", "note": " ".join(str(error).split())}
+            )
     typer.echo(_text(rows + failures, kind))
     if not rows:
-        raise InputError(f"None of {len(failures)} files could be read. See the reason beside each.")
+        raise InputError(
+            f"None of {len(failures)} files could be read. See the reason beside each."
+        )
 
 
 def judged(model, path, top):
@@ -76,7 +82,15 @@ def judged(model, path, top):
         doubtful = bool(notes) and not notes[0].startswith("computed")
         groups = _ranked(model.groups, probabilities[0], top)
         verdict = "unsure" if doubtful else groups[0]["symbol"]
-        rows.append({"file": str(path), "name": name, "verdict": verdict, "note": "; ".join(notes), "groups": groups})
+        rows.append(
+            {
+                "file": str(path),
+                "name": name,
+                "verdict": verdict,
+                "note": "; ".join(notes),
+                "groups": groups,
+            }
+        )
     return rows
 
 
@@ -87,11 +101,15 @@ def _curves(path):
         return [(path.stem, pair_curve(read_cif(path)), "computed from the structure")]
     if suffix == ".json" or path.name.lower().endswith(".json.gz"):
         found = read_json_structures(path)
-        return [(name, pair_curve(crystal), "computed from the structure") for name, crystal in found]
+        return [
+            (name, pair_curve(crystal), "computed from the structure") for name, crystal in found
+        ]
     curve = on_study_grid(read_curve(path))
     with path.open(encoding="utf-8-sig") as text:
         neutrons = NEUTRONS.search(text.read(HEADER))
-    return [(path.stem, curve, "measured with neutrons, the model knows X-rays" if neutrons else "")]
+    return [
+        (path.stem, curve, "measured with neutrons, the model knows X-rays" if neutrons else "")
+    ]
 
 
 def _ranked(numbers, probabilities, top):
@@ -118,7 +136,18 @@ def _text(rows, kind):
 
 
 def _table(rows):
-    names = ["file", "name", "verdict", "note", "rank", "group", "symbol", "system", "probability", "relation"]
+    names = [
+        "file",
+        "name",
+        "verdict",
+        "note",
+        "rank",
+        "group",
+        "symbol",
+        "system",
+        "probability",
+        "relation",
+    ]
     out = io.StringIO()
     table = csv.DictWriter(out, names, lineterminator="\n")
     table.writeheader()
@@ -136,5 +165,9 @@ def _lines(row):
         + (f", {answer['relation']}" if answer["relation"] else "")
         for answer in row.get("groups", [])
     ]
-    name = row["file"] if row.get("name", "") in ("", Path(row["file"]).stem) else f"{row['file']}: {row['name']}"
+    name = (
+        row["file"]
+        if row.get("name", "") in ("", Path(row["file"]).stem)
+        else f"{row['file']}: {row['name']}"
+    )
     return "\n".join([f"{name}: {row['verdict']}{note}", *answers])

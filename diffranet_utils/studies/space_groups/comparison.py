@@ -12,7 +12,13 @@ from diffranet_utils.studies.space_groups.claims import TABLE_S1
 from diffranet_utils.studies.space_groups.collection import curves_of, entries_file, load_entries
 from diffranet_utils.studies.space_groups.evaluation_data import measured_curves, other_database
 from diffranet_utils.studies.space_groups.kept_networks import kept_network
-from diffranet_utils.studies.space_groups.labels import GROUPS, NUMBERS, SYSTEMS, crystal_system, symbol
+from diffranet_utils.studies.space_groups.labels import (
+    GROUPS,
+    NUMBERS,
+    SYSTEMS,
+    crystal_system,
+    symbol,
+)
 from diffranet_utils.studies.space_groups.models import (
     N_CLASSES,
     NetworkSettings,
@@ -54,7 +60,12 @@ class Bench:
         a = self.asked
         amounts = own_best.Amounts(a.n_varied, a.n_substituted, a.n_random)
         return own_best.load_data(
-            self.folder / "structures", amounts, self.run.seed, a.stride, a.cif_dir, self.run.preset.n_workers
+            self.folder / "structures",
+            amounts,
+            self.run.seed,
+            a.stride,
+            a.cif_dir,
+            self.run.preset.n_workers,
         )
 
     @property
@@ -76,7 +87,10 @@ class Bench:
     def splits(self):
         """Training and test rows by kind."""
         seed = self.run.seed
-        return {kind: split_rows(self.plain, kind, own_best.split_generator(seed, kind)) for kind in self.asked.splits}
+        return {
+            kind: split_rows(self.plain, kind, own_best.split_generator(seed, kind))
+            for kind in self.asked.splits
+        }
 
     def parts(self, kind):
         """Plain training and test curves of a split."""
@@ -89,7 +103,9 @@ class Bench:
         networks = {}
         for kind, rows in self.splits.items():
             train = training_curves(self.plain, self.made, *rows, kind)
-            networks[kind], _ = kept_network(own_best.OWN_SIZES, train, settings, self.folder / "networks")
+            networks[kind], _ = kept_network(
+                own_best.OWN_SIZES, train, settings, self.folder / "networks"
+            )
         return networks
 
     @cached_property
@@ -97,7 +113,9 @@ class Bench:
         """The paper's network: its ensemble, and the history of the first member, on the random split."""
         train, test = self.parts("random")
         members = [
-            kept_network(NetworkSettings(), train, self._cnn_settings(k), self.folder / "networks", test)
+            kept_network(
+                NetworkSettings(), train, self._cnn_settings(k), self.folder / "networks", test
+            )
             for k in range(self.asked.cnn_members)
         ]
         return [network for network, _ in members], members[0][1]
@@ -141,14 +159,18 @@ def regressions(bench):
     ):
         search = _searched(features, train, n, passes, bench)
         best = search.best_params_
-        model = logistic_regression(best["alpha"], best["l1_ratio"], bench.run.seed).set_params(max_iter=passes)
+        model = logistic_regression(best["alpha"], best["l1_ratio"], bench.run.seed).set_params(
+            max_iter=passes
+        )
         model.fit(features(train.x), train.labels)
         probabilities = with_all_classes(model, features(test.x))
         values |= scores.both_tops(f"{name}_random", probabilities, test.labels)
         details[name] = {
             "grid": [
                 {"alpha": p["alpha"], "l1_share": p["l1_ratio"], "accuracy": float(accuracy)}
-                for p, accuracy in zip(search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True)
+                for p, accuracy in zip(
+                    search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True
+                )
             ],
             "chosen": best,
             "accuracies": scores.accuracies(probabilities, test.labels),
@@ -163,7 +185,9 @@ def _searched(features, train, n, passes, bench):
     grid = {"alpha": list(bench.asked.alphas), "l1_ratio": list(bench.asked.l1_shares)}
     model = logistic_regression(seed=bench.run.seed).set_params(max_iter=passes)
     folds = StratifiedKFold(3, shuffle=True, random_state=bench.run.seed)
-    return GridSearchCV(model, grid, cv=folds, refit=False).fit(features(train.x[rows]), train.labels[rows])
+    return GridSearchCV(model, grid, cv=folds, refit=False).fit(
+        features(train.x[rows]), train.labels[rows]
+    )
 
 
 def paper_network(bench):
@@ -182,7 +206,9 @@ def paper_network(bench):
     probabilities = predict(networks, test.x)
     counts = scores.confusion_counts(probabilities, test.labels)
     related, by_chance = scores.related_share(counts)
-    values = scores.both_tops("cnn_random", probabilities, test.labels) | {"cnn_errors_between_relatives": related}
+    values = scores.both_tops("cnn_random", probabilities, test.labels) | {
+        "cnn_errors_between_relatives": related
+    }
     return values, {
         "history": history,
         "accuracies": scores.accuracies(probabilities, test.labels),
@@ -214,7 +240,9 @@ def forests(bench):
             "commonest_six": _commonest(train, test),
         }
     train, test = _duplicates(bench)
-    values |= scores.both_tops("trees_duplicates_random", _forest(train, test.x, bench), test.labels)
+    values |= scores.both_tops(
+        "trees_duplicates_random", _forest(train, test.x, bench), test.labels
+    )
     return values, details
 
 
@@ -278,7 +306,9 @@ def hierarchy(bench):
     for kind in bench.splits:
         train, test = bench.parts(kind)
         flat, staged = _forest(train, test.x, bench), _staged(train, test.x, bench)
-        systems = np.stack([flat[:, k == SYSTEM_OF_CLASS].sum(axis=1) for k in range(len(SYSTEMS))], axis=1)
+        systems = np.stack(
+            [flat[:, k == SYSTEM_OF_CLASS].sum(axis=1) for k in range(len(SYSTEMS))], axis=1
+        )
         right = systems.argmax(axis=1) == SYSTEM_OF_CLASS[test.labels]
         values |= scores.both_tops(f"hierarchy_{kind}", staged, test.labels)
         values[f"trees_{kind}_system"] = proportion(int(right.sum()), len(right))
@@ -288,7 +318,9 @@ def hierarchy(bench):
 
 def _staged(train, x, bench):
     system = SYSTEM_OF_CLASS[train.labels]
-    first = randomised_trees(bench.asked.n_trees, bench.run.seed, bench.run.preset.n_workers).fit(train.x, system)
+    first = randomised_trees(bench.asked.n_trees, bench.run.seed, bench.run.preset.n_workers).fit(
+        train.x, system
+    )
     share = dict(zip(first.classes_, first.predict_proba(x).T, strict=True))
     staged = np.zeros((len(x), N_CLASSES))
     for k, of_system in share.items():
@@ -340,7 +372,14 @@ def table_3(names, groups, probabilities):
     for name, group, row in zip(names, groups, probabilities, strict=True):
         ranked = [NUMBERS[k] for k in np.argsort(-row, kind="stable")[: scores.MOST_RANKS]]
         rank = ranked.index(group) + 1 if group in ranked else None
-        rows.append({"sample": name, "group": group, "ranked": [symbol(number) for number in ranked], "rank": rank})
+        rows.append(
+            {
+                "sample": name,
+                "group": group,
+                "ranked": [symbol(number) for number in ranked],
+                "rank": rank,
+            }
+        )
     return rows
 
 
@@ -362,7 +401,9 @@ def _other_database(bench, folder):
     for name, probabilities in answers.items():
         values |= scores.both_tops(f"{name}_other_database", probabilities, curves.labels)
     if is_new.any():
-        values |= scores.both_tops("best_other_database_new", answers["best"][is_new], curves.labels[is_new])
+        values |= scores.both_tops(
+            "best_other_database_new", answers["best"][is_new], curves.labels[is_new]
+        )
     return values, {"other": _calibration(bench, answers["best"], curves)}
 
 
@@ -412,7 +453,13 @@ def table_s1(bench):
             networks.append(kept_network(sizes, train, settings, bench.folder / "networks")[0])
         entries = scores.both_tops("own", predict(networks, test.x), test.labels)
         rows.append(
-            {"filters": filters, "kernel": kernel, "hidden": hidden, "members": members, "paper_top1": top1}
+            {
+                "filters": filters,
+                "kernel": kernel,
+                "hidden": hidden,
+                "members": members,
+                "paper_top1": top1,
+            }
             | {"paper_top6": top6, "top1": entries["own_top1"], "top6": entries["own_top6"]}
         )
     return {}, rows

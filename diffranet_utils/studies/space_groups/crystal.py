@@ -66,7 +66,8 @@ def _check(crystal):
         f"{n_atoms} atoms. Give 3 cell vectors and 3 coordinates an atom.",
     )
     require(
-        all(np.isfinite(getattr(crystal, name)).all() for name in _FIELDS) and crystal.volume_A3 > 1.0,
+        all(np.isfinite(getattr(crystal, name)).all() for name in _FIELDS)
+        and crystal.volume_A3 > 1.0,
         f"The cell of {crystal.volume_A3:.3g} cubic angstrom is flat or holds numbers that are not "
         "finite. Check lattice and coordinates.",
     )

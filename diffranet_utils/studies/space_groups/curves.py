@@ -93,7 +93,9 @@ def pair_curve(crystal, settings=None, r_A=None):
     peaks[1:] = histogram[1:] / (STEP_A * distances_A[1:])
     density = crystal.occupancy.sum() / crystal.volume_A3
     taper = np.clip((distances_A[-1] - distances_A) / TAPER_A, 0, 1)
-    q, reduced = _structure_function(peaks * taper, -4 * np.pi * density * distances_A * taper, settings)
+    q, reduced = _structure_function(
+        peaks * taper, -4 * np.pi * density * distances_A * taper, settings
+    )
     curve = _sines(settings, tuple(r_A)) @ reduced * (2 / np.pi) * (q[1] - q[0])
     return curve * np.exp(-0.5 * (settings.q_damp * r_A) ** 2)
 
@@ -162,7 +164,9 @@ def _add_distances(cell, positions, power, centres, sizes, histogram):
             for c in range(int(np.ceil((-reach - z0) / cell[2, 2])), c_last + 1):
                 z = z0 + c * cell[2, 2]
                 rest = reach2 - z * z
-                _add_plane((x0 + c * cell[2, 0], y0 + c * cell[2, 1], z), rest, cell, weight, histogram)
+                _add_plane(
+                    (x0 + c * cell[2, 0], y0 + c * cell[2, 1], z), rest, cell, weight, histogram
+                )
 
 
 @numba.njit(cache=True)

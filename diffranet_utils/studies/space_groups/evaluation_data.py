@@ -35,7 +35,9 @@ def evaluation_folder():
     if not named:
         return None
     if not Path(named).is_dir():
-        raise MissingDataError(f"{VARIABLE} is {named}, which is no folder. Name one with .gr files, or unset it.")
+        raise MissingDataError(
+            f"{VARIABLE} is {named}, which is no folder. Name one with .gr files, or unset it."
+        )
     return Path(named)
 
 
@@ -63,7 +65,10 @@ def other_database(folder, known, n=None):
         return None, np.zeros(0, bool)
     structures = read_json_structures(path)
     step = 1 if n is None else max(1, len(structures) // n)
-    found = (with_symmetry(*row) for row in progress(structures[::step], title="other data base", unit="structure"))
+    found = (
+        with_symmetry(*row)
+        for row in progress(structures[::step], title="other data base", unit="structure")
+    )
     entries = [entry for entry in found if entry is not None and entry.group in NUMBERS]
     seen = {_compound(entry) for entry in known}
     return curves_of(entries), np.array([_compound(entry) not in seen for entry in entries])
@@ -100,7 +105,10 @@ def measured_curves(folder):
         return [], [], np.zeros((0, 0))
     with path.open(encoding="utf-8") as text:
         rows = list(csv.DictReader(text))
-    require(rows and {"file", "space_group"} <= rows[0].keys(), f"{path} needs the columns file and space_group.")
+    require(
+        rows and {"file", "space_group"} <= rows[0].keys(),
+        f"{path} needs the columns file and space_group.",
+    )
     try:
         groups = [int(row["space_group"]) for row in rows]
     except ValueError as error:

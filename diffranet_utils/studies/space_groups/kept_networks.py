@@ -16,7 +16,9 @@ from diffranet_utils.studies.space_groups.models import (
 )
 from diffranet_utils.studies.space_groups.network_training import fit_network
 
-CODE = tuple(f"diffranet_utils.studies.space_groups.{name}" for name in ("models", "network_training"))
+CODE = tuple(
+    f"diffranet_utils.studies.space_groups.{name}" for name in ("models", "network_training")
+)
 NETWORKS = {NetworkSettings: PairNetwork, ResidualSettings: ResidualPairNetwork}
 
 
@@ -45,7 +47,9 @@ def kept_network(sizes, train, settings, folder, test=None):
     """
     torch.manual_seed(settings.seed)  # layers draw their first weights from torch's own generator
     network = NETWORKS[type(sizes)](sizes)
-    checkpoint = Path(folder) / f"{type(network).__name__}-{_digest(sizes, train, settings)}.safetensors"
+    checkpoint = (
+        Path(folder) / f"{type(network).__name__}-{_digest(sizes, train, settings)}.safetensors"
+    )
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     followed = None if test is None else (test.x, test.labels)
     history = fit_network(network, train.x, train.labels, settings, followed, checkpoint)

@@ -91,7 +91,9 @@ def crystal_system(number):
     InputError
         If there is no such group.
     """
-    require(1 <= number <= 230, f"Space group {number} does not exist. Give a number from 1 to 230.")
+    require(
+        1 <= number <= 230, f"Space group {number} does not exist. Give a number from 1 to 230."
+    )
     return SYSTEMS[int(np.searchsorted(_LAST_NUMBER, number))]
 
 

@@ -157,18 +157,25 @@ def _value(pattern, header):
 
 def _check(path, r, g, header):
     bad = ~(np.isfinite(r) & np.isfinite(g))
-    require(not bad.any(), f"{path} holds {bad.sum()} values that are not finite. Repair or cut them.")
+    require(
+        not bad.any(), f"{path} holds {bad.sum()} values that are not finite. Repair or cut them."
+    )
     require(np.ptp(g) > 0, f"{path} holds a flat curve. Check the column of G(r).")
     steps = np.diff(r)
     step = np.median(steps)
     even = step > 0 and np.abs(steps - step).max() < 0.25 * step
     require(
-        even, f"{path} has gaps or steps that differ near r = {r[np.abs(steps - step).argmax()]:.4g}. Use one step."
+        even,
+        f"{path} has gaps or steps that differ near r = {r[np.abs(steps - step).argmax()]:.4g}. Use one step.",
     )
     nanometres = bool(_NANOMETRES.search(header)) or (r[-1] <= 10 and step < 0.005)
-    require(not nanometres, f"{path} has r to {r[-1]:.4g}, in nanometres it seems. Multiply r by 10, divide G by 100.")
     require(
-        r[-1] >= SHORTEST_RANGE_A, f"{path} stops at {r[-1]:.4g} angstrom. At least {SHORTEST_RANGE_A:g} are needed."
+        not nanometres,
+        f"{path} has r to {r[-1]:.4g}, in nanometres it seems. Multiply r by 10, divide G by 100.",
+    )
+    require(
+        r[-1] >= SHORTEST_RANGE_A,
+        f"{path} stops at {r[-1]:.4g} angstrom. At least {SHORTEST_RANGE_A:g} are needed.",
     )
     require(r[0] <= 1.5 + step, f"{path} starts at {r[0]:.4g} angstrom. Start at 1.5 or below.")
     require(step < np.pi / 10, f"{path} has steps of {step:.3g} angstrom. Use 0.1 or less.")

@@ -53,7 +53,12 @@ def logistic_regression(alpha=1e-5, l1_share=0.75, seed=0):
         Unfitted: one logistic function a class.
     """
     return SGDClassifier(
-        loss="log_loss", penalty="elasticnet", alpha=alpha, l1_ratio=l1_share, random_state=seed, average=True
+        loss="log_loss",
+        penalty="elasticnet",
+        alpha=alpha,
+        l1_ratio=l1_share,
+        random_state=seed,
+        average=True,
     )
 
 
@@ -238,12 +243,19 @@ class ResidualPairNetwork(nn.Module):
     def __init__(self, settings=None, n_points=N_POINTS, n_classes=N_CLASSES):
         super().__init__()
         s = settings or ResidualSettings()
-        stem = nn.Conv1d(1, s.widths[0], s.stem_kernel, stride=2, padding=s.stem_kernel // 2, bias=False)
+        stem = nn.Conv1d(
+            1, s.widths[0], s.stem_kernel, stride=2, padding=s.stem_kernel // 2, bias=False
+        )
         stages, before, length = [], s.widths[0], (n_points + 1) // 2
         for width in s.widths:
-            stages += [_ResidualBlock(before, width, s.kernel, 2), _ResidualBlock(width, width, s.kernel, 1)]
+            stages += [
+                _ResidualBlock(before, width, s.kernel, 2),
+                _ResidualBlock(width, width, s.kernel, 1),
+            ]
             before, length = width, (length + 1) // 2
-        self.features = nn.Sequential(stem, nn.BatchNorm1d(s.widths[0]), nn.ReLU(), *stages, nn.Flatten())
+        self.features = nn.Sequential(
+            stem, nn.BatchNorm1d(s.widths[0]), nn.ReLU(), *stages, nn.Flatten()
+        )
         self.classify = nn.Sequential(
             nn.Dropout(s.dropout),
             nn.Linear(before * length, s.hidden),
@@ -271,7 +283,9 @@ class _ResidualBlock(nn.Module):
             nn.BatchNorm1d(channels_out),
         )
         same = stride == 1 and channels_in == channels_out
-        self.shortcut = nn.Identity() if same else nn.Conv1d(channels_in, channels_out, 1, stride, bias=False)
+        self.shortcut = (
+            nn.Identity() if same else nn.Conv1d(channels_in, channels_out, 1, stride, bias=False)
+        )
 
     def forward(self, x):
         return torch.relu(self.path(x) + self.shortcut(x))

@@ -71,7 +71,9 @@ class FitSettings:
 
     def rate_of(self, epoch):
         """Learning rate of an epoch, counted from 0."""
-        return learning_rate(epoch, self.rate, tuple(round(drop * self.epochs) for drop in self.drops))
+        return learning_rate(
+            epoch, self.rate, tuple(round(drop * self.epochs) for drop in self.drops)
+        )
 
 
 def fit_network(network, x, labels, settings, test=None, checkpoint=None):
@@ -102,12 +104,19 @@ def fit_network(network, x, labels, settings, test=None, checkpoint=None):
     InputError
         If curves and labels do not fit, or the checkpoint is of other settings.
     """
-    require(len(x) == len(labels) > 1, f"{len(x)} curves with {len(labels)} labels: give a label for each of two.")
+    require(
+        len(x) == len(labels) > 1,
+        f"{len(x)} curves with {len(labels)} labels: give a label for each of two.",
+    )
     device = pick_device()
     network.to(device)
-    optimiser = torch.optim.AdamW(network.parameters(), settings.rate, weight_decay=settings.weight_decay)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), settings.rate, weight_decay=settings.weight_decay
+    )
     weights = class_weights(labels) if settings.weighted else np.ones(N_CLASSES)
-    criterion = nn.CrossEntropyLoss(torch.tensor(weights / weights[weights > 0].mean(), dtype=torch.float32).to(device))
+    criterion = nn.CrossEntropyLoss(
+        torch.tensor(weights / weights[weights > 0].mean(), dtype=torch.float32).to(device)
+    )
     history = _restored(checkpoint, network, optimiser, settings)
     curves, truth = torch.as_tensor(np.asarray(x, np.float32)), torch.as_tensor(np.asarray(labels))
     for epoch in progress(range(len(history), settings.epochs), title="network", unit="epoch"):
@@ -218,7 +227,9 @@ def predict(network, x):
 def _store(path, network, optimiser, settings, history):
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     for k, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{k}.{name}": torch.as_tensor(value) for name, value in state.items()}
+        tensors |= {
+            f"optimiser.{k}.{name}": torch.as_tensor(value) for name, value in state.items()
+        }
     write_tensors(path, tensors, {"settings": asdict(settings), "history": history})
 
 
@@ -228,12 +239,19 @@ def _restored(path, network, optimiser, settings):
         return []
     tensors, about = read_tensors(path)
     same = about["settings"] == json.loads(json.dumps(asdict(settings)))
-    require(same, f"{path} was trained with {about['settings']}. Delete it, or train with the same settings.")
-    network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")})
+    require(
+        same,
+        f"{path} was trained with {about['settings']}. Delete it, or train with the same settings.",
+    )
+    network.load_state_dict(
+        {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
+    )
     state = {}
     for name, tensor in tensors.items():
         if name.startswith("optimiser."):
             _, k, field = name.split(".", 2)
             state.setdefault(int(k), {})[field] = tensor
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    optimiser.load_state_dict(
+        {"state": state, "param_groups": optimiser.state_dict()["param_groups"]}
+    )
     return about["history"]

@@ -7,7 +7,13 @@ from diffranet_utils.studies.space_groups.labels import NUMBERS, SYSTEMS, symbol
 from diffranet_utils.studies.space_groups.relations import relation_matrix
 
 #: One colour a crystal system, as in the paper's Figure 3.
-COLOURS = dict(zip(SYSTEMS, ("#1B3A6B", "#E69F00", "#009E73", "#56B4E9", "#8C8C8C", "#D9C400", "#8B1A1A"), strict=True))
+COLOURS = dict(
+    zip(
+        SYSTEMS,
+        ("#1B3A6B", "#E69F00", "#009E73", "#56B4E9", "#8C8C8C", "#D9C400", "#8B1A1A"),
+        strict=True,
+    )
+)
 #: Layers of the paper's network: what each is, and the shape that leaves it.
 LAYERS = (
     ("curve", "209"),
@@ -57,10 +63,14 @@ def group_confusion(ax, counts):
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     drawn = ax.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
     for row, column in np.argwhere(np.isin(relation_matrix(), ("subgroup", "supergroup"))):
-        frame = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="#D55E00", linewidth=0.6)
+        frame = Rectangle(
+            (column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="#D55E00", linewidth=0.6
+        )
         ax.add_patch(frame)
     names = [symbol(number) for number in NUMBERS]
-    ax.set(xticks=range(len(names)), yticks=range(len(names)), xlabel="answer", ylabel="right group")
+    ax.set(
+        xticks=range(len(names)), yticks=range(len(names)), xlabel="answer", ylabel="right group"
+    )
     ax.set_xticklabels(names, rotation=90, fontsize=6)
     ax.set_yticklabels(names, fontsize=6)
     return drawn
@@ -70,7 +80,15 @@ def network_sketch(ax):
     """Layers of the paper's network and the shapes between them: its Figure 4."""
     for k, (what, shape) in enumerate(LAYERS):
         ax.add_patch(Rectangle((k, 0), 0.72, 1, facecolor="#DCE9F5", edgecolor="k"))
-        ax.text(k + 0.36, 0.62, what.replace(", ", ",\n"), ha="center", va="center", fontsize=7, wrap=True)
+        ax.text(
+            k + 0.36,
+            0.62,
+            what.replace(", ", ",\n"),
+            ha="center",
+            va="center",
+            fontsize=7,
+            wrap=True,
+        )
         ax.text(k + 0.36, 0.2, shape, ha="center", va="center", fontsize=8, weight="bold")
         if k:
             ax.annotate("", (k, 0.5), (k - 0.28, 0.5), arrowprops={"arrowstyle": "->"})

@@ -19,7 +19,9 @@ Row = Annotated[int, Field(ge=1, le=10)]
 
 
 def _require_folder(path):
-    require(path is None or Path(path).is_dir(), f"cif_dir is {path!r}: give a folder of CIF files.")
+    require(
+        path is None or Path(path).is_dir(), f"cif_dir is {path!r}: give a folder of CIF files."
+    )
 
 
 @parameters
@@ -95,7 +97,10 @@ class Groups:
     def __post_init__(self):
         """Refuse a folder that is not there, or splits without the paper's; raises InputError."""
         _require_folder(self.cif_dir)
-        require("random" in self.splits, f"splits are {', '.join(self.splits)}: name random, the paper's, too.")
+        require(
+            "random" in self.splits,
+            f"splits are {', '.join(self.splits)}: name random, the paper's, too.",
+        )
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,13 @@ MOST_ATOMS = 160
 EXACT = 1e-6
 #: Atoms by how often they are drawn: anions, main-group and other metals.
 ANIONS = ("O", "O", "O", "O", "S", "F", "Cl", "Se", "N", "Br", "Te", "I", "P", "C")
-CATIONS = tuple(gemmi.Element(z).name for z in range(3, 93) if gemmi.Element(z).is_metal) + ("Si", "P", "B", "Ge", "As")
+CATIONS = tuple(gemmi.Element(z).name for z in range(3, 93) if gemmi.Element(z).is_metal) + (
+    "Si",
+    "P",
+    "B",
+    "Ge",
+    "As",
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,9 @@ class Site:
 @lru_cache(maxsize=64)
 def operations(group):
     """Rotations (n, 3, 3) and translations (n, 3) of a group in its first setting, with centring."""
-    seitz = np.array([op.float_seitz() for op in gemmi.find_spacegroup_by_number(group).operations()])
+    seitz = np.array(
+        [op.float_seitz() for op in gemmi.find_spacegroup_by_number(group).operations()]
+    )
     return seitz[:, :3, :3], seitz[:, :3, 3] % 1.0
 
 
@@ -76,7 +84,10 @@ def sites(group):
         wanted = (shifts[picked] + rng.integers(-1, 2, (len(picked), 3))).reshape(-1)
         site = _solved(equations, wanted, rotations, shifts)
         if site is not None:
-            key = (site.multiplicity, tuple(np.round(site.directions.T @ site.directions, 3).ravel()))
+            key = (
+                site.multiplicity,
+                tuple(np.round(site.directions.T @ site.directions, 3).ravel()),
+            )
             kinds.setdefault((*key, tuple(np.round(site.origin % 1.0, 3) % 1.0)), site)
     return tuple(kinds.values())
 

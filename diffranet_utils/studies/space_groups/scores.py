@@ -149,7 +149,11 @@ def reliability(probabilities, truth):
     right = np.argmax(probabilities, axis=1) == truth
     tenth = np.minimum((top * N_BINS).astype(int), N_BINS - 1)
     rows = [
-        {"probability": float(top[here].mean()), "right": float(right[here].mean()), "n": int(here.sum())}
+        {
+            "probability": float(top[here].mean()),
+            "right": float(right[here].mean()),
+            "n": int(here.sum()),
+        }
         for here in (tenth == k for k in range(N_BINS))
         if here.any()
     ]
@@ -181,5 +185,8 @@ def best_temperature(probabilities, truth, candidates=None):
     """
     candidates = np.geomspace(0.5, 4, 43) if candidates is None else candidates
     rows = np.arange(len(truth))
-    losses = [-np.log(np.maximum(softened(probabilities, t)[rows, truth], 1e-12)).mean() for t in candidates]
+    losses = [
+        -np.log(np.maximum(softened(probabilities, t)[rows, truth], 1e-12)).mean()
+        for t in candidates
+    ]
     return float(candidates[int(np.argmin(losses))])

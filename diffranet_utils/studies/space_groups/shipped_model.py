@@ -42,13 +42,17 @@ class GroupModel:
     def hidden(self, x):
         """Hidden features, shape (n, 256), of normalised curves, shape (n, 209)."""
         t = self.tensors
-        layer = _relu(_convolve(np.asarray(x, np.float32)[:, None], t["stem.weight"], t["stem.bias"], 2))
+        layer = _relu(
+            _convolve(np.asarray(x, np.float32)[:, None], t["stem.weight"], t["stem.bias"], 2)
+        )
         for k in range(self.about["n_blocks"]):
             stride = int(self.about["strides"][k])
             inner = _relu(_convolve(layer, t[f"{k}.first.weight"], t[f"{k}.first.bias"], stride))
             inner = _convolve(inner, t[f"{k}.second.weight"], t[f"{k}.second.bias"])
             shortcut = t.get(f"{k}.shortcut.weight")
-            layer = _relu(inner + (layer if shortcut is None else _convolve(layer, shortcut, None, stride)))
+            layer = _relu(
+                inner + (layer if shortcut is None else _convolve(layer, shortcut, None, stride))
+            )
         return _relu(layer.reshape(len(layer), -1) @ t["hidden.weight"].T + t["hidden.bias"])
 
     def answers(self, x):
@@ -133,8 +137,12 @@ def folded(network):
             tensors[f"{k}.shortcut.weight"] = block.shortcut.weight
         strides.append(first.stride[0])
     _, dense, norm, _, _, last = network.classify
-    tensors |= _named("hidden", *_absorbed(dense, norm)) | _named("classify", last.weight, last.bias)
-    return {name: value.detach().cpu().numpy().astype(np.float32) for name, value in tensors.items()}, strides
+    tensors |= _named("hidden", *_absorbed(dense, norm)) | _named(
+        "classify", last.weight, last.bias
+    )
+    return {
+        name: value.detach().cpu().numpy().astype(np.float32) for name, value in tensors.items()
+    }, strides
 
 
 def _named(name, weight, bias):
@@ -153,7 +161,11 @@ def write_model(path, model):
     """Write a model into one safetensors file, whole or not at all."""
     with atomic_path(path) as temporary:
         about = json.dumps({"kind": KIND} | model.about, default=plain)
-        save_file({k: np.ascontiguousarray(v) for k, v in model.tensors.items()}, temporary, metadata={"about": about})
+        save_file(
+            {k: np.ascontiguousarray(v) for k, v in model.tensors.items()},
+            temporary,
+            metadata={"about": about},
+        )
 
 
 def read_model(path=SHIPPED):
@@ -173,6 +185,10 @@ def read_model(path=SHIPPED):
             about = json.loads((file.metadata() or {}).get("about", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, ValueError, OSError) as error:
-        raise InputError(f"{path} is no readable model: {error}. Name another with --model.") from error
-    require(about.get("kind") == KIND, f"{path} is no model of space groups. Name another with --model.")
+        raise InputError(
+            f"{path} is no readable model: {error}. Name another with --model."
+        ) from error
+    require(
+        about.get("kind") == KIND, f"{path} is no model of space groups. Name another with --model."
+    )
     return GroupModel(tensors, about)

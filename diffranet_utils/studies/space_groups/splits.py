@@ -89,7 +89,8 @@ def top_k_accuracy(probabilities, truth, k=1, confidence=0.95):
     """
     n, n_classes = np.shape(probabilities)
     require(
-        n > 0 and 1 <= k <= n_classes, f"Top {k} of {n_classes} classes and {n} structures: give k within the classes."
+        n > 0 and 1 <= k <= n_classes,
+        f"Top {k} of {n_classes} classes and {n} structures: give k within the classes.",
     )
     first = np.argsort(-np.asarray(probabilities), axis=1, kind="stable")[:, :k]
     right = int((first == np.asarray(truth)[:, None]).any(axis=1).sum())

@@ -25,7 +25,17 @@ SAME_SITE = 1e-3
 SAME_ATOM_A = 0.05
 MOST_ATOMS = 1000
 #: Site names of the data base that are no element symbols, and the atom that scatters there.
-SITE_NAMES = {"Wat": "O", "WAT": "O", "OH": "O", "Oh": "O", "O-H": "O", "H2O": "O", "Ow": "O", "OW": "O", "REE": "La"}
+SITE_NAMES = {
+    "Wat": "O",
+    "WAT": "O",
+    "OH": "O",
+    "Oh": "O",
+    "O-H": "O",
+    "H2O": "O",
+    "Ow": "O",
+    "OW": "O",
+    "REE": "La",
+}
 
 
 @dataclass(frozen=True)
@@ -159,7 +169,9 @@ def _package(name):
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise MissingDataError(f"The package {name} is not installed. Install it with pip install {name}.") from error
+        raise MissingDataError(
+            f"The package {name} is not installed. Install it with pip install {name}."
+        ) from error
 
 
 def _mineral_path(path):
@@ -167,7 +179,9 @@ def _mineral_path(path):
         found = importlib.util.find_spec("larixite")
         require_data = found is not None and found.submodule_search_locations
         if not require_data:
-            raise MissingDataError("The package larixite is not installed. Install it or name its amcsd_cif1.db.")
+            raise MissingDataError(
+                "The package larixite is not installed. Install it or name its amcsd_cif1.db."
+            )
         path = Path(next(iter(found.submodule_search_locations))) / "amcsd_cif1.db"
     if not Path(path).is_file():
         raise MissingDataError(f"{path} does not exist. Name the file amcsd_cif1.db of larixite.")
@@ -178,14 +192,24 @@ def _database(path):
     columns = "mineral_id, spacegroup_id, a, b, c, alpha, beta, gamma, atoms_sites, atoms_x, atoms_y, atoms_z"
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
-        rows = connection.execute(f"select {columns}, atoms_occupancy from cif order by id").fetchall()
-        groups = connection.execute("select id, hm_notation, symmetry_xyz from spacegroups").fetchall()
+        rows = connection.execute(
+            f"select {columns}, atoms_occupancy from cif order by id"
+        ).fetchall()
+        groups = connection.execute(
+            "select id, hm_notation, symmetry_xyz from spacegroups"
+        ).fetchall()
         names = dict(connection.execute("select id, name from minerals"))
     except sqlite3.DatabaseError as error:
-        raise InputError(f"{path} is not the mineral data base: {error}. Name amcsd_cif1.db.") from error
+        raise InputError(
+            f"{path} is not the mineral data base: {error}. Name amcsd_cif1.db."
+        ) from error
     finally:
         connection.close()
-    return rows, {number: (symbol, _Symmetry(json.loads(text))) for number, symbol, text in groups}, names
+    return (
+        rows,
+        {number: (symbol, _Symmetry(json.loads(text))) for number, symbol, text in groups},
+        names,
+    )
 
 
 class _Symmetry:
@@ -223,7 +247,11 @@ def _mineral_crystal(row, symmetry):
     if np.abs(places).max() >= 1.9:  # the mark of an unknown coordinate
         return None
     filled = _decoded(occupancy)
-    filled = np.ones(len(numbers)) if filled is None else np.where((filled <= 0) | (filled > 1), 1, filled)
+    filled = (
+        np.ones(len(numbers))
+        if filled is None
+        else np.where((filled <= 0) | (filled > 1), 1, filled)
+    )
     if len(filled) != len(numbers):
         return None
     lattice_A = _lattice(cell)
@@ -236,7 +264,9 @@ def _mineral_crystal(row, symmetry):
         return None
     fractional, charges, shares = zip(*atoms, strict=True)
     try:
-        return CrystalStructure(lattice_A, np.array(fractional), np.array(charges), np.array(shares))
+        return CrystalStructure(
+            lattice_A, np.array(fractional), np.array(charges), np.array(shares)
+        )
     except InputError:
         return None
 
@@ -283,7 +313,10 @@ def _merged_sites(places, numbers, filled):
             merged.append((place, [(share, number)]))
         else:
             same[1].append((share, number))
-    return [(place, max(there)[1], min(1.0, sum(share for share, _ in there))) for place, there in merged]
+    return [
+        (place, max(there)[1], min(1.0, sum(share for share, _ in there)))
+        for place, there in merged
+    ]
 
 
 def read_json_structures(path):
@@ -312,13 +345,19 @@ def read_json_structures(path):
     try:
         with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as text:
             rows = json.load(text)
-        return [(str(r.get("formula", r.get("id", k))), _json_crystal(r)) for k, r in enumerate(rows)]
+        return [
+            (str(r.get("formula", r.get("id", k))), _json_crystal(r)) for k, r in enumerate(rows)
+        ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is no table of structures: {error}. It needs lattice, frac and z of each.") from error
+        raise InputError(
+            f"{path} is no table of structures: {error}. It needs lattice, frac and z of each."
+        ) from error
 
 
 def _json_crystal(row):
-    return CrystalStructure(np.array(row["lattice"], float), np.array(row["frac"], float), np.array(row["z"]))
+    return CrystalStructure(
+        np.array(row["lattice"], float), np.array(row["frac"], float), np.array(row["z"])
+    )
 
 
 def read_cif(path):
@@ -347,7 +386,9 @@ def read_cif(path):
     try:
         small = gemmi.read_small_structure(str(path))
     except (RuntimeError, ValueError, IndexError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no readable CIF: {error}. Check the file.".replace("\n", " ")) from error
+        raise InputError(
+            f"{path} is no readable CIF: {error}. Check the file.".replace("\n", " ")
+        ) from error
     sites = [site for site in small.get_all_unit_cell_sites() if site.element.atomic_number]
     require(bool(sites), f"{path} holds no atoms with coordinates. Leave it out.")
     return CrystalStructure(

@@ -63,7 +63,12 @@ def substituted(entry, rng):
         if not SCALES[0] <= scale <= SCALES[1]:
             continue
         numbers = np.array([swaps[number] for number in entry.crystal.atomic_numbers.tolist()])
-        crystal = replace(entry.crystal, atomic_numbers=numbers, lattice_A=entry.crystal.lattice_A * scale, orbit=None)
+        crystal = replace(
+            entry.crystal,
+            atomic_numbers=numbers,
+            lattice_A=entry.crystal.lattice_A * scale,
+            orbit=None,
+        )
         isotype = with_symmetry(entry.name, crystal)
         if isotype and isotype.prototype == entry.prototype:
             return isotype
@@ -87,7 +92,9 @@ def ion_families(symbol, symbols):
     """
     anions = next((row for row in ANIONS if set(row) & set(symbols)), ())
     sign = -1 if symbol in anions else 1
-    return [radii for charge, radii in IONIC_RADII_A.items() if charge * sign > 0 and symbol in radii]
+    return [
+        radii for charge, radii in IONIC_RADII_A.items() if charge * sign > 0 and symbol in radii
+    ]
 
 
 def _swaps(crystal, rng):

@@ -27,7 +27,18 @@ CASE = {
     "pixels": [256, 256], "distance_mm": 80.0, "beam_px": None, "crop": [20, 90, 150, 160], "extra": [],
     "mosaic_deg": 0.0, "domains": 1,
 }  # fmt: skip
-SPREAD = ["-hdivrange", "2", "-vdivrange", "2", "-hdivsteps", "3", "-vdivsteps", "3", "-dispersion", "1"]
+SPREAD = [
+    "-hdivrange",
+    "2",
+    "-vdivrange",
+    "2",
+    "-hdivsteps",
+    "3",
+    "-vdivsteps",
+    "3",
+    "-dispersion",
+    "1",
+]
 CASES = {
     "square_one_domain": {"spot": "square", "oversample": 1, "crop": [20, 150, 80, 72]},
     "round_one_domain": {"spot": "round", "crop": [150, 20, 80, 72]},
@@ -97,9 +108,21 @@ def cell_vectors(case):
 def command(case):
     """Command line of nanoBragg."""
     slow, fast = case["pixels"]
-    line = ["nanoBragg", "-mat", "A.mat", "-hkl", "P1.hkl", "-lambda", WAVELENGTH_A, "-distance", case["distance_mm"]]
+    line = [
+        "nanoBragg",
+        "-mat",
+        "A.mat",
+        "-hkl",
+        "P1.hkl",
+        "-lambda",
+        WAVELENGTH_A,
+        "-distance",
+        case["distance_mm"],
+    ]
     line += ["-detpixels_f", fast, "-detpixels_s", slow, "-pixel", PIXEL_MM]
-    line += [word for axis, n in zip("abc", case["n_cells"], strict=True) for word in (f"-N{axis}", n)]
+    line += [
+        word for axis, n in zip("abc", case["n_cells"], strict=True) for word in (f"-N{axis}", n)
+    ]
     line += ["-tophat_spots" if case["spot"] == "tophat" else f"-{case['spot']}_xtal"]
     line += ["-oversample", case["oversample"], *SHARED, "-nointerpolate", "-nonoise"]
     if case["domains"] > 1:
@@ -112,9 +135,27 @@ def command(case):
 
 def liquid_command():
     """Command line of nonBragg."""
-    line = ["nonBragg", "-stol", "liquid.stol", "-density", LIQUID["density_g_cm3"], "-MW", LIQUID["molar_mass"]]
-    line += ["-thickness", LIQUID["thickness_mm"], "-lambda", WAVELENGTH_A, "-distance", LIQUID["distance_mm"]]
-    return [str(word) for word in [*line, "-detpixels", LIQUID["pixels"][0], "-pixel", PIXEL_MM, *SHARED]]
+    line = [
+        "nonBragg",
+        "-stol",
+        "liquid.stol",
+        "-density",
+        LIQUID["density_g_cm3"],
+        "-MW",
+        LIQUID["molar_mass"],
+    ]
+    line += [
+        "-thickness",
+        LIQUID["thickness_mm"],
+        "-lambda",
+        WAVELENGTH_A,
+        "-distance",
+        LIQUID["distance_mm"],
+    ]
+    return [
+        str(word)
+        for word in [*line, "-detpixels", LIQUID["pixels"][0], "-pixel", PIXEL_MM, *SHARED]
+    ]
 
 
 def index():
@@ -149,9 +190,13 @@ def window(crop):
 def nearest_reflections(case, cells, sources):
     """Every h k l that is nearest to some sub-pixel of the crop, for some domain and source: (n, 3)."""
     slow, fast = case["beam_px"] or [n / 2 + 1 for n in case["pixels"]]
-    down, along = ((np.arange(n * case["oversample"]) + 0.5) / case["oversample"] for n in case["crop"][2:])
+    down, along = (
+        (np.arange(n * case["oversample"]) + 0.5) / case["oversample"] for n in case["crop"][2:]
+    )
     y, z = (slow - case["crop"][0] - down) * PIXEL_MM, (along + case["crop"][1] - fast) * PIXEL_MM
-    place = np.stack(np.broadcast_arrays(case["distance_mm"], y[:, None], z), axis=-1).reshape(-1, 3)
+    place = np.stack(np.broadcast_arrays(case["distance_mm"], y[:, None], z), axis=-1).reshape(
+        -1, 3
+    )
     seen = place / np.linalg.norm(place, axis=1, keepdims=True)
     found = set()
     for *source, _, wavelength in sources:
@@ -165,8 +210,12 @@ def nearest_reflections(case, cells, sources):
 def write_inputs(case, cells, folder):
     """Orientation matrix and all structure factors to 1.1 angstrom, as text."""
     np.savetxt(folder / "A.mat", np.linalg.inv(cells) * WAVELENGTH_A, "%.17g")
-    reach = [int(edge / 1.1) for edge in case["cell"][:3]] if case["distance_mm"] < 50 else [32, 36, 44]
-    hkl = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1).reshape(-1, 3)
+    reach = (
+        [int(edge / 1.1) for edge in case["cell"][:3]] if case["distance_mm"] < 50 else [32, 36, 44]
+    )
+    hkl = np.stack(
+        np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1
+    ).reshape(-1, 3)
     np.savetxt(folder / "P1.hkl", np.c_[hkl, amplitudes(hkl)], "%d")
 
 

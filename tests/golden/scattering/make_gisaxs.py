@@ -41,7 +41,9 @@ def turned_boxes():
 
 def paracrystal():
     """Cylinders at 18 nm, spread 3 nm."""
-    structure = ba.RadialParacrystal(ba.Particle(GOLD, ba.Cylinder(5 * nm, 8 * nm)), 18 * nm, 1000 * nm)
+    structure = ba.RadialParacrystal(
+        ba.Particle(GOLD, ba.Cylinder(5 * nm, 8 * nm)), 18 * nm, 1000 * nm
+    )
     structure.setProbabilityDistribution(ba.Profile1DGauss(3 * nm))
     return image(structure)
 

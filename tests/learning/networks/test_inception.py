@@ -58,7 +58,9 @@ def count_by_hand(limit):
         n = 64 + 64 + 96 + pool
     total += conv(n, 384, 9) + conv(n, 64, 1) + conv(64, 96, 9) + conv(96, 96, 9)
     n += 384 + 96
-    for name, inner in zip(("Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"), (128, 160, 160, 192), strict=True):
+    for name, inner in zip(
+        ("Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"), (128, 160, 160, 192), strict=True
+    ):
         i, o = cap(name, inner), cap(name, 192)
         total += conv(n, o, 1) + conv(n, i, 1) + conv(i, i, 7) + conv(i, o, 7)
         total += conv(n, i, 1) + 3 * conv(i, i, 7) + conv(i, o, 7) + conv(n, o, 1)

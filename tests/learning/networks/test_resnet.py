@@ -26,7 +26,9 @@ def named_maps(network, image_size):
 
 def test_default_has_the_published_resnet50_count():
     with torch.device("meta"):
-        network = deepfreak.DeepFreak(deepfreak.TOPOLOGIES[0], n_classes=1000, in_channels=3, image_size=224)
+        network = deepfreak.DeepFreak(
+            deepfreak.TOPOLOGIES[0], n_classes=1000, in_channels=3, image_size=224
+        )
     assert deepfreak.count_parameters(network) == 25_557_032
 
 
@@ -41,7 +43,10 @@ def test_map_sizes_are_those_of_a_forward_pass(key):
 def test_topologies_are_fourteen_different_ones():
     table = topologies.TOPOLOGIES
     assert list(table) == list(range(14))
-    rows = {(t.filters, t.conv_stride, t.second_pool, t.second_pool_stride, t.block_strides) for t in table.values()}
+    rows = {
+        (t.filters, t.conv_stride, t.second_pool, t.second_pool_stride, t.block_strides)
+        for t in table.values()
+    }
     assert len(rows) == 14
     assert table[8].block_strides == (1, 2, 3, 3)  # the paper's final choice, Table 1
 
@@ -88,11 +93,15 @@ def test_receptive_field_is_where_the_gradient_flows():
     for block in network.stages.modules():
         if isinstance(block, deepfreak.Bottleneck):
             block.branch[-1].weight.data.fill_(1.0)  # it starts at zero
-    for module in network.modules():  # positive weights, so that no gradient cancels or meets a zero
+    for (
+        module
+    ) in network.modules():  # positive weights, so that no gradient cancels or meets a zero
         if isinstance(module, torch.nn.Conv2d):
             module.weight.data.fill_(1.0)
         elif isinstance(module, torch.nn.MaxPool2d):
-            module.forward = torch.nn.AvgPool2d(3, 2, 1).forward  # a maximum sends its gradient to one pixel only
+            module.forward = torch.nn.AvgPool2d(
+                3, 2, 1
+            ).forward  # a maximum sends its gradient to one pixel only
     image = torch.ones(1, 1, 512, 512, requires_grad=True)
     maps = network.stages[:3](network.stem(image))
     middle = maps.shape[-1] // 2

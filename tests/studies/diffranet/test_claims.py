@@ -39,7 +39,9 @@ def test_the_study_has_every_chapter_and_class():
 @pytest.mark.parametrize("key", CONFUSIONS)
 def test_accuracies_agree_with_the_confusion_matrices(key):
     matrix = np.array(CONFUSIONS[key])
-    assert abs(matrix.sum() - BY_KEY[key].n) <= 1  # Table 12 has one image more than the other two, by a slip
+    assert (
+        abs(matrix.sum() - BY_KEY[key].n) <= 1
+    )  # Table 12 has one image more than the other two, by a slip
     assert np.trace(matrix) / BY_KEY[key].n == pytest.approx(BY_KEY[key].value, abs=6e-5)
 
 

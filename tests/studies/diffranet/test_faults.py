@@ -26,8 +26,12 @@ def stripes(monkeypatch, rng, tmp_path):
     def split(n):
         labels = np.arange(n) % 2 + 1
         grey = np.where(np.arange(32) % 2, 200, 50).astype(np.uint8)
-        images = np.stack([np.tile(grey if label == 1 else np.sort(grey), (32, 1)) for label in labels])
-        return Split(images=images + rng.integers(0, 3, images.shape, dtype=np.uint8), labels=labels, ids=[])
+        images = np.stack(
+            [np.tile(grey if label == 1 else np.sort(grey), (32, 1)) for label in labels]
+        )
+        return Split(
+            images=images + rng.integers(0, 3, images.shape, dtype=np.uint8), labels=labels, ids=[]
+        )
 
     splits = {"train": split(80), "validation": split(40), "test": None}
     monkeypatch.setattr(faults, "ensure_dataset", lambda run: tmp_path)
@@ -40,7 +44,9 @@ def test_each_fault_costs_what_it_must(stripes):
     found = {name: entry["value"] for name, entry in faults.measure_faults(stripes).items()}
     assert found["texture_right"] == 1
     assert found["order_wrong"] < 0.8  # labels of other images teach nothing
-    assert found["swap_wrong"] < 1  # the arrangement of the pixels, which is all that differs, is gone
+    assert (
+        found["swap_wrong"] < 1
+    )  # the arrangement of the pixels, which is all that differs, is gone
 
 
 def test_the_table_says_what_is_missing_and_what_was_measured(monkeypatch):
@@ -48,7 +54,16 @@ def test_the_table_says_what_is_missing_and_what_was_measured(monkeypatch):
     monkeypatch.setattr(scorecard, "committed_result", lambda *which: None)
     assert scorecard.faults_table().count("not yet measured") == 11
     entry = {"value": 0.25, "n": 400}
-    names = ("texture_right", "order_wrong", "swap_wrong", "rate_right", "rate_wrong", "length_wrong")
-    monkeypatch.setattr(scorecard, "benchmark", lambda name: {"values": dict.fromkeys(names, entry)})
+    names = (
+        "texture_right",
+        "order_wrong",
+        "swap_wrong",
+        "rate_right",
+        "rate_wrong",
+        "length_wrong",
+    )
+    monkeypatch.setattr(
+        scorecard, "benchmark", lambda name: {"values": dict.fromkeys(names, entry)}
+    )
     table = scorecard.faults_table()
     assert "in 100 of 400 images" in table and table.count("25.0") == 6

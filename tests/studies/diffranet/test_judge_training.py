@@ -28,7 +28,9 @@ def test_limits_hold_on_evidence_that_separates(rng):
     n = 600
     kinds = rng.choice(["hit", "miss"], n)
     x = rng.standard_normal((n, len(NAMES)))
-    x[:, NAMES.index("spot-like peaks")] = np.where(kinds == "hit", 5, 1) + 0.3 * rng.standard_normal(n)
+    x[:, NAMES.index("spot-like peaks")] = np.where(
+        kinds == "hit", 5, 1
+    ) + 0.3 * rng.standard_normal(n)
     judge, table = judge_training.fit(x, kinds, rng.choice(["one", "two"], n))
     assert table["miss"]["hit"] <= 0.03 * (kinds == "miss").sum()
     assert table["hit"]["miss"] <= 0.05 * (kinds == "hit").sum()

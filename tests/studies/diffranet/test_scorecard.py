@@ -16,7 +16,9 @@ def run(tmp_path, monkeypatch):
 
 
 def save_forest(run, n_right=150, n=200):
-    provenance.save_result("32_hyperopt_search", run, {"rf_test_accuracy": metrics.proportion(n_right, n)}, seconds=1.0)
+    provenance.save_result(
+        "32_hyperopt_search", run, {"rf_test_accuracy": metrics.proportion(n_right, n)}, seconds=1.0
+    )
 
 
 def test_every_claim_has_a_row_and_gaps_are_named(run):
@@ -39,15 +41,25 @@ def test_the_step_works_before_anything_was_run(run):
 
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
-    [(0.1, 0.49, "below"), (0.1, 0.5, "intervals overlap"), (0.6, 0.9, "intervals overlap"), (0.61, 0.9, "above")],
+    [
+        (0.1, 0.49, "below"),
+        (0.1, 0.5, "intervals overlap"),
+        (0.6, 0.9, "intervals overlap"),
+        (0.61, 0.9, "above"),
+    ],
 )
 def test_verdict_compares_interval_ends(low, high, expected):
     paper = {"value": 0.55, "low": 0.5, "high": 0.6}
-    assert scorecard.verdict({"value": (low + high) / 2, "low": low, "high": high}, paper) == expected
+    assert (
+        scorecard.verdict({"value": (low + high) / 2, "low": low, "high": high}, paper) == expected
+    )
 
 
 def test_verdict_of_a_rate_compares_values():
-    assert scorecard.verdict({"value": 12.0, "unit": "image/s"}, {"value": 1.0, "unit": "image/s"}) == "above"
+    assert (
+        scorecard.verdict({"value": 12.0, "unit": "image/s"}, {"value": 1.0, "unit": "image/s"})
+        == "above"
+    )
 
 
 def test_records_of_other_code_are_marked(run):
@@ -61,7 +73,11 @@ def test_larger_presets_win_in_the_readme(run, tmp_path):
     for preset, n_right in (("workshop", 700), ("full", 900)):
         larger = provenance.start_run(STUDY, preset, 5, tmp_path, tmp_path / "committed")
         save_forest(larger, n_right, 1000)
-    line = next(line for line in scorecard.readme_table().splitlines() if line.startswith("| Random forest, test"))
+    line = next(
+        line
+        for line in scorecard.readme_table().splitlines()
+        if line.startswith("| Random forest, test")
+    )
     assert "90.0" in line and line.endswith("| full |")
 
 
@@ -69,8 +85,13 @@ REAL_RAW = next(claim for claim in claims.CLAIMS if claim.key == "rf_real_raw_ac
 
 
 def real_record(crop_labels):
-    values = {"rf_real_raw_accuracy": {"value": 0.75}, "rf_real_raw_balanced_accuracy": {"value": 0.5}}
-    return {REAL_RAW.chapter: {"values": values, "details": {"crop_labels": {"rf raw": crop_labels}}}}
+    values = {
+        "rf_real_raw_accuracy": {"value": 0.75},
+        "rf_real_raw_balanced_accuracy": {"value": 0.5},
+    }
+    return {
+        REAL_RAW.chapter: {"values": values, "details": {"crop_labels": {"rf raw": crop_labels}}}
+    }
 
 
 @pytest.mark.parametrize(
@@ -95,9 +116,14 @@ def test_the_best_model_is_named_and_what_needs_no_training_stands_beside_it():
     lines = scorecard.readme_table().splitlines()
     best = next(k for k, line in enumerate(lines) if line.startswith("| Best model on real frames"))
     details = provenance.committed_result("51_reality_gap")["details"]
-    assert details["chosen"]["model"] in lines[best] and f"crops of {details['n_frames']} frames" in lines[best]
+    assert (
+        details["chosen"]["model"] in lines[best]
+        and f"crops of {details['n_frames']} frames" in lines[best]
+    )
     frames = [
-        line for line in lines[best + 1 :] if f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{details['n_frames']}" in line
+        line
+        for line in lines[best + 1 :]
+        if f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{details['n_frames']}" in line
     ]
     assert [line.split(",")[0] for line in frames] == ["| Shipped screener", "| Count of spots"]
 
@@ -112,11 +138,18 @@ def test_readme_keeps_what_is_outside_the_marks():
 
 def test_readme_is_in_step_with_the_committed_records():
     text = (provenance.ROOT / "README.md").read_text(encoding="utf-8")
-    assert scorecard.readme_with(text, scorecard.readme_table()) == text, "run: python tools/update_readme.py"
+    assert scorecard.readme_with(text, scorecard.readme_table()) == text, (
+        "run: python tools/update_readme.py"
+    )
 
 
 def test_run_times_name_every_chapter_and_the_machine():
-    timing = {"preset": "smoke", "chapters_s": {"00_a": 7, "10_b": 12}, "book_s": 20, "device": "a box"}
+    timing = {
+        "preset": "smoke",
+        "chapters_s": {"00_a": 7, "10_b": 12},
+        "book_s": 20,
+        "device": "a box",
+    }
     table = scorecard.run_times_table(timing)
     assert "| `10_b` | 12 |" in table and "a box; the book in 20 s" in table
     assert "book_times.json" in scorecard.run_times_table(None)

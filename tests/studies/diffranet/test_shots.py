@@ -36,7 +36,10 @@ def test_pulse_energies_and_wavelengths_follow_the_paper(drawn):
     photons = np.array([s.photons for s in drawn])
     blank = np.mean(photons == 0)
     assert blank == pytest.approx(stats.norm.cdf(-1), abs=4 * np.sqrt(0.159 * 0.841 / len(drawn)))
-    assert stats.kstest(photons[photons > 0] / 1e12, stats.truncnorm(-1, np.inf, 1, 1).cdf).pvalue > 1e-3
+    assert (
+        stats.kstest(photons[photons > 0] / 1e12, stats.truncnorm(-1, np.inf, 1, 1).cdf).pvalue
+        > 1e-3
+    )
     wavelength = np.array([s.wavelength_A for s in drawn])
     assert stats.kstest(wavelength, stats.norm(1.5, 0.0075).cdf).pvalue > 1e-3
 
@@ -51,7 +54,9 @@ def test_edges_are_log_normal_up_to_the_limit(rng):
     edges = shots.sample_edges(rng, Stream(), 4000)
     assert edges.max() <= 30
     limit = np.log(30 / 7.5) / 0.64
-    assert stats.kstest(np.log(edges / 7.5) / 0.64, stats.truncnorm(-np.inf, limit).cdf).pvalue > 1e-3
+    assert (
+        stats.kstest(np.log(edges / 7.5) / 0.64, stats.truncnorm(-np.inf, limit).cdf).pvalue > 1e-3
+    )
 
 
 def test_blank_shot_shows_read_noise_only(drawn):
@@ -64,7 +69,9 @@ def test_blank_shot_shows_read_noise_only(drawn):
 def test_no_crystal_shot_shows_background_only(drawn):
     shot = next(s for s in drawn if s.photons > 1e12 and not s.crystals)
     image = shots.render_shot(shot, FEW_DOMAINS)
-    assert image.label == Label.NO_CRYSTAL and not image.bragg.any() and image.background.mean() > 500
+    assert (
+        image.label == Label.NO_CRYSTAL and not image.bragg.any() and image.background.mean() > 500
+    )
     inner = (slice(64, -64), slice(64, -64))
     seen = (image.image[inner] + 0.5) ** 2  # the root is rounded down by half a step on average
     assert seen.mean() == pytest.approx(image.background[inner].mean() + 10, rel=0.01)
@@ -76,7 +83,10 @@ def test_image_is_the_expectation_plus_noise(crystal_image):
     inner = (slice(64, -64), slice(64, -64))
     seen = (image.image[inner] + 0.5) ** 2
     assert np.median(seen / expected[inner]) == pytest.approx(1, abs=0.03)
-    assert image.truth["pulse_photons"] == shot.photons and image.truth["edge_um"] in shot.crystals[0].edges_um
+    assert (
+        image.truth["pulse_photons"] == shot.photons
+        and image.truth["edge_um"] in shot.crystals[0].edges_um
+    )
 
 
 def test_same_shot_same_bytes(crystal_image):
@@ -114,7 +124,13 @@ def test_more_light_and_larger_crystals_show_more_spots(crystal_image):
 
 @pytest.mark.parametrize(
     ("visible", "label"),
-    [(49, Label.NO_CRYSTAL), (50, Label.WEAK), (699, Label.WEAK), (700, Label.GOOD), (2500, Label.STRONG)],
+    [
+        (49, Label.NO_CRYSTAL),
+        (50, Label.WEAK),
+        (699, Label.WEAK),
+        (700, Label.GOOD),
+        (2500, Label.STRONG),
+    ],
 )
 def test_label_borders(visible, label):
     assert label_of(1e12, visible, Borders(50, 700, 2500)) == label
@@ -136,7 +152,11 @@ def test_other_stations_render_too(name):
     image = shots.render_shot(next(s for s in drawn if s.crystals and s.photons > 0), station)
     assert image.image.shape == station.detector.shape and image.bragg.max() > 0
     gap, hot = image.masks["gap"], image.masks["hot"] & ~image.masks["gap"]
-    assert gap.any() and not image.counts[gap].any() and (image.counts[hot] == station.readout.saturation).all()
+    assert (
+        gap.any()
+        and not image.counts[gap].any()
+        and (image.counts[hot] == station.readout.saturation).all()
+    )
 
 
 def test_unknown_station_is_named():
@@ -147,7 +167,8 @@ def test_unknown_station_is_named():
 def test_a_second_crystal_adds_its_pattern(crystal_image):
     shot, _ = crystal_image
     one, other, both = (
-        shots.render_shot(with_edge(shot, 1e12, *edges), FEW_DOMAINS) for edges in ((12.0,), (20.0,), (12.0, 20.0))
+        shots.render_shot(with_edge(shot, 1e12, *edges), FEW_DOMAINS)
+        for edges in ((12.0,), (20.0,), (12.0, 20.0))
     )
     assert np.allclose(both.bragg, one.bragg + other.bragg, rtol=1e-5)
     assert (
@@ -162,11 +183,17 @@ def test_spots_of_a_shot_hold_its_light(crystal_image):
     two = with_edge(shot, 1e12, 12.0, 20.0)
     image = shots.render_shot(two, FEW_DOMAINS)
     tables = shots.spot_lists(two, image, FEW_DOMAINS)
-    assert sum(table["photons"].sum() for table in tables) == pytest.approx(image.bragg.sum(dtype=float), rel=1e-5)
-    assert tables[1]["photons"].sum() / tables[0]["photons"].sum() == pytest.approx((20 / 12) ** 3, rel=1e-6)
+    assert sum(table["photons"].sum() for table in tables) == pytest.approx(
+        image.bragg.sum(dtype=float), rel=1e-5
+    )
+    assert tables[1]["photons"].sum() / tables[0]["photons"].sum() == pytest.approx(
+        (20 / 12) ** 3, rel=1e-6
+    )
     assert (
         shots.spot_lists(
-            replace(shot, crystals=()), shots.render_shot(replace(shot, crystals=()), DIFFRANET), DIFFRANET
+            replace(shot, crystals=()),
+            shots.render_shot(replace(shot, crystals=()), DIFFRANET),
+            DIFFRANET,
         )
         == []
     )
@@ -174,9 +201,13 @@ def test_spots_of_a_shot_hold_its_light(crystal_image):
 
 def test_several_crystals_come_geometrically():
     station = replace(
-        DIFFRANET, stream=replace(Stream(), p_another=0.5), crystal=replace(DIFFRANET.crystal, n_domains=1)
+        DIFFRANET,
+        stream=replace(Stream(), p_another=0.5),
+        crystal=replace(DIFFRANET.crystal, n_domains=1),
     )
-    n = [len(shots.sample_shot(np.random.default_rng([3, k]), station).crystals) for k in range(1500)]
+    n = [
+        len(shots.sample_shot(np.random.default_rng([3, k]), station).crystals) for k in range(1500)
+    ]
     present = np.array([k for k in n if k])
     assert present.mean() == pytest.approx(2, abs=4 * np.sqrt(2 / len(present)))
 
@@ -185,8 +216,12 @@ def test_ice_is_flagged_and_seen():
     stream = Stream(p_crystal=0.0, p_ice=1.0, ice_um=20.0)
     icy, dry = (replace(DIFFRANET, stream=s) for s in (stream, replace(stream, p_ice=0.0)))
     shots_ = [shots.sample_shot(np.random.default_rng(1), station) for station in (icy, dry)]
-    images = [shots.render_shot(shot, station) for shot, station in zip(shots_, (icy, dry), strict=True)]
-    assert [image.truth["ice_um"] for image in images] == [20.0, 0.0] and images[0].label == Label.NO_CRYSTAL
+    images = [
+        shots.render_shot(shot, station) for shot, station in zip(shots_, (icy, dry), strict=True)
+    ]
+    assert [image.truth["ice_um"] for image in images] == [20.0, 0.0] and images[
+        0
+    ].label == Label.NO_CRYSTAL
     # The second ring of hexagonal ice, at 3.44 to 3.90 angstrom, dominates the difference.
     spacing = geometry.resolution(DIFFRANET.detector, shots_[0].wavelength_A)
     extra = images[0].background - images[1].background
@@ -202,7 +237,10 @@ def test_shadows_hide_spots(crystal_image):
         shots.render_shot(with_edge(full, 2e12, 28.0), shaded),
         shots.render_shot(with_edge(full, 2e12, 28.0), FEW_DOMAINS),
     )
-    assert np.array_equal(shaded.bragg, clear.bragg) and 0 < shaded.truth["n_visible"] < clear.truth["n_visible"]
+    assert (
+        np.array_equal(shaded.bragg, clear.bragg)
+        and 0 < shaded.truth["n_visible"] < clear.truth["n_visible"]
+    )
     assert shaded.counts[shaded.masks["gap"]].max() == 0
 
 
@@ -214,8 +252,12 @@ def test_disorder_of_the_crystal_adds_background(crystal_image):
     extra = hazy.background.astype(float) - plain.background
     assert np.array_equal(plain.bragg, hazy.bragg) and extra.min() >= 0
     # As many cells as the volume of 25 um holds, each with the haze of one.
-    one = disorder.disorder_photons(station.beam(1e12, shot.wavelength_A), station.detector, station.crystal, DISORDER)
+    one = disorder.disorder_photons(
+        station.beam(1e12, shot.wavelength_A), station.detector, station.crystal, DISORDER
+    )
     assert np.allclose(extra, (25e4**3 / (117 * 222 * 308)) * one, rtol=1e-3)
     # Twice the edge, eight times the cells, eight times the haze.
     small = shots.render_shot(with_edge(shot, 1e12, 12.5), station)
-    assert extra.sum() / (small.background.astype(float) - plain.background).sum() == pytest.approx(8, rel=1e-3)
+    assert extra.sum() / (small.background.astype(float) - plain.background).sum() == pytest.approx(
+        8, rel=1e-3
+    )

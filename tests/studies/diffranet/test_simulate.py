@@ -35,7 +35,12 @@ def model(tmp_path):
     residue.name, residue.seqid = "GLY", gemmi.SeqId("1")
     for name, place in (("N", (5, 5, 5)), ("CA", (6, 5, 6))):
         atom = gemmi.Atom()
-        atom.name, atom.element, atom.pos, atom.b_iso = name, gemmi.Element(name[0]), gemmi.Position(*place), 20.0
+        atom.name, atom.element, atom.pos, atom.b_iso = (
+            name,
+            gemmi.Element(name[0]),
+            gemmi.Position(*place),
+            20.0,
+        )
         residue.add_atom(atom)
     chain.add_residue(residue)
     structure.add_model(gemmi.Model(1))
@@ -49,7 +54,10 @@ def model(tmp_path):
 def mtz(tmp_path):
     """An MTZ file with one column of amplitudes to 5 angstrom."""
     data = gemmi.Mtz(with_base=True)
-    data.spacegroup, data.cell = gemmi.find_spacegroup_by_name("P 21 21 21"), gemmi.UnitCell(50, 60, 70, 90, 90, 90)
+    data.spacegroup, data.cell = (
+        gemmi.find_spacegroup_by_name("P 21 21 21"),
+        gemmi.UnitCell(50, 60, 70, 90, 90, 90),
+    )
     data.add_dataset("one")
     data.add_column("FC", "F")
     hkl = gemmi.make_miller_array(data.cell, data.spacegroup, 5.0)
@@ -64,7 +72,11 @@ def refused(tmp_path, monkeypatch, capsys):
     """Run the command in this process; it must fail with exit code 2 and one line, which is returned."""
 
     def run(*options):
-        monkeypatch.setattr(sys, "argv", ["diffranet", "simulate", "--out", str(tmp_path / "out"), *map(str, options)])
+        monkeypatch.setattr(
+            sys,
+            "argv",
+            ["diffranet", "simulate", "--out", str(tmp_path / "out"), *map(str, options)],
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with pytest.raises(SystemExit) as stop:
@@ -87,7 +99,11 @@ def test_settings_reach_their_part():
         ["detector.distance_mm=100", "stream.p_ice=1", "layers.water=0.02", "layers.air=0", 'disorder=["compton"]',
          'shadows.beamstop={"radius_mm": 4, "arm_mm": 1}', "detector.n_fast=600"],
     )  # fmt: skip
-    assert station.detector.distance_mm == 100 and station.stream.p_ice == 1 and station.disorder == ("compton",)
+    assert (
+        station.detector.distance_mm == 100
+        and station.stream.p_ice == 1
+        and station.disorder == ("compton",)
+    )
     assert [(layer.material, layer.thickness_mm) for layer in station.layers] == [("water", 0.02)]
     assert station.shadows.beamstop.radius_mm == 4 and station.detector.beam_fast_px == 301
     assert station.crystal == DIFFRANET.crystal
@@ -96,17 +112,40 @@ def test_settings_reach_their_part():
 def test_arrays_and_truth_belong_together(tmp_path):
     result = call("--n", 1, "--arrays", "--out", tmp_path, "--set", "shadows.hot=0.001", *QUICK)
     assert result.returncode == 0, result.stderr
-    truth, arrays = json.loads((tmp_path / "shot_000001.json").read_text()), np.load(tmp_path / "shot_000001.npz")
-    assert truth["n_crystals"] == 1 and set(arrays) >= {"counts", "bragg", "background", "mask_hot", "spots_1"}
-    assert arrays["spots_1"]["photons"].sum() == pytest.approx(arrays["bragg"].sum(dtype=float), rel=1e-5)
+    truth, arrays = (
+        json.loads((tmp_path / "shot_000001.json").read_text()),
+        np.load(tmp_path / "shot_000001.npz"),
+    )
+    assert truth["n_crystals"] == 1 and set(arrays) >= {
+        "counts",
+        "bragg",
+        "background",
+        "mask_hot",
+        "spots_1",
+    }
+    assert arrays["spots_1"]["photons"].sum() == pytest.approx(
+        arrays["bragg"].sum(dtype=float), rel=1e-5
+    )
     assert (arrays["counts"][arrays["mask_hot"]] == 65025).all() and arrays["mask_hot"].any()
 
 
 def test_crystals_come_from_files(tmp_path, model, mtz):
     for path, column in ((model, ""), (mtz, "FC")):
         recipe = simulate.crystal_from_file(DIFFRANET.crystal, path, column)
-        assert recipe.cell == pytest.approx((50, 60, 70, 90, 90, 90)) and recipe.space_group == "P 21 21 21"
-    options = ("--crystal", mtz, "--column", "FC", "--set", "crystal.d_min_A=5.01", "--set", "detector.distance_mm=260")
+        assert (
+            recipe.cell == pytest.approx((50, 60, 70, 90, 90, 90))
+            and recipe.space_group == "P 21 21 21"
+        )
+    options = (
+        "--crystal",
+        mtz,
+        "--column",
+        "FC",
+        "--set",
+        "crystal.d_min_A=5.01",
+        "--set",
+        "detector.distance_mm=260",
+    )
     assert call("--out", tmp_path / "a", *options, *QUICK).returncode == 0
     form = stations.unit_crystal(simulate.change(DIFFRANET, []).crystal)
     assert form.factors.d_min_A(form.cell_vectors_A) == pytest.approx(2.2, abs=0.01)
@@ -122,30 +161,50 @@ def test_the_order_of_settings_does_not_matter():
 
 
 def test_parts_come_and_go():
-    station = simulate.change(stations.PILATUS, ["shadows.beamstop=null", "shadows.modules.gap=[3, 4]"])
+    station = simulate.change(
+        stations.PILATUS, ["shadows.beamstop=null", "shadows.modules.gap=[3, 4]"]
+    )
     assert station.shadows.beamstop is None and station.shadows.modules.gap == (3, 4)
-    station = simulate.change(DIFFRANET, ["shadows.beamstop.bar=true", "shadows.beamstop.radius_mm=4"])
+    station = simulate.change(
+        DIFFRANET, ["shadows.beamstop.bar=true", "shadows.beamstop.radius_mm=4"]
+    )
     assert station.shadows.beamstop == simulate.Beamstop(4, bar=True)
 
 
 def test_truth_names_all_ice_and_makes_the_shot_again(tmp_path):
-    small = ["detector.n_slow=64", "detector.n_fast=64", "layers.ice=0.02", "stream.p_ice=1", "energy_sigma=0.1"]
+    small = [
+        "detector.n_slow=64",
+        "detector.n_fast=64",
+        "layers.ice=0.02",
+        "stream.p_ice=1",
+        "energy_sigma=0.1",
+    ]
     station = simulate.change(DIFFRANET, [*small, "stream.p_crystal=0"])
     simulate.simulate_one(tmp_path / "one", [3, 7], station)
     truth = json.loads((tmp_path / "one.json").read_text())
     assert truth["ice_um"] == pytest.approx(20 + 5) and truth["station"] == "diffranet"
-    again = shots.render_shot(shots.sample_shot(np.random.default_rng(truth["seed"]), station), station)
+    again = shots.render_shot(
+        shots.sample_shot(np.random.default_rng(truth["seed"]), station), station
+    )
     assert (tmp_path / "one.pgm").read_bytes().endswith(again.image.tobytes())
 
 
 def test_spot_shape_and_oversampling_are_settings():
-    small = ["detector.n_slow=96", "detector.n_fast=96", "crystal.n_domains=1", "stream.p_crystal=1", "energy_sigma=0"]
+    small = [
+        "detector.n_slow=96",
+        "detector.n_fast=96",
+        "crystal.n_domains=1",
+        "stream.p_crystal=1",
+        "energy_sigma=0",
+    ]
     station = simulate.change(DIFFRANET, [*small, "spot=gauss", "oversample=1"])
     shot = shots.sample_shot(np.random.default_rng(1), station)
     image = shots.render_shot(shot, station).bragg
     pose, beam = shot.crystals[0], station.beam(shot.photons, shot.wavelength_A)
     crystal = stations.unit_crystal(station.crystal).rotated(pose.rotation)
-    wanted = bragg.expected_photons(crystal, beam, station.detector, pose.domains, oversample=1, spot="gauss")
+    wanted = bragg.expected_photons(
+        crystal, beam, station.detector, pose.domains, oversample=1, spot="gauss"
+    )
     default = bragg.expected_photons(crystal, beam, station.detector, pose.domains)
     assert np.allclose(image / image.max(), wanted / wanted.max(), rtol=1e-4, atol=1e-9)
     assert not np.allclose(image / image.max(), default / default.max(), rtol=0.1, atol=1e-3)
@@ -160,9 +219,14 @@ def test_compressed_files_are_the_same_crystal(model, mtz):
     for path, column in ((model, ""), (mtz, "FC")):
         packed = path.with_name(path.name + ".gz")
         packed.write_bytes(gzip.compress(path.read_bytes()))
-        plain, same = (simulate.crystal_from_file(DIFFRANET.crystal, one, column) for one in (path, packed))
+        plain, same = (
+            simulate.crystal_from_file(DIFFRANET.crystal, one, column) for one in (path, packed)
+        )
         assert same == replace(plain, factors=str(packed))
-        tables = [stations.unit_crystal(replace(recipe, d_min_A=5.01)).factors.table for recipe in (plain, same)]
+        tables = [
+            stations.unit_crystal(replace(recipe, d_min_A=5.01)).factors.table
+            for recipe in (plain, same)
+        ]
         assert np.array_equal(*tables)
 
 
@@ -220,7 +284,11 @@ def test_bad_settings_are_one_line_and_write_nothing(refused, settings, word):
 
 def test_a_process_of_its_own_says_no_more(tmp_path):
     result = call("--out", tmp_path / "out", "--set", "crystal.cell=[1, 2, 3]")
-    assert result.returncode == 2 and len(result.stderr.splitlines()) == 1 and not (tmp_path / "out").exists()
+    assert (
+        result.returncode == 2
+        and len(result.stderr.splitlines()) == 1
+        and not (tmp_path / "out").exists()
+    )
 
 
 def changed_model(model, cell_line):
@@ -238,7 +306,10 @@ def changed_model(model, cell_line):
         ("CRYST1   50.000   60.000   70.000  90.00  90.00  90.00", "no space group"),
         ("CRYST1   50.000   60.000   70.000  90.00  90.00  90.00 P 99", "'P 99'"),
         ("CRYST1   50.000   60.000   70.000  90.00  90.00  90.00 P 41 21 2", "tetragonal"),
-        ("CRYST1   50.000   60.000   70.000  10.00  20.00 150.00 P 1", "No unit cell has edges [50.0, 60.0, 70.0]"),
+        (
+            "CRYST1   50.000   60.000   70.000  10.00  20.00 150.00 P 1",
+            "No unit cell has edges [50.0, 60.0, 70.0]",
+        ),
     ],
 )
 def test_models_need_a_cell_with_its_symmetry(refused, model, cell_line, word):
@@ -253,7 +324,9 @@ def test_bad_models_are_named(refused, model, tmp_path):
     assert "missing.pdb" in refused("--crystal", "missing.pdb")
     assert "too many" in refused("--crystal", model, "--set", "crystal.d_min_A=0.05")
     assert "no MTZ" in refused("--crystal", model, "--column", "FC")
-    assert f"--crystal {model}" in refused("--set", f"crystal.factors={model}")  # with the station's own cell
+    assert f"--crystal {model}" in refused(
+        "--set", f"crystal.factors={model}"
+    )  # with the station's own cell
 
 
 def test_bad_columns_are_named(refused, mtz):
@@ -261,7 +334,9 @@ def test_bad_columns_are_named(refused, mtz):
     assert "type H" in refused("--crystal", mtz, "--column", "K")  # Miller indices
     assert "name the column" in refused("--crystal", mtz)
     assert "add --crystal" in refused("--column", "FC")
-    assert "ends at 5.0" in refused("--crystal", mtz, "--column", "FC", "--set", "crystal.d_min_A=3")
+    assert "ends at 5.0" in refused(
+        "--crystal", mtz, "--column", "FC", "--set", "crystal.d_min_A=3"
+    )
     other = ("--set", f"crystal.factors={mtz}", "--set", "crystal.column=FC")
     assert f"--crystal {mtz}" in refused(*other)
 
@@ -283,7 +358,10 @@ def test_corners_beyond_the_table_are_refused(refused, mtz):
     angle = np.arctan(256.5 * np.sqrt(2) * 0.172 / 50)
     finest = 1.5 * (1 - 3 * 0.005) / (2 * np.sin(angle / 2))
     line = refused("--set", "detector.distance_mm=50")
-    assert f"sees {finest:.2f} A" in line and f"crystal.d_min_A={np.floor(finest * 100) / 100:g} or less" in line
+    assert (
+        f"sees {finest:.2f} A" in line
+        and f"crystal.d_min_A={np.floor(finest * 100) / 100:g} or less" in line
+    )
     needed = int(line.split("detector.distance_mm=")[1].split()[0])
     simulate.check(simulate.change(DIFFRANET, [f"detector.distance_mm={needed}"]))
     with pytest.raises(InputError, match="corner"):

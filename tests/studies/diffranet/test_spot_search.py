@@ -22,7 +22,9 @@ from tests.search.test_tpe import make_split
 @pytest.fixture(scope="module")
 def splits():
     rng = np.random.default_rng(8)
-    return {name: make_split(rng, n) for name, n in (("train", 100), ("validation", 40), ("test", 40))}
+    return {
+        name: make_split(rng, n) for name, n in (("train", 100), ("validation", 40), ("test", 40))
+    }
 
 
 @pytest.fixture
@@ -70,7 +72,9 @@ def test_own_errors_and_noise_are_told_apart(run):
     assert (right["model_error"], right["noise_error"], right["agreement"]) == (0, 0, 1)
     always_wrong = exposed(run, lambda images: np.full(len(images), Label.GOOD))
     assert (always_wrong["model_error"], always_wrong["noise_error"]) == (1, 0)
-    a_quarter = exposed(run, lambda images: np.where(np.arange(len(images)) % 4 == 0, Label.GOOD, Label.WEAK))
+    a_quarter = exposed(
+        run, lambda images: np.where(np.arange(len(images)) % 4 == 0, Label.GOOD, Label.WEAK)
+    )
     assert (a_quarter["model_error"], a_quarter["noise_error"]) == (0.25, 0.25)
 
 
@@ -82,12 +86,16 @@ def test_exposures_differ_by_noise_alone():
     assert np.ptp([image.sum() for image in counts]) > 0
     offset = shot.counts.mean() - expected.mean()  # that the read-out adds
     error = counts.std(axis=0).mean() / np.sqrt(counts.size)
-    assert counts.mean() - expected.mean() == pytest.approx(offset, abs=shot.counts.std() / 50 + 5 * error)
+    assert counts.mean() - expected.mean() == pytest.approx(
+        offset, abs=shot.counts.std() / 50 + 5 * error
+    )
 
 
 def test_counter_errs_at_a_border_and_not_far_from_it():
     number = next(k for k in range(99) if make_image(STATION, 3, "test", k).truth["n_visible"] > 20)
     shot = make_image(STATION, 3, "test", number)
     n = shot.truth["n_visible"]
-    at, beside, far = (spot_search.counter_error(shot, STATION, np.array([b])) for b in (n + 0.5, n + 3.0, 9e3))
+    at, beside, far = (
+        spot_search.counter_error(shot, STATION, np.array([b])) for b in (n + 0.5, n + 3.0, 9e3)
+    )
     assert at == 0.5 and 0 < beside < 0.5 and far < 1e-6

@@ -14,7 +14,12 @@ from diffranet_utils.studies.diffranet.stations import DIFFRANET
 # A cube of 20 x 20 x 20 cells of 50 A: spots are 1.2 / 1000 A wide, a pixel and a half here.
 DETECTOR = Detector(301, 501, 0.1, 80.0, beam_fast_px=150.5, beam_slow_px=200.5)
 CUBE = replace(
-    DIFFRANET.crystal, name="cube", cell=(50.0, 50.0, 50.0, 90.0, 90.0, 90.0), d_min_A=10.0, mosaic_deg=0.0, n_domains=1
+    DIFFRANET.crystal,
+    name="cube",
+    cell=(50.0, 50.0, 50.0, 90.0, 90.0, 90.0),
+    d_min_A=10.0,
+    mosaic_deg=0.0,
+    n_domains=1,
 )
 SINE = 1.5 / (2 * 10)  # Bragg's law for a spacing of 10 A: how far b and c lean towards the source
 
@@ -57,7 +62,9 @@ def test_only_reflections_of_the_text_are_lit(tmp_path):
     upper, right = both[row - 4 : row + 5, column - 4 : column + 5].sum(), np.s_[:, 250:300]
     assert upper > 0.1 * both.sum() and upper + both[right].sum() == pytest.approx(both.sum())
     assert not one[row - 4 : row + 5, column - 4 : column + 5].any()
-    assert np.allclose(one[right], 9 * both[right], rtol=1e-5) and one[right].sum() == pytest.approx(one.sum())
+    assert np.allclose(one[right], 9 * both[right], rtol=1e-5) and one[
+        right
+    ].sum() == pytest.approx(one.sum())
     assert ndimage.center_of_mass(one) == pytest.approx(place(c), abs=0.3)
 
 
@@ -83,7 +90,9 @@ def test_spots_of_a_divergent_beam_of_three_wavelengths_lie_where_they_must(tmp_
     islands, n = ndimage.label(image, structure=np.ones((3, 3)))
     found = np.array(ndimage.center_of_mass(image, islands, range(1, n + 1)))
     c = leaning()[:, 2] / 10
-    expected = np.array([place(c, 1.5 * w, (1, v, 0)) for v in (-0.005, 0, 0.005) for w in (0.97, 1, 1.03)])
+    expected = np.array(
+        [place(c, 1.5 * w, (1, v, 0)) for v in (-0.005, 0, 0.005) for w in (0.97, 1, 1.03)]
+    )
     apart = np.linalg.norm(found[:, None] - expected, axis=2)
     assert n == 9 and apart.min(axis=0).max() < 0.3 and len(set(apart.argmin(axis=0))) == 9
     # Every source has a ninth of the light.

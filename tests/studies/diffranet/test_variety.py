@@ -25,7 +25,12 @@ CHANGED = {
 def test_a_property_changes_what_it_says(name):
     plain = variety.varied_station(np.random.default_rng(1), ())
     drawn = [variety.varied_station(np.random.default_rng(k), (name,)) for k in range(20)]
-    changed = {key for key in vars(plain) for station in drawn if getattr(station, key) != getattr(plain, key)}
+    changed = {
+        key
+        for key in vars(plain)
+        for station in drawn
+        if getattr(station, key) != getattr(plain, key)
+    }
     assert changed == CHANGED[name]
     assert len({repr(station) for station in drawn}) > 5
 
@@ -43,8 +48,17 @@ def test_an_unknown_property_is_refused():
 def test_every_crystal_system_but_one_is_there():
     import gemmi
 
-    systems = {gemmi.SpaceGroup(crystal.space_group).crystal_system_str() for crystal in variety.CRYSTALS}
-    assert {"triclinic", "monoclinic", "orthorhombic", "tetragonal", "hexagonal", "cubic"} <= systems
+    systems = {
+        gemmi.SpaceGroup(crystal.space_group).crystal_system_str() for crystal in variety.CRYSTALS
+    }
+    assert {
+        "triclinic",
+        "monoclinic",
+        "orthorhombic",
+        "tetragonal",
+        "hexagonal",
+        "cubic",
+    } <= systems
 
 
 def test_crops_repeat_and_differ():
@@ -78,5 +92,7 @@ def test_tiles_of_an_integrating_detector_differ_in_level():
 
 def test_warm_pixels_are_few():
     counts = np.full((512, 512), 100.0, np.float32)
-    changed = [(variety.warm_pixels(counts, np.random.default_rng(k)) != counts).sum() for k in range(50)]
+    changed = [
+        (variety.warm_pixels(counts, np.random.default_rng(k)) != counts).sum() for k in range(50)
+    ]
     assert 0 < np.mean(changed) < 10 and (counts == 100).all()

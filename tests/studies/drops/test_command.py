@@ -21,7 +21,9 @@ def folder(tmp_path):
     for k, name in enumerate(["clear", "crystals", "clear"]):
         (tmp_path / name).mkdir(exist_ok=True)
         cv2.imwrite(str(tmp_path / name / f"{k}.png"), rng.integers(0, 255, (90, 100, 3), np.uint8))
-    (tmp_path / "clear" / "small.png").write_bytes(cv2.imencode(".png", np.zeros((20, 20, 3), np.uint8))[1])
+    (tmp_path / "clear" / "small.png").write_bytes(
+        cv2.imencode(".png", np.zeros((20, 20, 3), np.uint8))[1]
+    )
     return tmp_path
 
 
@@ -37,7 +39,9 @@ def test_predict_writes_crystals_first_and_lists_what_was_left_out(folder):
     assert len(rows) == 3 and crystals == sorted(crystals, reverse=True)
     assert sum(float(rows[0][name]) for name in CLASSES) == pytest.approx(1, abs=1e-3)
     page = folder / "page.html"
-    done = CliRunner().invoke(app, ["drops", "report", str(folder), "--table", str(out), "--out", str(page)])
+    done = CliRunner().invoke(
+        app, ["drops", "report", str(folder), "--table", str(out), "--out", str(page)]
+    )
     assert done.exit_code == 0
     shown = re.findall(r'<img alt="([^"]+)"', page.read_text(encoding="utf-8"))
     assert shown == [row["file"] for row in rows]

@@ -30,11 +30,15 @@ def test_the_worst_hold_as_many_errors_as_there_are(noisy, seen):
 
 def test_flags_of_a_good_classifier_are_right(noisy, seen):
     found = label_errors.search_of(label_errors.flagged(seen, noisy.given), noisy.wrong)
-    assert found.precision["value"] > 0.9 and found.recall["value"] > 0.5  # the rule flags only what is likelier wrong
+    assert (
+        found.precision["value"] > 0.9 and found.recall["value"] > 0.5
+    )  # the rule flags only what is likelier wrong
 
 
 def test_confident_learning_finds_the_errors_that_a_good_classifier_sees(noisy, seen):
-    found = label_errors.search_of(label_errors.flagged_by_confidence(seen, noisy.given), noisy.wrong)
+    found = label_errors.search_of(
+        label_errors.flagged_by_confidence(seen, noisy.given), noisy.wrong
+    )
     assert found.recall["value"] > 0.5 and found.precision["value"] > 0.5
 
 

@@ -11,7 +11,9 @@ def test_table_2_adds_up_to_the_collection():
     """493,214 pictures, as the abstract of the data has it."""
     assert sum(map(sum, labels.TABLE_2.values())) == 493_214
     assert sum(imagers.TABLE_1_IMAGES.values()) == 493_214
-    assert labels.class_shares()[labels.CLASSES.index("crystals")] == pytest.approx(63_304 / 493_214)
+    assert labels.class_shares()[labels.CLASSES.index("crystals")] == pytest.approx(
+        63_304 / 493_214
+    )
 
 
 def test_drawn_labels_have_the_shares():

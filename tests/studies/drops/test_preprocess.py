@@ -65,7 +65,9 @@ def test_nothing_distorted_is_the_crop_up_to_flips(picture):
 
 
 def test_training_crop_repeats_and_stays_in_range(picture):
-    first, second = (preprocess.training_crop(np.random.default_rng(5), picture, 30) for _ in range(2))
+    first, second = (
+        preprocess.training_crop(np.random.default_rng(5), picture, 30) for _ in range(2)
+    )
     assert np.array_equal(first, second)
     assert first.shape == (30, 30, 3) and first.dtype == np.float32
     assert first.min() >= 0 and first.max() <= 1

@@ -17,8 +17,14 @@ CASES = [(label, variety) for label in CLASSES for variety in VARIETIES[label]]
 
 def pairs(varieties, n_imagers):
     """Each variety with some of the imagers, turn by turn, so that all imagers and all varieties occur."""
-    chosen = [(IMAGERS[(k + 2 * j) % len(IMAGERS)], v) for k, v in enumerate(varieties) for j in range(n_imagers)]
-    return [pytest.param(imager, variety, id=f"{imager.name}-{variety}") for imager, variety in chosen]
+    chosen = [
+        (IMAGERS[(k + 2 * j) % len(IMAGERS)], v)
+        for k, v in enumerate(varieties)
+        for j in range(n_imagers)
+    ]
+    return [
+        pytest.param(imager, variety, id=f"{imager.name}-{variety}") for imager, variety in chosen
+    ]
 
 
 SMALLEST = min(IMAGERS, key=lambda imager: imager.width * imager.height)
@@ -38,7 +44,9 @@ def difference(seed, imager, label, variety):
     return full, np.abs(grey[0] - grey[1])
 
 
-@pytest.mark.parametrize(("imager", "label"), [(imager, CLASSES[k % len(CLASSES)]) for k, imager in enumerate(IMAGERS)])
+@pytest.mark.parametrize(
+    ("imager", "label"), [(imager, CLASSES[k % len(CLASSES)]) for k, imager in enumerate(IMAGERS)]
+)
 def test_same_seed_same_bytes(imager, label):
     first, second = rendered(3, imager, label), rendered(3, imager, label)
     assert first.variety == second.variety
@@ -95,7 +103,9 @@ def test_failures_look_like_failures():
     assert rendered(5, IMAGERS[0], "other", "dark").picture.mean() < 0.4 * normal.mean()
     bright = rendered(5, IMAGERS[0], "other", "overexposed").picture
     assert (bright.min(-1) >= 250).mean() > 0.2
-    assert sharpness(rendered(5, IMAGERS[0], "other", "out_of_focus").picture) < (0.3 * sharpness(normal))
+    assert sharpness(rendered(5, IMAGERS[0], "other", "out_of_focus").picture) < (
+        0.3 * sharpness(normal)
+    )
 
 
 def test_grey_imager_is_grey():
@@ -119,7 +129,9 @@ def test_levels_are_like_those_of_real_drops():
         grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
         return np.array([grey.mean(), grey.std(), (grey < 40).mean()])
 
-    ours = np.array([measure(rendered(k, IMAGERS[0], "clear").picture[..., ::-1]) for k in range(24)])
+    ours = np.array(
+        [measure(rendered(k, IMAGERS[0], "clear").picture[..., ::-1]) for k in range(24)]
+    )
     for path in sorted(Path(os.environ["DIFFRANET_DROPS"]).glob("*.jp*g")):
         real = measure(cv2.imread(str(path)))
         assert (real >= ours.min(0) * 0.85).all() and (real <= ours.max(0) * 1.15).all()

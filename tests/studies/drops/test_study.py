@@ -19,7 +19,9 @@ from diffranet_utils.studies.drops.study import STUDY
 
 
 def test_presets_and_chapters_fit_together():
-    assert all(STUDY.preset(name).name == name for name in ("smoke", "workshop", "overnight", "full"))
+    assert all(
+        STUDY.preset(name).name == name for name in ("smoke", "workshop", "overnight", "full")
+    )
     assert all(callable(STUDY.step(chapter)) for chapter in STUDY.chapters)
     assert {claim.chapter for claim in STUDY.claims} <= set(STUDY.chapters)
     assert len({claim.key for claim in STUDY.claims}) == len(STUDY.claims)
@@ -37,10 +39,14 @@ def test_claims_are_written_in_their_units():
     assert words["ms_per_image"].endswith("ms") and words["crystal_auc"].startswith("98.8")
 
 
-@pytest.mark.parametrize(("name", "value"), [("width", 0), ("crop", 10_000), ("left_out", ["kodak"]), ("epochs", 0)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("width", 0), ("crop", 10_000), ("left_out", ["kodak"]), ("epochs", 0)]
+)
 def test_what_cannot_be_is_refused(name, value, tmp_path):
     with pytest.raises(InputError):
-        provenance.start_run(STUDY, "smoke", 1, tmp_path, tmp_path, "81_inception_on_drops", **{name: value})
+        provenance.start_run(
+            STUDY, "smoke", 1, tmp_path, tmp_path, "81_inception_on_drops", **{name: value}
+        )
 
 
 def test_table_3_caps_every_named_layer():
@@ -54,7 +60,12 @@ def test_target_mask_keeps_a_hair_where_it_was():
     truth[60, 40:120] = True
     mask = explain.target_mask(truth, Framing(60, 50))
     assert mask.shape == (50, 50)
-    assert mask[25, 6:44].all() and not mask[25, :3].any() and not mask[:20].any() and not mask[32:].any()
+    assert (
+        mask[25, 6:44].all()
+        and not mask[25, :3].any()
+        and not mask[:20].any()
+        and not mask[32:].any()
+    )
 
 
 def test_attention_is_where_the_score_comes_from():
@@ -69,14 +80,20 @@ def test_attention_is_where_the_score_comes_from():
     mask[:10, :10] = True
     looked = explain.Look(square, attention, mask, 0)
     found = explain.score(looked)
-    assert found["share"] == pytest.approx(1) and found["area"] == pytest.approx(1 / 16) and found["turned"] == 0
+    assert (
+        found["share"] == pytest.approx(1)
+        and found["area"] == pytest.approx(1 / 16)
+        and found["turned"] == 0
+    )
 
 
 def test_texture_tells_stripes_from_noise():
     rng = np.random.default_rng(2)
     plain = rng.integers(100, 120, (12, 60, 60, 3)).astype(np.uint8)
     plain[6:, :, ::4] = 30
-    shelf = Shelf(tuple(SimpleNamespace(path=k, record=0, label=int(k >= 6)) for k in range(12)), 60)
+    shelf = Shelf(
+        tuple(SimpleNamespace(path=k, record=0, label=int(k >= 6)) for k in range(12)), 60
+    )
     for k, picture in enumerate(plain):
         shelf.kept.keep((k, 0), picture)
     places, table = texture_table(shelf, 50)
@@ -86,6 +103,8 @@ def test_texture_tells_stripes_from_noise():
 
 
 def test_thumbnails_are_means():
-    picture = np.repeat(np.arange(0, 80, 10, dtype=np.uint8)[:, None, None], 8, axis=1).repeat(3, axis=2)
+    picture = np.repeat(np.arange(0, 80, 10, dtype=np.uint8)[:, None, None], 8, axis=1).repeat(
+        3, axis=2
+    )
     small = figures.thumbnail(picture, 4)
     assert small.shape == (4, 4, 3) and small[:, 0, 0].tolist() == [5, 25, 45, 65]

@@ -80,7 +80,9 @@ def test_mesophases_peak_at_their_ratios():
 def test_standing_cylinders_scatter_sideways():
     camera = Camera(100.0, 100.0, 3000.0, 1.0, n=101)
     q, chi = camera.transmission()
-    pattern = saxs.oriented_pattern(lambda along, across: saxs.cylinder_amplitude(along, across, 30, 2000), q, chi, 5.0)
+    pattern = saxs.oriented_pattern(
+        lambda along, across: saxs.cylinder_amplitude(along, across, 30, 2000), q, chi, 5.0
+    )
     assert pattern[50, 75] > 30 * pattern[25, 50]
     assert pattern == pytest.approx(pattern[::-1, ::-1], rel=1e-6, abs=1e-9)
 

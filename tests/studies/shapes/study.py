@@ -45,7 +45,9 @@ class Preset:
 
 
 PRESETS = {"tiny": Preset("tiny", Sizes(n_train=36, n_validation=18, n_test=24, epochs=2))}
-CLAIMS = (Claim("shapes_test_accuracy", "Forest on shapes, test", 0.9, 100, "Table 1", "01_shapes"),)
+CLAIMS = (
+    Claim("shapes_test_accuracy", "Forest on shapes, test", 0.9, 100, "Table 1", "01_shapes"),
+)
 
 
 def make(seed, split, number):

@@ -7,7 +7,14 @@ from diffranet_utils.studies.space_groups.crystal import CrystalStructure
 from diffranet_utils.studies.space_groups.curves import PairSettings, pair_curve
 
 POLONIUM = CrystalStructure(np.eye(3) * 3.35, np.zeros((1, 3)), [84])
-NONE = {"u_iso_A2": (0.008,) * 2, "q_max": (23.0,) * 2, "q_damp": (0.04,) * 2, "shift_A": 0, "strain": 0, "noise": 0}
+NONE = {
+    "u_iso_A2": (0.008,) * 2,
+    "q_max": (23.0,) * 2,
+    "q_damp": (0.04,) * 2,
+    "shift_A": 0,
+    "strain": 0,
+    "noise": 0,
+}
 
 
 def test_no_variety_leaves_the_curve():

@@ -9,7 +9,8 @@ from diffranet_utils.studies.space_groups.curves import normalised, pair_curve
 from diffranet_utils.studies.space_groups.structures import without_duplicates
 
 pytestmark = pytest.mark.skipif(
-    find_spec("larixite") is None or find_spec("spglib") is None, reason="larixite or spglib is not installed"
+    find_spec("larixite") is None or find_spec("spglib") is None,
+    reason="larixite or spglib is not installed",
 )
 
 

@@ -20,7 +20,9 @@ CELLS = {cell["name"]: cell for cell in json.loads((GOLDEN / "cells.json").read_
 
 def crystal(name, **changes):
     cell = {**CELLS[name], **changes}
-    return CrystalStructure(cell["lattice"], np.array(cell["frac"]), cell["z"], orbit=cell.get("orbit"))
+    return CrystalStructure(
+        cell["lattice"], np.array(cell["frac"]), cell["z"], orbit=cell.get("orbit")
+    )
 
 
 @pytest.mark.parametrize("column, name", list(enumerate(CELLS, start=1)))

@@ -22,7 +22,12 @@ def metal(number, edge_A):
 
 def write_structures(folder, crystals):
     rows = [
-        {"formula": "M", "lattice": c.lattice_A.tolist(), "frac": c.fractional.tolist(), "z": c.atomic_numbers.tolist()}
+        {
+            "formula": "M",
+            "lattice": c.lattice_A.tolist(),
+            "frac": c.fractional.tolist(),
+            "z": c.atomic_numbers.tolist(),
+        }
         for c in crystals
     ]
     with gzip.open(folder / evaluation_data.OTHER, "wt") as text:
@@ -74,7 +79,9 @@ def test_table_3_ranks_six_groups_and_knows_a_miss():
     assert all(len(row["ranked"]) == 6 for row in rows)
 
 
-@pytest.mark.skipif(not os.environ.get("DIFFRANET_PDF"), reason="DIFFRANET_PDF names no folder of measured curves")
+@pytest.mark.skipif(
+    not os.environ.get("DIFFRANET_PDF"), reason="DIFFRANET_PDF names no folder of measured curves"
+)
 def test_measured_curves_of_the_folder_are_on_the_grid():
     names, groups, x = evaluation_data.measured_curves(evaluation_data.evaluation_folder())
     assert len(names) == len(groups) == len(x)

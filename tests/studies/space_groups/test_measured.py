@@ -26,7 +26,11 @@ def write(path, r, g, header=""):
 @pytest.mark.parametrize(
     "header, q_max, q_damp",
     [
-        ("[DEFAULT]\nversion = pdfgetx3-2.1\nqmaxinst = 30.0\nqmax = 27.5\n#### start data\n#L r G\n", 27.5, None),
+        (
+            "[DEFAULT]\nversion = pdfgetx3-2.1\nqmaxinst = 30.0\nqmax = 27.5\n#### start data\n#L r G\n",
+            27.5,
+            None,
+        ),
         ("# Qmax=25.0 Qdamp = 0.035\n# r G dr dG\n", 25.0, 0.035),
         ("History written: Mon\nQmax: 21.5\n1 2 junk here\n##### start data\n", 21.5, None),
         ("", None, None),
@@ -62,7 +66,9 @@ def test_waves_below_the_limit_stay_and_waves_above_go():
         curve = measured.MeasuredCurve(R, np.sin(q * R) * damped)
         r = PairSettings().r_A
         expected = share * np.sin(q * r) * np.exp(-0.5 * (0.05 * (r - 10)) ** 2 * 4)
-        np.testing.assert_allclose(measured.on_study_grid(curve)[10:150], expected[10:150], atol=0.02)
+        np.testing.assert_allclose(
+            measured.on_study_grid(curve)[10:150], expected[10:150], atol=0.02
+        )
 
 
 @pytest.mark.parametrize(

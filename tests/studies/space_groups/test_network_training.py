@@ -24,8 +24,12 @@ def network():
 def test_it_learns_waves():
     x, labels = waves()
     model = network()
-    history = fit_network(model, x, labels, FitSettings(epochs=20, batch_size=8, rate=3e-3), test=(x, labels))
-    assert history[-1]["test_accuracy"] == 1.0 and history[-1]["test_loss"] < history[0]["test_loss"]
+    history = fit_network(
+        model, x, labels, FitSettings(epochs=20, batch_size=8, rate=3e-3), test=(x, labels)
+    )
+    assert (
+        history[-1]["test_accuracy"] == 1.0 and history[-1]["test_loss"] < history[0]["test_loss"]
+    )
     np.testing.assert_allclose(predict([model, model], x).sum(axis=1), 1)
 
 
@@ -61,6 +65,13 @@ def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path):
 
 def test_schedule_falls_at_the_papers_epochs():
     settings = FitSettings(rate=0.1)
-    assert [round(settings.rate_of(k), 6) for k in (0, 80, 81, 121, 122, 163)] == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
+    assert [round(settings.rate_of(k), 6) for k in (0, 80, 81, 121, 122, 163)] == [
+        0.1,
+        0.1,
+        0.01,
+        0.01,
+        0.001,
+        0.001,
+    ]
     with pytest.raises(InputError):
         FitSettings(rate=0)

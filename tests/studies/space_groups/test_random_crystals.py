@@ -4,7 +4,12 @@ import pytest
 pytest.importorskip("spglib")
 
 from diffranet_utils.studies.space_groups.labels import NUMBERS
-from diffranet_utils.studies.space_groups.random_crystals import operations, random_crystal, random_lattice, sites
+from diffranet_utils.studies.space_groups.random_crystals import (
+    operations,
+    random_crystal,
+    random_lattice,
+    sites,
+)
 from diffranet_utils.studies.space_groups.relations import all_subgroups
 
 

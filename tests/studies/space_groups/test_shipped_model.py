@@ -20,11 +20,15 @@ SHIPPED = shipped_model.SHIPPED.is_file()
 
 
 def nickel(r_A=None):
-    return pair_curve(CrystalStructure(3.524 * np.eye(3), FCC, [28] * 4), PairSettings(r_max_A=31), r_A)
+    return pair_curve(
+        CrystalStructure(3.524 * np.eye(3), FCC, [28] * 4), PairSettings(r_max_A=31), r_A
+    )
 
 
 def write(path, g, header=""):
-    path.write_text(header + "\n".join(f"{r:.4f} {value:.6f}" for r, value in zip(R, g, strict=True)) + "\n")
+    path.write_text(
+        header + "\n".join(f"{r:.4f} {value:.6f}" for r, value in zip(R, g, strict=True)) + "\n"
+    )
     return path
 
 
@@ -35,7 +39,12 @@ def untrained():
         if name.endswith(("running_mean", "running_var")):
             buffer.uniform_(0.5, 1.5)
     tensors, strides = shipped_model.folded(network)
-    about = {"groups": list(range(45)), "n_blocks": len(strides), "strides": strides, "temperature": 1.0}
+    about = {
+        "groups": list(range(45)),
+        "n_blocks": len(strides),
+        "strides": strides,
+        "temperature": 1.0,
+    }
     about |= {"fading_limits": [0.2, 1.5], "least_mass": 0.0}
     return network, shipped_model.GroupModel(tensors, about)
 
@@ -86,7 +95,9 @@ def test_files_that_cannot_be_read_are_one_line_each(tmp_path):
     good = write(tmp_path / "Ni.gr", nickel(R))
     neutron = write(tmp_path / "n.gr", nickel(R), "stype = N\n#L r G\n")
     (tmp_path / "short.gr").write_text("\n".join(f"{0.1 * k:.2f} {k % 3}" for k in range(1, 60)))
-    answer = CliRunner().invoke(app, ["space-group", str(good), str(neutron), str(tmp_path / "short.gr"), "--json"])
+    answer = CliRunner().invoke(
+        app, ["space-group", str(good), str(neutron), str(tmp_path / "short.gr"), "--json"]
+    )
     rows = json.loads(answer.stdout)
     assert [row["verdict"] for row in rows][1:] == ["unsure", "unreadable"]
     assert "short.gr" in rows[2]["note"] and "\n" not in rows[2]["note"]
@@ -94,7 +105,14 @@ def test_files_that_cannot_be_read_are_one_line_each(tmp_path):
 
 @pytest.mark.skipif(not SHIPPED, reason="no model is shipped")
 def test_structures_say_that_their_curve_was_computed(tmp_path):
-    table = [{"formula": "Ni", "lattice": (3.524 * np.eye(3)).tolist(), "frac": FCC.tolist(), "z": [28] * 4}]
+    table = [
+        {
+            "formula": "Ni",
+            "lattice": (3.524 * np.eye(3)).tolist(),
+            "frac": FCC.tolist(),
+            "z": [28] * 4,
+        }
+    ]
     (tmp_path / "a.json").write_text(json.dumps(table))
     (row,) = command.judged(shipped_model.read_model(), tmp_path / "a.json", 3)
     assert "computed" in row["note"]

@@ -45,7 +45,9 @@ def test_duplicates_by_composition_group_and_cell():
     pytest.importorskip("spglib")
 
     def cubic(edge_A, number):
-        return structures.with_symmetry("", CrystalStructure(np.eye(3) * edge_A, np.zeros((1, 3)), [number]))
+        return structures.with_symmetry(
+            "", CrystalStructure(np.eye(3) * edge_A, np.zeros((1, 3)), [number])
+        )
 
     entries = [cubic(3.0, 84), cubic(3.0005, 84), cubic(3.3, 84), cubic(3.0, 29)]
     assert structures.without_duplicates(entries) == [entries[0], entries[2], entries[3]]
@@ -53,17 +55,23 @@ def test_duplicates_by_composition_group_and_cell():
 
 def test_minerals_have_their_known_groups():
     pytest.importorskip("spglib")
-    if importlib.util.find_spec("larixite") is None:  # its file is read, its own requirements are not needed
+    if (
+        importlib.util.find_spec("larixite") is None
+    ):  # its file is read, its own requirements are not needed
         pytest.skip("install larixite, which carries the data base")
     first = list(itertools.islice(structures.read_minerals(), 5))
-    assert {("Galena", 225), ("Pyrite", 205), ("Marcasite", 58)} <= {(e.name, e.group) for e in first}
+    assert {("Galena", 225), ("Pyrite", 205), ("Marcasite", 58)} <= {
+        (e.name, e.group) for e in first
+    }
     galena = next(e.crystal for e in first if e.name == "Galena")
     assert galena.volume_A3 == pytest.approx(5.93**3)
     assert sorted(galena.atomic_numbers) == [16] * 4 + [82] * 4
 
 
 def test_json_structures_plain_and_gzipped(tmp_path):
-    text = json.dumps([{"formula": "Po", "lattice": np.eye(3).tolist(), "frac": [[0, 0, 0]], "z": [84]}])
+    text = json.dumps(
+        [{"formula": "Po", "lattice": np.eye(3).tolist(), "frac": [[0, 0, 0]], "z": [84]}]
+    )
     text = text.replace("1.0", "3.35")
     (tmp_path / "a.json").write_text(text)
     (tmp_path / "b.json.gz").write_bytes(gzip.compress(text.encode()))
@@ -80,7 +88,9 @@ def test_group_of_another_data_base():
         pytest.skip("set DIFFRANET_PDF to the folder that holds mp_binaries.json.gz")
     path = Path(folder) / "mp_binaries.json.gz"
     truth = [row["group"] for row in json.loads(gzip.decompress(path.read_bytes()))[:200]]
-    entries = [structures.with_symmetry(*pair) for pair in structures.read_json_structures(path)[:200]]
+    entries = [
+        structures.with_symmetry(*pair) for pair in structures.read_json_structures(path)[:200]
+    ]
     assert np.mean([e.group == t for e, t in zip(entries, truth, strict=True)]) > 0.98
 
 

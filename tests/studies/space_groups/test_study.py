@@ -37,7 +37,9 @@ def test_larger_presets_are_larger():
         assert sizes == sorted(sizes)
 
 
-@pytest.mark.parametrize("changes", [{"splits": ("mineral",)}, {"cif_dir": "nowhere"}, {"own_epochs": 0}])
+@pytest.mark.parametrize(
+    "changes", [{"splits": ("mineral",)}, {"cif_dir": "nowhere"}, {"own_epochs": 0}]
+)
 def test_choices_that_cannot_be_run_are_refused(tmp_path, changes):
     with pytest.raises(InputError):
         provenance.start_run(STUDY, "smoke", 1, tmp_path, tmp_path, CHAPTER, **changes)

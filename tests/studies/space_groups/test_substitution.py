@@ -9,7 +9,9 @@ from diffranet_utils.studies.space_groups.structures import with_symmetry
 from diffranet_utils.studies.space_groups.substitution import ion_families, substituted
 
 FACE = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
-SALT = with_symmetry("halite", CrystalStructure(5.64 * np.eye(3), np.vstack([FACE, FACE + 0.5]), [11] * 4 + [17] * 4))
+SALT = with_symmetry(
+    "halite", CrystalStructure(5.64 * np.eye(3), np.vstack([FACE, FACE + 0.5]), [11] * 4 + [17] * 4)
+)
 
 
 def test_salt_stays_salt_with_ions_of_the_same_charge():
@@ -28,7 +30,9 @@ def test_cell_follows_the_sum_of_the_radii():
     for _ in range(200):
         isotype = substituted(SALT, rng)
         if isotype:
-            edges[tuple(np.unique(isotype.crystal.atomic_numbers))] = isotype.crystal.lattice_A[0, 0]
+            edges[tuple(np.unique(isotype.crystal.atomic_numbers))] = isotype.crystal.lattice_A[
+                0, 0
+            ]
     assert edges[(19, 35)] == pytest.approx(5.64 * (1.38 + 1.96) / (1.02 + 1.81))
     assert edges[(19, 35)] == pytest.approx(6.600, rel=0.02)
 

@@ -11,7 +11,9 @@ def curves():
     n = 40
     names = np.array([f"mineral {k // 2}" for k in range(n)])
     prototypes = np.array([f"225:{'abcdefgh'[k % 8]}" for k in range(n)])
-    return Collection(np.zeros((n, 209), np.float32), np.arange(n) % 4, names, prototypes, np.full(n, NO_PARENT))
+    return Collection(
+        np.zeros((n, 209), np.float32), np.arange(n) % 4, names, prototypes, np.full(n, NO_PARENT)
+    )
 
 
 def made_from(curves):

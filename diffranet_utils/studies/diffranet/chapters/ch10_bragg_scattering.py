@@ -28,7 +28,10 @@ def step(run):
         See `provenance.save_result`.
     """
     station, shot = run.preset.shots.experiment, full_shot(run)
-    crystal, beam = unit_crystal(station.crystal).rotated(shot.crystals[0].rotation), station_beam(shot, station)
+    crystal, beam = (
+        unit_crystal(station.crystal).rotated(shot.crystals[0].rotation),
+        station_beam(shot, station),
+    )
     images, seconds = {}, {}
     for backend in ("reflections", "pixels"):
         bragg.expected_photons(
@@ -45,7 +48,9 @@ def step(run):
         "seconds_per_bragg_image": plain_value(seconds["reflections"], "s"),
         "speed_over_pixel_loop": plain_value(seconds["pixels"] / seconds["reflections"], "x"),
         "lit_pixels": plain_value(int(lit.sum()), "pixel"),
-        "differing_pixels": plain_value(int(differing.sum() + (images["reflections"][~lit] > 0).sum()), "pixel"),
+        "differing_pixels": plain_value(
+            int(differing.sum() + (images["reflections"][~lit] > 0).sum()), "pixel"
+        ),
     }
     details = {"domains": [_domain_row(crystal, beam, station, shot, n) for n in DOMAIN_COUNTS]}
     folder = os.environ.get("DIFFRANET_REFERENCE")
@@ -59,4 +64,9 @@ def _domain_row(crystal, beam, station, shot, n):
     seconds = perf_counter() - start
     brightest = np.sort(image[image > 0])[::-1]
     half = int(np.searchsorted(np.cumsum(brightest), 0.5 * brightest.sum())) + 1
-    return {"domains": n, "seconds": seconds, "lit_pixels": int((image > 0).sum()), "pixels_with_half": half}
+    return {
+        "domains": n,
+        "seconds": seconds,
+        "lit_pixels": int((image > 0).sum()),
+        "pixels_with_half": half,
+    }

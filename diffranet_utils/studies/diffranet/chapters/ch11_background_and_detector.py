@@ -3,7 +3,13 @@
 import numpy as np
 
 from diffranet_utils.instrument import background, geometry
-from diffranet_utils.instrument.detector import expected_variance, noise_gain, point_spread, read_out, to_8bit
+from diffranet_utils.instrument.detector import (
+    expected_variance,
+    noise_gain,
+    point_spread,
+    read_out,
+    to_8bit,
+)
 from diffranet_utils.records.provenance import plain_value
 from diffranet_utils.studies.diffranet.full_shot import full_shot, station_beam
 
@@ -22,15 +28,21 @@ def step(run):
     """
     station, shot = run.preset.shots.experiment, full_shot(run)
     beam = station_beam(shot, station)
-    layers = {layer.material: background.expected_photons(beam, station.detector, (layer,)) for layer in station.layers}
+    layers = {
+        layer.material: background.expected_photons(beam, station.detector, (layer,))
+        for layer in station.layers
+    }
     values = {
-        f"mean_{name}_photons": plain_value(float(image.mean()), "photons per pixel") for name, image in layers.items()
+        f"mean_{name}_photons": plain_value(float(image.mean()), "photons per pixel")
+        for name, image in layers.items()
     }
     ring = np.argmax(layers["water"])  # the brightest pixel of the water lies on its ring
     ring_A = float(geometry.resolution(station.detector, shot.wavelength_A).flat[ring])
     values["water_ring_spacing"] = plain_value(ring_A, "Å")
     readout, pixel_um = station.readout, station.detector.pixel_mm * 1e3
-    centre = point_spread(np.zeros((1, 1)), np.zeros((1, 1)), readout.point_spread, readout.fwhm_um / pixel_um)
+    centre = point_spread(
+        np.zeros((1, 1)), np.zeros((1, 1)), readout.point_spread, readout.fwhm_um / pixel_um
+    )
     values["centre_pixel_share"] = plain_value(float(centre[0, 0]), "of the light")
     values["noise_gain"] = plain_value(noise_gain(pixel_um, readout), "of the counting variance")
     transfer = [photon_transfer(station, level, run.seed) for level in np.geomspace(1, 3000, 14)]
@@ -64,7 +76,9 @@ def photon_transfer(station, level, seed):
         "level": float(level),
         "mean": float(one.mean()),
         "variance": float(one.var()),
-        "expected_variance": expected_variance(station.readout, station.detector.pixel_mm * 1e3, float(level)),
+        "expected_variance": expected_variance(
+            station.readout, station.detector.pixel_mm * 1e3, float(level)
+        ),
         "difference_variance": float((one - two).var() / 2),
         "grey_difference_variance": float((to_8bit(one) - to_8bit(two).astype(float)).var() / 2),
     }

@@ -29,7 +29,10 @@ def step(run):
     """
     n = run.preset.shots.n_orientations
     rows = [row for number in range(n) for row in visible_spots(run, number)]
-    mean = [np.mean([r["n_visible"] for r in rows if r["edge_um"] == e and r["energy"] == 1.0]) for e in EDGES_UM]
+    mean = [
+        np.mean([r["n_visible"] for r in rows if r["edge_um"] == e and r["energy"] == 1.0])
+        for e in EDGES_UM
+    ]
     at_ten = float(mean[EDGES_UM.index(10)])
     values = {"visible_spots_10um": plain_value(at_ten, f"spots, mean of {n} orientations")}
     borders = asdict(run.preset.shots.experiment.borders)
@@ -65,5 +68,7 @@ def visible_spots(run, number):
         for edge in EDGES_UM:
             scale = energy * (edge * 1e4) ** 3 / volume / cells
             visible = shots.count_visible(blurred, scale, back, station)
-            rows.append({"edge_um": edge, "energy": energy, "orientation": number, "n_visible": visible})
+            rows.append(
+                {"edge_um": edge, "energy": energy, "orientation": number, "n_visible": visible}
+            )
     return rows

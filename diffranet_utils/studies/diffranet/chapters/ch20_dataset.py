@@ -32,7 +32,9 @@ def step(run):
     for k in range(n):
         make_image(run.preset.dataset.experiment, run.seed, "train", k)
     values = {
-        "images_per_second_per_core": plain_value(n / (perf_counter() - start), "image/s on one core"),
+        "images_per_second_per_core": plain_value(
+            n / (perf_counter() - start), "image/s on one core"
+        ),
         "images": plain_value(len(manifest), "image"),
     }
     if card["made"] >= len(manifest):  # a resumed build timed only a part
@@ -40,5 +42,8 @@ def step(run):
             len(manifest) / card["seconds"], f"image/s, {card['workers']} processes"
         )
     shares = np.bincount(manifest.label, minlength=6)[1:]
-    values |= {f"share_{name}": proportion(k, len(manifest)) for name, k in zip(CLASS_NAMES, shares, strict=True)}
+    values |= {
+        f"share_{name}": proportion(k, len(manifest))
+        for name, k in zip(CLASS_NAMES, shares, strict=True)
+    }
     return values, {"card": card}

@@ -33,7 +33,10 @@ def step(run):
     """
     root = ensure_dataset(run)
     train, validation = (load_split(root, split) for split in ("train", "validation"))
-    stores = [FeatureStore(split.images, root / "features", run.preset.n_workers) for split in (train, validation)]
+    stores = [
+        FeatureStore(split.images, root / "features", run.preset.n_workers)
+        for split in (train, validation)
+    ]
     asked = run.preset.textures
     rows, drops, values = [], {}, {}
     for key in asked.extractors:
@@ -44,15 +47,22 @@ def step(run):
             for kind, c in UNTUNED.items()
             if kind in asked.classifiers
         }
-        scores = {kind: metrics.accuracy(validation.labels, m.predict(x_validation)) for kind, m in models.items()}
+        scores = {
+            kind: metrics.accuracy(validation.labels, m.predict(x_validation))
+            for kind, m in models.items()
+        }
         rows.append({"features": title, "columns": x.shape[1]} | scores)
         if "rf" in scores:
             values[f"{key}_accuracy"] = scores["rf"]
         if key == "glcm_all" and "rf" in models:
-            drops = property_drops(models["rf"], x_validation, validation.labels, np.random.default_rng(run.seed))
+            drops = property_drops(
+                models["rf"], x_validation, validation.labels, np.random.default_rng(run.seed)
+            )
     single = stores[0].glcm((1,), (0,))
     means = {
-        label.title: single[train.labels == label].mean(axis=0) for label in Label if (train.labels == label).any()
+        label.title: single[train.labels == label].mean(axis=0)
+        for label in Label
+        if (train.labels == label).any()
     }
     return values, {"rows": rows, "drops": drops, "class_means": means}
 

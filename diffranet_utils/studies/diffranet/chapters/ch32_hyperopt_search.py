@@ -21,10 +21,34 @@ from diffranet_utils.studies.diffranet.labels import Label, is_hit
 from diffranet_utils.studies.diffranet.spot_search import spot_search
 
 N_SEEDS = 5  # of a search on at least `search.TIMED_FROM` images; two of a smaller one, which shows the code only
-N_TOP = 10  # configurations whose test accuracy is looked at, to measure what peeking would have cost
+N_TOP = (
+    10  # configurations whose test accuracy is looked at, to measure what peeking would have cost
+)
 N_SHUFFLED = 2000  # test images for the importance of features
 # Borders of the bins of n_visible; classes change at 50, 700 and 2500.
-BINS = (0, 1, 10, 20, 35, 50, 60, 80, 100, 200, 400, 600, 700, 800, 1000, 1500, 2000, 2500, 3000, 4000, 10**6)
+BINS = (
+    0,
+    1,
+    10,
+    20,
+    35,
+    50,
+    60,
+    80,
+    100,
+    200,
+    400,
+    600,
+    700,
+    800,
+    1000,
+    1500,
+    2000,
+    2500,
+    3000,
+    4000,
+    10**6,
+)
 
 
 def step(run):
@@ -43,7 +67,10 @@ def step(run):
     root = ensure_dataset(run)
     train, validation, test = (load_split(root, split) for split in ("train", "validation", "test"))
     on_test, found = Evaluator(train, test, run, n_sift=run.preset.search.n_sift), {}
-    best = {kind: best_trial(details["trials"], "classifier", kind)["config"] for kind in run.preset.search.classifiers}
+    best = {
+        kind: best_trial(details["trials"], "classifier", kind)["config"]
+        for kind in run.preset.search.classifiers
+    }
     details["seeds"] = {}
     for kind, config in best.items():
         scores, model, tables = over_seeds(on_test, config, run)
@@ -57,7 +84,9 @@ def step(run):
     details["peeking"] = peeking(details["trials"], on_test)
     entries, details["spot_count"] = spot_count(validation, test, run.preset.n_workers)
     splits = {"train": train, "validation": validation, "test": test}
-    on_spots, details["spots"] = spot_search(run, splits, rows, found["svm"] if "svm" in found else found["rf"])
+    on_spots, details["spots"] = spot_search(
+        run, splits, rows, found["svm"] if "svm" in found else found["rf"]
+    )
     return values | entries | on_spots, details
 
 
@@ -83,8 +112,13 @@ def over_seeds(evaluator, config, run):
     x, y, x_test = evaluator.tables(config)
     truth = evaluator.validation.labels
     n_seeds = N_SEEDS if len(y) >= TIMED_FROM else 2
-    models = {s: make_classifier(config, s, run.preset.n_workers) for s in range(run.seed, run.seed + n_seeds)}
-    accuracies = [float((model.fit(x, y).predict(x_test) == truth).mean()) for model in models.values()]
+    models = {
+        s: make_classifier(config, s, run.preset.n_workers)
+        for s in range(run.seed, run.seed + n_seeds)
+    }
+    accuracies = [
+        float((model.fit(x, y).predict(x_test) == truth).mean()) for model in models.values()
+    ]
     spread = metrics.mean_interval(accuracies)
     return {"accuracies": accuracies, "interval": spread}, models[run.seed], (x, y, x_test)
 
@@ -116,7 +150,10 @@ def by_visible(n_visible, wrong):
         inside = (n_visible >= low) & (n_visible < high)
         n = int(inside.sum())
         if n:
-            entries = {name: metrics.proportion(n - int(bad[inside].sum()), n) for name, bad in wrong.items()}
+            entries = {
+                name: metrics.proportion(n - int(bad[inside].sum()), n)
+                for name, bad in wrong.items()
+            }
             rows.append({"low": low, "high": high} | entries)
     return rows
 
@@ -139,7 +176,11 @@ def peeking(trials, evaluator):
     done = {describe(t["config"]): t for t in trials if t["status"] == "ok"}
     top = sorted(done.values(), key=lambda t: -t["accuracy"])[:N_TOP]
     rows = [
-        {"settings": describe(t["config"]), "validation": t["accuracy"], "test": evaluator(t["config"])["accuracy"]}
+        {
+            "settings": describe(t["config"]),
+            "validation": t["accuracy"],
+            "test": evaluator(t["config"])["accuracy"],
+        }
         for t in progress(top, title="test", unit="configuration")
     ]
     return {"rows": rows, "honest": rows[0]["test"], "peeked": max(row["test"] for row in rows)}
@@ -161,7 +202,9 @@ def spot_count(validation, test, n_workers=1):
     """
     x, x_test = (_spots_and_grey(split.images, n_workers) for split in (validation, test))
     # Five leaves on two numbers are four borders: what a person would set by eye.
-    rule = DecisionTreeClassifier(max_leaf_nodes=len(Label), random_state=0).fit(x, validation.labels)
+    rule = DecisionTreeClassifier(max_leaf_nodes=len(Label), random_state=0).fit(
+        x, validation.labels
+    )
     found = rule.predict(x_test)
     values = {
         "spot_count_test_accuracy": metrics.accuracy(test.labels, found),
@@ -169,7 +212,10 @@ def spot_count(validation, test, n_workers=1):
     }
     inner = rule.tree_.feature >= 0
     names = np.array(["spots", "mean grey"])[rule.tree_.feature[inner]]
-    borders = [{"what": str(n), "border": float(b)} for n, b in zip(names, rule.tree_.threshold[inner], strict=True)]
+    borders = [
+        {"what": str(n), "border": float(b)}
+        for n, b in zip(names, rule.tree_.threshold[inner], strict=True)
+    ]
     return values, {"borders": borders, "confusion": metrics.confusion(test.labels, found, Label)}
 
 

@@ -12,7 +12,12 @@ from diffranet_utils.records import metrics
 from diffranet_utils.records.provenance import origin, plain_value
 from diffranet_utils.studies.diffranet import dataset
 from diffranet_utils.studies.diffranet.labels import Label, is_hit
-from diffranet_utils.studies.diffranet.network_study import forget, preset_settings, run_study, study_values
+from diffranet_utils.studies.diffranet.network_study import (
+    forget,
+    preset_settings,
+    run_study,
+    study_values,
+)
 from diffranet_utils.studies.diffranet.spot_attention import attention_on_spots, attention_values
 
 
@@ -29,15 +34,22 @@ def step(run):
         For `provenance.save_result`. The network goes to ``<models_dir>/deepfreak.safetensors``.
     """
     root = dataset.ensure_dataset(run)
-    training, validation, test = (dataset.load_split(root, name) for name in ("train", "validation", "test"))
+    training, validation, test = (
+        dataset.load_split(root, name) for name in ("train", "validation", "test")
+    )
     work = run.results_dir / "checkpoints" / f"40_deepfreak_{work_name(run, root, __name__)}"
-    network, values, details = _train_once(run, work.with_suffix(".safetensors"), training, validation, test)
+    network, values, details = _train_once(
+        run, work.with_suffix(".safetensors"), training, validation, test
+    )
     study = run_study(run, work, training, test)
     looks = attention_on_spots(network, test, "test", run, run.preset.network.n_explained)
     if distributed.is_leader():
         work.with_suffix(".safetensors").unlink(missing_ok=True)
     forget(work)
-    return values | study_values(study) | attention_values(looks), details | {"study": study, "attention": looks}
+    return values | study_values(study) | attention_values(looks), details | {
+        "study": study,
+        "attention": looks,
+    }
 
 
 def _train_once(run, checkpoint, training, validation, test):

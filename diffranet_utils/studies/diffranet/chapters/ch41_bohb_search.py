@@ -60,7 +60,9 @@ class NetworkEvaluation:
         topology = chosen.pop("topology")
         settings = Settings(epochs=max(1, round(budget)), seed=self.seed, **chosen)
         generator = torch.Generator().manual_seed(self.seed)
-        network = build_deepfreak(topology, image_size=self.training.images.shape[-1], generator=generator)
+        network = build_deepfreak(
+            topology, image_size=self.training.images.shape[-1], generator=generator
+        )
         path = self.folder / "checkpoints" / f"{'_'.join(map(str, config_id))}.safetensors"
         history = train(network, self.training, settings, checkpoint=path)
         seen = evaluate(network, self.validation)
@@ -107,7 +109,10 @@ def address(text):
         host not in ("", "0.0.0.0", "*"),
         f"{text!r} is no address: give the address by which the workers reach this machine.",
     )
-    require(not port or (port.isdigit() and 0 < int(port) < 65536), f"{text}: the port is a number, 1 to 65535.")
+    require(
+        not port or (port.isdigit() and 0 < int(port) < 65536),
+        f"{text}: the port is a number, 1 to 65535.",
+    )
     return host, int(port or PORT)
 
 
@@ -130,7 +135,9 @@ def can_listen(host, port):
 def _prepare(run):
     """What master and workers share: the evaluation of a configuration, and a name only the same search has."""
     root, n = dataset.ensure_dataset(run), run.preset.brackets.n_train
-    training, validation = (first_images(dataset.load_split(root, name), n) for name in ("train", "validation"))
+    training, validation = (
+        first_images(dataset.load_split(root, name), n) for name in ("train", "validation")
+    )
     name = work_name(run, root, __name__)
     return NetworkEvaluation(training, validation, run.results_dir / "bohb" / name, run.seed), name
 
@@ -175,7 +182,10 @@ def step(run):
     values, details : dict
         For `provenance.save_result`.
     """
-    asked, (host, port) = run.preset.brackets, ("127.0.0.1", 0) if run.listen is None else address(run.listen)
+    asked, (host, port) = (
+        run.preset.brackets,
+        ("127.0.0.1", 0) if run.listen is None else address(run.listen),
+    )
     can_listen(host, port)  # before a data set is made
     evaluation, name = _prepare(run)
     settings = SearchSettings(
@@ -185,7 +195,9 @@ def step(run):
     space = preset_space(run.preset, run.seed)
     runs = run_bohb(evaluation, space, settings, evaluation.folder)
     best = incumbent(runs)
-    require(best is not None, f"Every configuration failed: see {evaluation.folder / 'runs.jsonl'}.")
+    require(
+        best is not None, f"Every configuration failed: see {evaluation.folder / 'runs.jsonl'}."
+    )
     blind = replace(evaluation, folder=evaluation.folder.with_name(f"{name}-random"), keep=False)
     random_runs = random_search(blind, space, settings, epochs_spent(runs), blind.folder)
     values = _values(runs, best, random_runs, evaluation.validation)
@@ -209,11 +221,15 @@ def _values(runs, best, random_runs, validation):
     lucky = incumbent(random_runs)
     values = {
         "bohb_validation_accuracy": metrics.proportion(best["info"]["n_right"], best["info"]["n"]),
-        "most_frequent_class": metrics.proportion(int(np.bincount(validation.labels).max()), len(validation.labels)),
+        "most_frequent_class": metrics.proportion(
+            int(np.bincount(validation.labels).max()), len(validation.labels)
+        ),
         "bohb_evaluations": plain_value(len(runs), "evaluations"),
         "bohb_epochs": plain_value(epochs_spent(runs), "epochs"),
         "random_epochs": plain_value(epochs_spent(random_runs), "epochs"),
     }
     if lucky is not None:  # else every blind configuration failed
-        values["random_validation_accuracy"] = metrics.proportion(lucky["info"]["n_right"], lucky["info"]["n"])
+        values["random_validation_accuracy"] = metrics.proportion(
+            lucky["info"]["n_right"], lucky["info"]["n"]
+        )
     return values

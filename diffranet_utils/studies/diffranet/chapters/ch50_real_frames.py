@@ -30,10 +30,21 @@ def step(run):
         for kind, crops in images.items():
             labels = np.asarray(model.predict(crops))
             values[f"{name}_{found.key}_{kind}_accuracy"] = accuracy(found.hits, is_hit(labels))
-            values[f"{name}_{found.key}_{kind}_balanced_accuracy"] = balanced_accuracy(found.hits, is_hit(labels))
+            values[f"{name}_{found.key}_{kind}_balanced_accuracy"] = balanced_accuracy(
+                found.hits, is_hit(labels)
+            )
             verdicts[f"{name} {kind}"] = labels.tolist()
-    details = {"source": found.source, "frames": found.table, "crop_frame": found.frame.tolist(), "gain": gain}
-    details |= {"crop_labels": verdicts, "crop_spots": found.crop_spots.tolist(), "synthetic_mean": target}
+    details = {
+        "source": found.source,
+        "frames": found.table,
+        "crop_frame": found.frame.tolist(),
+        "gain": gain,
+    }
+    details |= {
+        "crop_labels": verdicts,
+        "crop_spots": found.crop_spots.tolist(),
+        "synthetic_mean": target,
+    }
     return values, details | {
         "trained_here": trained,
         "left_out": sorted(set(run.preset.real_frames.models) - set(models)),

@@ -20,11 +20,19 @@ from diffranet_utils.studies.diffranet import real_set
 from diffranet_utils.studies.diffranet.crop_tables import HELD_OUT, draw_table
 from diffranet_utils.studies.diffranet.labels import is_hit
 from diffranet_utils.studies.diffranet.real_models import baseline_values, screener_values
-from diffranet_utils.studies.diffranet.real_tuning import TUNED_STATIONS, station_set, tuning_studies
+from diffranet_utils.studies.diffranet.real_tuning import (
+    TUNED_STATIONS,
+    station_set,
+    tuning_studies,
+)
 from diffranet_utils.studies.diffranet.variety import PROPERTIES
 
 GREY_ZERO, GREY_PER_SIGMA = 64, 16
-CHOOSE_ON = ("diffranet", "cspad", "ccd")  # "pilatus" has wavelength, pixel and protein of the book's real frames
+CHOOSE_ON = (
+    "diffranet",
+    "cspad",
+    "ccd",
+)  # "pilatus" has wavelength, pixel and protein of the book's real frames
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,10 @@ def texture(images, n_workers=1):
     -------
     ndarray, shape (n, 52), float64
     """
-    fine, coarse = features.lbp_features(images, 8, 1, n_workers), features.lbp_features(images, 16, 3, n_workers)
+    fine, coarse = (
+        features.lbp_features(images, 8, 1, n_workers),
+        features.lbp_features(images, 16, 3, n_workers),
+    )
     return np.hstack([fine, coarse, features.glcm_features(images, (1, 4), (0, 90), n_workers)])
 
 
@@ -117,7 +128,9 @@ def describe(image, mask, views):
         "texture": lambda: texture(fill_masked(image, mask)[None])[0],
         "normalised": lambda: texture(normalise(image, mask)[None])[0],
         "spots": lambda: spot_features(image, mask),
-        "count": lambda: np.array([len(peaks.find_peaks(np.square(image, dtype=np.float32), mask))]),
+        "count": lambda: np.array(
+            [len(peaks.find_peaks(np.square(image, dtype=np.float32), mask))]
+        ),
     }
     return {view: made[view]() for view in views}
 
@@ -180,7 +193,11 @@ def training_sets(run, n):
         views = tuple(dict.fromkeys(rung.view for rung in LADDER if rung.properties == properties))
         seed = [run.seed, 51, len(properties)]
         rows, labels, clear = draw_table(
-            n, seed, properties, n_workers=run.preset.n_workers, describe=partial(describe, views=views)
+            n,
+            seed,
+            properties,
+            n_workers=run.preset.n_workers,
+            describe=partial(describe, views=views),
         )
         kept = [row for row, keep in zip(rows, clear, strict=True) if keep]
         found[properties] = tables(kept), is_hit(labels[clear])
@@ -203,7 +220,10 @@ def check_sets(run, n):
 def real_tables(found, n_workers=1):
     """Table per view of the crops of a `real_set.RealSet`."""
     views = tuple(dict.fromkeys(rung.view for rung in LADDER))
-    jobs = (delayed(describe)(image, mask, views) for image, mask in zip(found.raw, found.mask, strict=True))
+    jobs = (
+        delayed(describe)(image, mask, views)
+        for image, mask in zip(found.raw, found.mask, strict=True)
+    )
     return tables(Parallel(n_jobs=n_workers, prefer="threads")(jobs))
 
 
@@ -233,12 +253,24 @@ def climb(run, real, hits, check, n):
         for name, model in classifiers(run.seed).items():
             model.fit(x[rung.view], y)
             predicted = model.predict(real[rung.view])
-            row = {"rung": rung.name, "model": name, "view": rung.view, "predicted": predicted.tolist()}
-            row |= {"real": balanced_accuracy(hits, predicted), "real_accuracy": accuracy(hits, predicted)}
-            answers = {s: (truth, model.predict(table[rung.view])) for s, (table, truth) in check.items()}
+            row = {
+                "rung": rung.name,
+                "model": name,
+                "view": rung.view,
+                "predicted": predicted.tolist(),
+            }
+            row |= {
+                "real": balanced_accuracy(hits, predicted),
+                "real_accuracy": accuracy(hits, predicted),
+            }
+            answers = {
+                s: (truth, model.predict(table[rung.view])) for s, (table, truth) in check.items()
+            }
             row["stations"] = {s: balanced_accuracy(*pair) for s, pair in answers.items()}
             chosen_on = [answers[station] for station in CHOOSE_ON]
-            row["check"] = balanced_accuracy(*(np.concatenate(part) for part in zip(*chosen_on, strict=True)))
+            row["check"] = balanced_accuracy(
+                *(np.concatenate(part) for part in zip(*chosen_on, strict=True))
+            )
             rows.append(row)
     return rows
 
@@ -265,7 +297,10 @@ def step(run):
     chosen = max(rows, key=lambda row: row["check"]["value"])
     enough = screening.HIT_SPOTS // 4
     by_count = found.crop_spots >= enough
-    counted = {s: balanced_accuracy(truth, table["count"][:, 0] >= enough) for s, (table, truth) in check.items()}
+    counted = {
+        s: balanced_accuracy(truth, table["count"][:, 0] >= enough)
+        for s, (table, truth) in check.items()
+    }
     screener, verdicts = screener_values(found)
     values = {
         f"best_{found.key}_accuracy": chosen["real_accuracy"],
@@ -273,7 +308,10 @@ def step(run):
         **screener, **baseline_values(found),
     }  # fmt: skip
     details = {"source": found.source, "n_train": n, "n_check": n_check, "ladder": rows}
-    details |= {"chosen": {"rung": chosen["rung"], "model": chosen["model"]}, "crop_hits": found.hits.tolist()}
+    details |= {
+        "chosen": {"rung": chosen["rung"], "model": chosen["model"]},
+        "crop_hits": found.hits.tolist(),
+    }
     details["count_on_stations"] = counted
     details["against_count"] = mcnemar(found.hits, np.array(chosen["predicted"]), by_count)
     studies = tuning_studies(run, [found, *(station_set(run, name) for name in TUNED_STATIONS)])

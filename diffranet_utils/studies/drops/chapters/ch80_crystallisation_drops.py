@@ -32,13 +32,18 @@ def step(run):
     rates = imager_rates(run.seed)
     values = {
         "pictures": plain_value(len(manifest), "picture"),
-        "pictures_per_second_per_core": plain_value(len(rates) / sum(1 / r for r in rates.values()), "picture/s"),
+        "pictures_per_second_per_core": plain_value(
+            len(rates) / sum(1 / r for r in rates.values()), "picture/s"
+        ),
     }
     if card["made"] >= len(manifest):  # a resumed build timed only a part
         words = f"picture/s, {card['workers']} processes"
         values["pictures_per_second"] = plain_value(len(manifest) / card["seconds"], words)
     counts = np.bincount(manifest.label, minlength=len(CLASSES))
-    values |= {f"share_{name}": metrics.proportion(n, len(manifest)) for name, n in zip(CLASSES, counts, strict=True)}
+    values |= {
+        f"share_{name}": metrics.proportion(n, len(manifest))
+        for name, n in zip(CLASSES, counts, strict=True)
+    }
     noisy = label_noise.with_noise(np.random.default_rng(run.seed), manifest.label)
     values["label_noise"] = metrics.proportion(int(noisy.wrong.sum()), len(manifest))
     return values, {

@@ -45,7 +45,9 @@ def step(run):
         For `provenance.save_result`. The network goes to ``<models_dir>/drops.safetensors``.
     """
     root, asked = dataset.ensure_dataset(run), run.preset.network
-    bench = Bench(asked, run.results_dir / "checkpoints" / f"{CHAPTER}_{work_name(run, root, __name__)}")
+    bench = Bench(
+        asked, run.results_dir / "checkpoints" / f"{CHAPTER}_{work_name(run, root, __name__)}"
+    )
     sets = {name: _split(root, name, bench) for name in ("train", "validation", "test")}
     parts = [_main(run, bench, sets)]
     parts += [
@@ -56,7 +58,10 @@ def step(run):
     ]
     bench.forget()
     values, details = ({key: v for part in parts for key, v in part[k].items()} for k in (0, 1))
-    return values, details | {"training_seconds": _seconds(bench), "n": {k: len(s.rows) for k, s in sets.items()}}
+    return values, details | {
+        "training_seconds": _seconds(bench),
+        "n": {k: len(s.rows) for k, s in sets.items()},
+    }
 
 
 def _split(root, name, bench):
@@ -64,24 +69,53 @@ def _split(root, name, bench):
 
 
 def _seconds(bench):
-    return {name: sum(row["seconds"] for row in history) for name, history in bench.histories.items()}
+    return {
+        name: sum(row["seconds"] for row in history) for name, history in bench.histories.items()
+    }
 
 
 def _main(run, bench, sets):
     """The network of the chapter: Tables 3, 4 and 5, Figures 2, 3 and 4, the price of a miss, the time of a picture."""
     asked = run.preset.network
-    trained = bench.train("main", sets["train"].shelf, asked.training, run.seed, sets["validation"].shelf)
+    trained = bench.train(
+        "main", sets["train"].shelf, asked.training, run.seed, sets["validation"].shelf
+    )
     if distributed.is_leader():
-        about = {"history": bench.histories["main"], "settings": asdict(asked.training), "origin": origin()}
-        network.save_model(run.models_dir / f"drops{run.mark}.safetensors", trained, asked.shape, asked.framing, about)
-    seen = {name: bench.judge(trained, sets[name].shelf, title=name) for name in ("validation", "test")}
-    values, details = judged(seen["validation"], seen["test"], sets["test"].rows, np.random.default_rng(run.seed))
+        about = {
+            "history": bench.histories["main"],
+            "settings": asdict(asked.training),
+            "origin": origin(),
+        }
+        network.save_model(
+            run.models_dir / f"drops{run.mark}.safetensors",
+            trained,
+            asked.shape,
+            asked.framing,
+            about,
+        )
+    seen = {
+        name: bench.judge(trained, sets[name].shelf, title=name) for name in ("validation", "test")
+    }
+    values, details = judged(
+        seen["validation"], seen["test"], sets["test"].rows, np.random.default_rng(run.seed)
+    )
     trained.cpu()
-    looks = explain.scores(trained, asked.framing, sets["test"].rows, run.preset.dataset.shares, asked.n_explained)
-    values |= explain.attention_values(looks) | {"ms_per_image": ms_per_image(trained, sets["test"].shelf, asked)}
+    looks = explain.scores(
+        trained, asked.framing, sets["test"].rows, run.preset.dataset.shares, asked.n_explained
+    )
+    values |= explain.attention_values(looks) | {
+        "ms_per_image": ms_per_image(trained, sets["test"].shelf, asked)
+    }
     values["parameters"] = plain_value(network.n_parameters(trained), "")
-    details |= {"history": bench.histories["main"], "settings": asdict(asked.training), "attention": looks}
-    return values, details | {"table_3": network.table_3(asked.shape), "framing": vars(asked.framing)}
+    details |= {
+        "history": bench.histories["main"],
+        "settings": asdict(asked.training),
+        "attention": looks,
+    }
+    return values, details | {
+        "table_3": network.table_3(asked.shape),
+        "framing": vars(asked.framing),
+    }
 
 
 def judged(validation, test, rows, rng):
@@ -109,7 +143,9 @@ def judged(validation, test, rows, rng):
         for rate, _ in scores.OPERATING_POINTS[name]:
             place = f"{100 * rate:g}".replace(".", "_")
             values[f"{key}_recall_at_{place}_percent"] = curves[name].recall_at(rate)
-    chosen_on = scores.roc(validation.labels == Label.CRYSTALS, validation.probabilities[:, Label.CRYSTALS])
+    chosen_on = scores.roc(
+        validation.labels == Label.CRYSTALS, validation.probabilities[:, Label.CRYSTALS]
+    )
     return values, {
         "confusion": metrics.confusion(test.labels, test.classes, Label),
         "spread": [
@@ -120,7 +156,9 @@ def judged(validation, test, rows, rng):
             str(name): metrics.accuracy(test.labels[imagers == name], test.classes[imagers == name])
             for name in np.unique(imagers)
         },
-        "roc": {n: {"false_positive": c.false_positive, "recall": c.recall} for n, c in curves.items()},
+        "roc": {
+            n: {"false_positive": c.false_positive, "recall": c.recall} for n, c in curves.items()
+        },
         "price": scores.price_table(chosen_on, curves["crystals"]),
         "by_variety": _by_variety(test, rows),
     }
@@ -131,7 +169,11 @@ def _by_variety(test, rows):
     right = test.classes == test.labels
     return [
         {"class": CLASSES[test.labels[varieties == name][0]], "variety": str(name)}
-        | {"accuracy": metrics.proportion(int(right[varieties == name].sum()), int((varieties == name).sum()))}
+        | {
+            "accuracy": metrics.proportion(
+                int(right[varieties == name].sum()), int((varieties == name).sum())
+            )
+        }
         for name in np.unique(varieties)
     ]
 
@@ -140,13 +182,24 @@ def _left_out(run, bench, sets):
     """Table 6: an imager that training has not seen, beside the main network's word on the same pictures."""
     asked, truth, predicted, rows = run.preset.network, [], [], []
     for name in asked.left_out:
-        kept, held_out = (np.flatnonzero((sets[s].rows.imager == name) == (s == "test")) for s in ("train", "test"))
+        kept, held_out = (
+            np.flatnonzero((sets[s].rows.imager == name) == (s == "test"))
+            for s in ("train", "test")
+        )
         settings = asked.short_training(asked.study_epochs)
         trained = bench.train(f"without_{name}", sets["train"].shelf.part(kept), settings, run.seed)
         seen = bench.judge(trained, sets["test"].shelf.part(held_out))
         entries = scores.crystal_scores(seen.labels, seen.classes)
         confusion = metrics.confusion(seen.labels, seen.classes, Label)
-        rows.append({"imager": name, "n_train": len(kept), "epochs": settings.epochs, "confusion": confusion} | entries)
+        rows.append(
+            {
+                "imager": name,
+                "n_train": len(kept),
+                "epochs": settings.epochs,
+                "confusion": confusion,
+            }
+            | entries
+        )
         truth.append(seen.labels)
         predicted.append(seen.classes)
     pooled = scores.crystal_scores(np.concatenate(truth), np.concatenate(predicted))

@@ -83,12 +83,14 @@ def truth_shares(seed, dataset):
     shares = {}
     for name in TECHNIQUES:
         patterns = [
-            pattern_at(name, seed, number, number, dataset.size) for number in range(min(N_MASKS, dataset.n_sessions))
+            pattern_at(name, seed, number, number, dataset.size)
+            for number in range(min(N_MASKS, dataset.n_sessions))
         ]
         seen = sorted({feature for pattern in patterns for feature in pattern.masks})
         nothing = np.zeros(1, bool)
         shares[name] = {
-            feature: float(np.mean([p.masks.get(feature, nothing).mean() for p in patterns])) for feature in seen
+            feature: float(np.mean([p.masks.get(feature, nothing).mean() for p in patterns]))
+            for feature in seen
         }
     return shares
 

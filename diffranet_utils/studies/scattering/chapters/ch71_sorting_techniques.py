@@ -95,7 +95,9 @@ def all_features(names, half, sizes):
     """
     missing = {name: missing_reason(BY_NAME[name], sizes) for name in names}
     features = {
-        name: features_of_half(BY_NAME[name], half, sizes) for name, reason in missing.items() if reason is None
+        name: features_of_half(BY_NAME[name], half, sizes)
+        for name, reason in missing.items()
+        if reason is None
     }
     return features, {name: reason for name, reason in missing.items() if reason}
 

@@ -7,7 +7,12 @@ import numpy as np
 
 from diffranet_utils.records.metrics import proportion
 from diffranet_utils.records.provenance import ROOT, plain_value
-from diffranet_utils.studies.space_groups.collection import curves_of, entries_file, load_entries, without_duplicates
+from diffranet_utils.studies.space_groups.collection import (
+    curves_of,
+    entries_file,
+    load_entries,
+    without_duplicates,
+)
 from diffranet_utils.studies.space_groups.comparison import collection_rows
 from diffranet_utils.studies.space_groups.crystal import CrystalStructure
 from diffranet_utils.studies.space_groups.curves import PairSettings, pair_curve
@@ -28,7 +33,9 @@ def step(run):
         See `provenance.save_result`.
     """
     asked = run.preset.curves
-    path = entries_file(run.data_dir.parent / "space_groups" / "structures", asked.cif_dir, asked.stride)
+    path = entries_file(
+        run.data_dir.parent / "space_groups" / "structures", asked.cif_dir, asked.stride
+    )
     everything = load_entries(path)
     entries = without_duplicates(everything)
     pair_curve(entries[0].crystal)  # compile first
@@ -43,7 +50,9 @@ def step(run):
     }
     rows = compare_with_pdffit2(GOLDEN) if GOLDEN.is_dir() else []
     if rows:
-        values["lowest_correlation_with_pdffit2"] = plain_value(min(row["correlation"] for row in rows))
+        values["lowest_correlation_with_pdffit2"] = plain_value(
+            min(row["correlation"] for row in rows)
+        )
     groups = collection_rows(curves_of(entries) if len(timed) < len(entries) else timed)
     return values, {"pdffit2": rows, "groups": groups}
 
@@ -63,9 +72,12 @@ def golden_curves(folder):
     """
     cells = json.loads((folder / "cells.json").read_text(encoding="utf-8"))
     table = np.loadtxt(folder / "golden_curves.csv", delimiter=",", skiprows=1)
-    crystals = [CrystalStructure(cell["lattice"], np.array(cell["frac"]), cell["z"]) for cell in cells]
+    crystals = [
+        CrystalStructure(cell["lattice"], np.array(cell["frac"]), cell["z"]) for cell in cells
+    ]
     return table[:, 0], {
-        cell["name"]: (crystal, column) for cell, crystal, column in zip(cells, crystals, table.T[1:], strict=True)
+        cell["name"]: (crystal, column)
+        for cell, crystal, column in zip(cells, crystals, table.T[1:], strict=True)
     }
 
 
@@ -86,5 +98,11 @@ def compare_with_pdffit2(folder):
     for name, (crystal, theirs) in curves.items():
         ours = pair_curve(crystal, PairSettings(q_min=0), r_A)
         ratio = float(ours @ theirs / (theirs @ theirs))
-        rows.append({"structure": name, "correlation": float(np.corrcoef(ours, theirs)[0, 1]), "ratio": ratio})
+        rows.append(
+            {
+                "structure": name,
+                "correlation": float(np.corrcoef(ours, theirs)[0, 1]),
+                "ratio": ratio,
+            }
+        )
     return rows

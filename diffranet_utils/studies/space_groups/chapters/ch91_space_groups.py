@@ -58,7 +58,12 @@ def kept_part(bench, name):
     -------
     values, details : dict
     """
-    about = (code_fingerprint(comparison.__name__), repr(bench.asked), bench.run.seed, evaluation_folder())
+    about = (
+        code_fingerprint(comparison.__name__),
+        repr(bench.asked),
+        bench.run.seed,
+        evaluation_folder(),
+    )
     digest = hashlib.sha256(repr(about).encode()).hexdigest()[:16]
     path = bench.run.results_dir / "checkpoints" / f"91_{name}-{digest}.json"
     if not path.exists():

@@ -33,18 +33,24 @@ TINY = replace(
 
 @pytest.fixture
 def run(tmp_path):
-    return provenance.Run(resized(presets.get("smoke"), "shots", station=TINY), 7, tmp_path, tmp_path)
+    return provenance.Run(
+        resized(presets.get("smoke"), "shots", station=TINY), 7, tmp_path, tmp_path
+    )
 
 
 def check_record(values, details):
     assert json.loads(json.dumps([values, details])) == [values, details]
-    assert all(set(entry) == {"value", "unit"} and np.isfinite(entry["value"]) for entry in values.values())
+    assert all(
+        set(entry) == {"value", "unit"} and np.isfinite(entry["value"]) for entry in values.values()
+    )
 
 
 def test_a_full_shot_is_the_same_for_the_same_run(run):
     one, two, other = (full_shot(run, number) for number in (0, 0, 1))
     (pose,), (again,), (another,) = one.crystals, two.crystals, other.crystals
-    assert np.array_equal(pose.rotation, again.rotation) and np.array_equal(pose.domains, again.domains)
+    assert np.array_equal(pose.rotation, again.rotation) and np.array_equal(
+        pose.domains, again.domains
+    )
     assert not np.allclose(pose.rotation, another.rotation)
     assert one.photons == TINY.photons and len(pose.domains) == TINY.crystal.n_domains
 
@@ -64,7 +70,9 @@ def test_detector_step_on_the_real_station(run):
     check_record(values, details)
     # Share of the central pixel by quadrature of the density; liquid water's ring lies near 3.2 A.
     g = 0.652383 * 46 / 172
-    centre, _ = integrate.dblquad(lambda y, x: g / (2 * np.pi * (g * g + x * x + y * y) ** 1.5), -0.5, 0.5, -0.5, 0.5)
+    centre, _ = integrate.dblquad(
+        lambda y, x: g / (2 * np.pi * (g * g + x * x + y * y) ** 1.5), -0.5, 0.5, -0.5, 0.5
+    )
     assert values["centre_pixel_share"]["value"] == pytest.approx(centre, rel=1e-5)
     assert 2.9 < values["water_ring_spacing"]["value"] < 3.5
     assert values["largest_gap_to_closed_form"]["value"] < 3
@@ -94,8 +102,13 @@ def test_point_spread_lowers_the_variance_by_the_sum_of_its_squares():
 
 
 def test_square_root_makes_noise_even():
-    station = replace(DIFFRANET, readout=Readout(point_spread="none", calibration_rms=0, read_noise=0))
-    noise = [photon_transfer(station, level, 3)["grey_difference_variance"] for level in (50.0, 200.0, 2000.0)]
+    station = replace(
+        DIFFRANET, readout=Readout(point_spread="none", calibration_rms=0, read_noise=0)
+    )
+    noise = [
+        photon_transfer(station, level, 3)["grey_difference_variance"]
+        for level in (50.0, 200.0, 2000.0)
+    ]
     assert noise == pytest.approx([0.25 + 1 / 12] * 3, rel=0.15)  # a half, squared, and rounding
 
 
@@ -103,13 +116,22 @@ def test_visible_spots_grow_with_size(run):
     rows = pd.DataFrame(ch12_five_classes.visible_spots(run, 0))
     assert len(rows) == len(ch12_five_classes.EDGES_UM) * len(ch12_five_classes.ENERGIES)
     for _, curve in rows.groupby("energy"):
-        assert curve.n_visible.is_monotonic_increasing and curve.n_visible.iloc[-1] > curve.n_visible.iloc[0]
+        assert (
+            curve.n_visible.is_monotonic_increasing
+            and curve.n_visible.iloc[-1] > curve.n_visible.iloc[0]
+        )
 
 
 def test_visible_spots_equal_those_of_a_rendered_shot(run):
-    rows = pd.DataFrame(ch12_five_classes.visible_spots(run, 2)).set_index(["energy", "edge_um"]).n_visible
+    rows = (
+        pd.DataFrame(ch12_five_classes.visible_spots(run, 2))
+        .set_index(["energy", "edge_um"])
+        .n_visible
+    )
     for edge in (10, 30):
-        truth = shots.render_shot(full_shot(run, 2, edge_um=edge), run.preset.shots.experiment).truth
+        truth = shots.render_shot(
+            full_shot(run, 2, edge_um=edge), run.preset.shots.experiment
+        ).truth
         assert rows[1.0, edge] == truth["n_visible"] > 0
 
 

@@ -16,7 +16,9 @@ from tests.search.test_tpe import FOREST, MACHINE, make_split
 @pytest.fixture(scope="module")
 def splits():
     rng = np.random.default_rng(5)
-    return {name: make_split(rng, n) for name, n in (("train", 60), ("validation", 40), ("test", 40))}
+    return {
+        name: make_split(rng, n) for name, n in (("train", 60), ("validation", 40), ("test", 40))
+    }
 
 
 @pytest.fixture
@@ -36,11 +38,21 @@ def test_a_machine_has_no_seed_and_a_forest_has(splits, run):
     again = search_analysis.make_classifier(small, run.seed).fit(x, y)
     assert np.array_equal(model.predict(x_test), again.predict(x_test))
     drops = search_analysis.importance(model, x_test, splits["test"].labels, small, run)
-    assert set(drops) == {"contrast", "dissimilarity", "homogeneity", "ASM", "energy", "correlation"}
+    assert set(drops) == {
+        "contrast",
+        "dissimilarity",
+        "homogeneity",
+        "ASM",
+        "energy",
+        "correlation",
+    }
 
 
 def test_bins_hold_every_image_once():
-    n_visible, wrong = np.array([0, 0, 5, 49, 50, 699, 700, 9999]), np.array([1, 0, 0, 1, 0, 0, 0, 1], bool)
+    n_visible, wrong = (
+        np.array([0, 0, 5, 49, 50, 699, 700, 9999]),
+        np.array([1, 0, 0, 1, 0, 0, 0, 1], bool),
+    )
     rows = search_analysis.by_visible(n_visible, {"rf": wrong})
     assert sum(row["rf"]["n"] for row in rows) == 8
     first = rows[0]
@@ -51,15 +63,22 @@ def test_bins_hold_every_image_once():
 def test_peeking_flatters(splits, run):
     evaluator = search.Evaluator(splits["train"], splits["test"], run)
     ladder = [MACHINE | {"C": c} for c in (0.03125, 2.0, 32.0)]
-    trials = [{"status": "ok", "config": c, "accuracy": a} for c, a in zip(ladder, (0.9, 0.7, 0.8), strict=True)]
+    trials = [
+        {"status": "ok", "config": c, "accuracy": a}
+        for c, a in zip(ladder, (0.9, 0.7, 0.8), strict=True)
+    ]
     found = search_analysis.peeking([*trials, {"status": "failed", "config": FOREST}], evaluator)
-    assert found["honest"] == evaluator(ladder[0])["accuracy"] and found["peeked"] >= found["honest"]
+    assert (
+        found["honest"] == evaluator(ladder[0])["accuracy"] and found["peeked"] >= found["honest"]
+    )
     assert [row["validation"] for row in found["rows"]] == [0.9, 0.8, 0.7]
 
 
 def test_spots_alone_tell_plain_classes_apart(splits):
     values, details = search_analysis.spot_count(splits["validation"], splits["test"])
-    assert values["spot_count_test_accuracy"]["value"] > 0.7  # a fifth by chance; spots of these images are plain
+    assert (
+        values["spot_count_test_accuracy"]["value"] > 0.7
+    )  # a fifth by chance; spots of these images are plain
     assert 1 <= len(details["borders"]) <= 4
     assert {row["what"] for row in details["borders"]} <= {"spots", "mean grey"}
     assert np.sum(details["confusion"]) == 40

@@ -11,7 +11,12 @@ from diffranet_utils.learning.classifiers import UNTUNED
 from diffranet_utils.records.provenance import Run
 from diffranet_utils.studies.diffranet import real_tuning, variety
 from diffranet_utils.studies.diffranet.chapters import ch51_reality_gap as reality_gap
-from diffranet_utils.studies.diffranet.chapters.ch51_reality_gap import GREY_PER_SIGMA, GREY_ZERO, Rung, normalise
+from diffranet_utils.studies.diffranet.chapters.ch51_reality_gap import (
+    GREY_PER_SIGMA,
+    GREY_ZERO,
+    Rung,
+    normalise,
+)
 from diffranet_utils.studies.diffranet.crop_tables import HELD_OUT, draw
 from diffranet_utils.studies.diffranet.presets import get
 from tests.data.test_split import resized
@@ -35,7 +40,10 @@ def test_normalised_noise_has_the_declared_scale(rng):
 
 def test_exposure_no_longer_matters(rng):
     slope = np.linspace(0.5, 1.5, 256)[None] * np.ones((256, 1))
-    weak, strong = (normalise(grey(rng.poisson(level * slope)), np.ones(slope.shape, bool)) for level in (500, 5000))
+    weak, strong = (
+        normalise(grey(rng.poisson(level * slope)), np.ones(slope.shape, bool))
+        for level in (500, 5000)
+    )
     assert abs(weak.mean() - strong.mean()) < 1
     assert weak.std() == pytest.approx(strong.std(), rel=0.1)
     raw = [grey(level * slope).mean() for level in (500, 5000)]
@@ -46,7 +54,9 @@ def test_a_spot_keeps_its_height_in_sigma():
     rng = np.random.default_rng(5)
     image = rng.normal(100, 5, (128, 128)).astype(np.uint8)
     image[64, 64] = 100 + 40
-    height = (int(normalise(image, np.ones(image.shape, bool))[64, 64]) - GREY_ZERO) / GREY_PER_SIGMA
+    height = (
+        int(normalise(image, np.ones(image.shape, bool))[64, 64]) - GREY_ZERO
+    ) / GREY_PER_SIGMA
     assert height == pytest.approx(8, abs=0.6)
 
 
@@ -55,9 +65,13 @@ def test_gaps_leave_no_edge(rng):
     mask = np.ones(image.shape, bool)
     mask[100:117] = mask[:, 60:67] = False
     holed = np.where(mask, image, 0).astype(np.uint8)
-    table = reality_gap.texture(np.stack([normalise(image, mask | True), normalise(holed, mask), holed]))
+    table = reality_gap.texture(
+        np.stack([normalise(image, mask | True), normalise(holed, mask), holed])
+    )
     scale = np.abs(table[0]) + 1e-3
-    assert (np.abs(table[1] - table[0]) / scale).max() < 0.5 * (np.abs(table[2] - table[0]) / scale).max()
+    assert (np.abs(table[1] - table[0]) / scale).max() < 0.5 * (
+        np.abs(table[2] - table[0]) / scale
+    ).max()
     assert np.abs(table[1, :28] - table[0, :28]).max() < 0.02  # shares of local binary patterns
 
 
@@ -67,7 +81,9 @@ def test_texture_has_the_documented_width(rng):
 
 
 def test_distance_by_hand():
-    inside = np.array([[0.0, 5.0], [2.0, 5.0], [4.0, 5.0]])  # the second feature is constant and says nothing
+    inside = np.array(
+        [[0.0, 5.0], [2.0, 5.0], [4.0, 5.0]]
+    )  # the second feature is constant and says nothing
     outside = np.array([[10.0, 5.0], [2.5, 5.0]])
     distance, nearest = reality_gap.distance_to(inside, outside)
     assert distance == pytest.approx([3.0, 0.25]) and nearest.tolist() == [2, 1]
@@ -93,7 +109,9 @@ def test_views_of_one_image(rng):
     image[[10, 30, 50, 11, 31, 51], [12, 40, 20, 12, 40, 20]] = 30
     found = reality_gap.describe(image, mask, ("texture", "normalised", "spots"))
     np.testing.assert_array_equal(found["texture"], reality_gap.texture(image[None])[0])
-    np.testing.assert_array_equal(found["normalised"], reality_gap.texture(normalise(image, mask)[None])[0])
+    np.testing.assert_array_equal(
+        found["normalised"], reality_gap.texture(normalise(image, mask)[None])[0]
+    )
     assert found["spots"].shape == (len(NAMES),)
 
 
@@ -127,7 +145,9 @@ def test_climb_reports_every_rung_and_model(run, monkeypatch):
     assert {row["real"]["value"] for row in rows} == {1.0}
     assert all(row["predicted"] == hits.tolist() for row in rows)
     assert set(rows[0]["stations"]) == set(HELD_OUT)
-    assert {row["check"]["n"] for row in rows} == {12}, "the station most like the real frames does not choose"
+    assert {row["check"]["n"] for row in rows} == {12}, (
+        "the station most like the real frames does not choose"
+    )
 
 
 def made_set():
@@ -153,13 +173,25 @@ def test_the_reported_model_is_chosen_without_real_frames(run, monkeypatch):
 
     monkeypatch.setattr(reality_gap.real_set, "load", lambda run: made_set())
     table = {"count": np.array([[0], [500]])}
-    monkeypatch.setattr(reality_gap, "check_sets", lambda *arguments: {"a": (table, np.array([False, True]))})
-    monkeypatch.setattr(reality_gap, "station_set", lambda run, name: dataclasses.replace(made_set(), source=name))
-    monkeypatch.setattr(reality_gap, "climb", lambda *arguments: [row("lucky", 1.0, 0.6), row("sound", 0.8, 0.9)])
-    monkeypatch.setattr(reality_gap, "tuning_studies", lambda run, sets: {found.source: {"rows": []} for found in sets})
+    monkeypatch.setattr(
+        reality_gap, "check_sets", lambda *arguments: {"a": (table, np.array([False, True]))}
+    )
+    monkeypatch.setattr(
+        reality_gap, "station_set", lambda run, name: dataclasses.replace(made_set(), source=name)
+    )
+    monkeypatch.setattr(
+        reality_gap, "climb", lambda *arguments: [row("lucky", 1.0, 0.6), row("sound", 0.8, 0.9)]
+    )
+    monkeypatch.setattr(
+        reality_gap,
+        "tuning_studies",
+        lambda run, sets: {found.source: {"rows": []} for found in sets},
+    )
     values, details = reality_gap.step(run)
     assert values["best_real_accuracy"]["value"] == 0.8 and details["chosen"]["rung"] == "sound"
-    assert details["count_on_stations"]["a"]["value"] == 1.0 and set(details["tuning_on_stations"]) == {
+    assert details["count_on_stations"]["a"]["value"] == 1.0 and set(
+        details["tuning_on_stations"]
+    ) == {
         "pilatus",
         "ccd",
     }
@@ -186,10 +218,14 @@ def test_a_published_set_keeps_its_own_splits():
 def test_crops_of_a_station_are_treated_like_real_ones(run, monkeypatch):
     monkeypatch.setitem(real_tuning.TUNED_STATIONS, "pilatus", 4)
     found = real_tuning.station_set(run, "pilatus")
-    assert found.source == "pilatus" and 1 <= len(found.raw) == len(found.mask) == len(found.hits) <= 4
+    assert (
+        found.source == "pilatus" and 1 <= len(found.raw) == len(found.mask) == len(found.hits) <= 4
+    )
     again = real_tuning.station_set(run, "pilatus")
     assert np.array_equal(found.raw, again.raw)
-    wanted = [draw(np.random.default_rng([run.seed, 54, k]), station="pilatus").hit for k in range(4)]
+    wanted = [
+        draw(np.random.default_rng([run.seed, 54, k]), station="pilatus").hit for k in range(4)
+    ]
     assert found.hits.tolist() == [hit for hit in wanted if hit is not None]
 
 
@@ -220,7 +256,9 @@ def test_each_choice_follows_its_own_images(run, monkeypatch):
 
     def found_hits(config, *rest):
         hits = np.array([True, False] * 2) if config["points"] == 8 else np.ones(4, bool)
-        return {(source, kind): hits for source in ("made", "other") for kind in ("raw", "preprocessed")}
+        return {
+            (source, kind): hits for source in ("made", "other") for kind in ("raw", "preprocessed")
+        }
 
     monkeypatch.setattr(real_tuning, "_hits_found", found_hits)
     sets = [found, dataclasses.replace(found, source="other")]
@@ -241,12 +279,20 @@ def test_saved_networks_of_the_search_take_part(run, monkeypatch):
             "config": {"topology": 9, "learning_rate": 0.00123456},
         }
 
-    said = {"yes": [5, 5, 5, 5], "right": [4, 1, 3, 2]}  # labels that each network gives to the crops
+    said = {
+        "yes": [5, 5, 5, 5],
+        "right": [4, 1, 3, 2],
+    }  # labels that each network gives to the crops
     runs = [tried(0.1, "yes"), tried(0.3, "right"), tried(0.0, "lost"), tried(0.0, None)]
-    write_json(run.results_dir / "41_bohb_search.json", {"details": {"runs": runs, "networks": "n"}})
+    write_json(
+        run.results_dir / "41_bohb_search.json", {"details": {"runs": runs, "networks": "n"}}
+    )
     for name in said:
         write_json(run.results_dir / "n" / name, {})
-    networks = {name: SimpleNamespace(predict=lambda crops, name=name: np.array(said[name])) for name in said}
+    networks = {
+        name: SimpleNamespace(predict=lambda crops, name=name: np.array(said[name]))
+        for name in said
+    }
     monkeypatch.setattr(real_tuning, "load_network", lambda path: networks[path.name])
     kinds = {("made", kind): None for kind in ("raw", "preprocessed")}
     monkeypatch.setattr(real_tuning, "_images_of", lambda run, sets: kinds)
@@ -254,11 +300,16 @@ def test_saved_networks_of_the_search_take_part(run, monkeypatch):
     found = dataclasses.replace(made_set(), table=frames4, frame=np.arange(4))
     monkeypatch.setattr(real_tuning, "_texture_candidates", lambda *arguments: [])
     study = real_tuning.tuning_studies(run, [found])["made"]
-    assert [(r["classifier"], r["chosen on"], r["balanced_accuracy"]["value"]) for r in study["rows"]] == [
+    assert [
+        (r["classifier"], r["chosen on"], r["balanced_accuracy"]["value"]) for r in study["rows"]
+    ] == [
         ("deepfreak", "simulated", 0.5),
         ("deepfreak", "real", 1.0),
     ] * 2
-    assert study["rows"][0]["settings"] == "topology 9 learning_rate 0.00123456" and study["n_configurations"] == 2
+    assert (
+        study["rows"][0]["settings"] == "topology 9 learning_rate 0.00123456"
+        and study["n_configurations"] == 2
+    )
 
 
 def test_fill_and_normalise_leave_usable_pixels_in_place(rng):

@@ -29,7 +29,9 @@ def test_predictions_answer_every_claim_that_needs_one_network():
     rows = pd.DataFrame({"imager": imagers, "variety": [CLASSES[k] for k in test.labels]})
     values, details = chapter.judged(validation, test, rows, rng)
     claimed = {claim.key for claim in STUDY.claims_of(chapter.CHAPTER)}
-    assert {key for key in claimed if key.endswith(("_auc", "_percent")) or key == "accuracy"} <= set(values)
+    assert {
+        key for key in claimed if key.endswith(("_auc", "_percent")) or key == "accuracy"
+    } <= set(values)
     assert values["accuracy"]["value"] == pytest.approx((test.classes == test.labels).mean())
     assert np.sum(details["confusion"]) == 500 and len(details["accuracy_by_imager"]) == 5
     assert sum(row["accuracy"]["n"] for row in details["by_variety"]) == 500
@@ -42,5 +44,7 @@ def test_searches_are_scored_on_the_same_labels():
     seen = 0.7 * np.eye(4)[noisy.true] + 0.3 * rng.dirichlet(np.ones(4), 1000)
     values, worst = searched(seen, noisy)
     assert values["label_errors"]["value"] == noisy.wrong.sum() and len(worst) == 50
-    assert values["worst_5_percent_true_errors"]["value"] <= values["worst_5_percent_ceiling"]["value"]
+    assert (
+        values["worst_5_percent_true_errors"]["value"] <= values["worst_5_percent_ceiling"]["value"]
+    )
     assert {"flagged_true_errors", "confident_true_errors"} <= set(values)

@@ -24,13 +24,17 @@ def step(run):
         load_split(root, name, {"synthetic": Shape}) for name in ("train", "validation", "test")
     )
     space = PAPER_SPACE.part(("glcm", "lbp"), ("rf",))
-    evaluator = Evaluator(train_split, validation, run, n_classes=len(Shape), is_hit=run.study.is_hit)
+    evaluator = Evaluator(
+        train_split, validation, run, n_classes=len(Shape), is_hit=run.study.is_hit
+    )
     trials = run_search(evaluator, 3, run.seed, run.results_dir / "trials.jsonl", space=space)
     found = evaluator.fit(best_trial(trials, "classifier", "rf")["config"]).predict(test.images)
 
     generator = torch.Generator().manual_seed(run.seed)
     network = build_deepfreak(SMALL, n_classes=len(Shape), image_size=SIZE, generator=generator)
-    settings = Settings(epochs=run.preset.sizes.epochs, batch_size=6, learning_rate=0.01, seed=run.seed)
+    settings = Settings(
+        epochs=run.preset.sizes.epochs, batch_size=6, learning_rate=0.01, seed=run.seed
+    )
     history = train(network, train_split, settings, validation)
     on_test = evaluate(network, test)
     values = {
@@ -40,4 +44,8 @@ def step(run):
     }
     matrix = metrics.confusion(test.labels, found, Shape)
     recall = metrics.per_class(matrix, run.study.class_names)["recall"]
-    return values, {"confusion": matrix, "recall": list(np.array(recall, float)), "history": history}
+    return values, {
+        "confusion": matrix,
+        "recall": list(np.array(recall, float)),
+        "history": history,
+    }
