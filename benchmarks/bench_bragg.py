@@ -1,7 +1,9 @@
-"""Time one Bragg image of the paper (300 domains, 2 x 2 sub-pixels) on one core: ours beside its peers.
+"""Time one Bragg image of the paper (300 domains, 2 x 2 sub-pixels) on one core: ours beside its
+peers.
 
 Peers are the pixel loop of this repository and, where the environment variable NANOBRAGG names the
-program, nanoBragg itself (compile it with -O3). Prints medians and ratios and writes results/bench/bragg.json.
+program, nanoBragg itself (compile it with -O3). Prints medians and ratios and writes
+results/bench/bragg.json.
 """
 
 import os

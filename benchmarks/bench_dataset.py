@@ -1,4 +1,5 @@
-"""Time the making and reading of data sets: images/s on one and two workers, memory against size, first batch.
+"""Time the making and reading of data sets: images/s on one and two workers, memory against size,
+first batch.
 
 Writes results/bench/dataset.json, which chapter 20 shows. Run it on an idle machine: `make bench`.
 """

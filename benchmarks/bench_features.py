@@ -1,7 +1,8 @@
 """Time texture features beside scikit-image, and frames/s from an 8-bit image to its class.
 
-Writes results/bench/features.json, which chapters 30 and 32 show. Run it on an idle machine: `make bench`. The models
-are those of a run of chapter 32, by default build/results/full/models; give another folder as argument.
+Writes results/bench/features.json, which chapters 30 and 32 show. Run it on an idle machine: `make
+bench`. The models are those of a run of chapter 32, by default build/results/full/models; give
+another folder as argument.
 """
 
 import json

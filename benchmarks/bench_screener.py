@@ -1,8 +1,10 @@
-"""Time the screener: six-megapixel CBF files to verdicts, blank frames in memory, and the command from its start.
+"""Time the screener: six-megapixel CBF files to verdicts, blank frames in memory, and the command
+from its start.
 
-Writes results/bench/screener.json, which chapter 51 shows. Run it on an idle machine: `make bench`. The files are
-written here, as large as a PILATUS 6M, half of them blank; where DIALS is installed, its `dials.find_spots` reads the
-same files on the same core. Everything runs on one core but where it says two.
+Writes results/bench/screener.json, which chapter 51 shows. Run it on an idle machine: `make bench`.
+The files are written here, as large as a PILATUS 6M, half of them blank; where DIALS is installed,
+its `dials.find_spots` reads the same files on the same core. Everything runs on one core but where
+it says two.
 """
 
 import json
@@ -42,7 +44,9 @@ def seconds(function):
 
 
 def write_frames(folder):
-    """Files of counting noise that falls off from the beam, every second with spots on a square lattice."""
+    """Files of counting noise that falls off from the beam, every second with spots on a square
+    lattice.
+    """
     from fabio.cbfimage import CbfImage
 
     rng = np.random.default_rng(1)

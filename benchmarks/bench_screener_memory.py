@@ -1,7 +1,8 @@
-"""Peak memory of `diffranet screen` on a long folder beside a short one: it must not grow with the number of frames.
+"""Peak memory of `diffranet screen` on a long folder beside a short one: it must not grow with the
+number of frames.
 
-Writes results/bench/screener_memory.json. The frames are links to one of 512 x 512 pixels, so the disk stays empty;
-spots are counted, without the model, so that ten thousand frames take minutes.
+Writes results/bench/screener_memory.json. The frames are links to one of 512 x 512 pixels, so the
+disk stays empty; spots are counted, without the model, so that ten thousand frames take minutes.
 """
 
 import json

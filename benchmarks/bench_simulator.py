@@ -1,6 +1,8 @@
-"""Time the whole simulation, photons to label, in the paper's class mix: one core, two cores, scaling and memory.
+"""Time the whole simulation, photons to label, in the paper's class mix: one core, two cores,
+scaling and memory.
 
-Writes results/bench/simulator.json, which chapter 10 shows. Run it on an idle machine: `make bench`.
+Writes results/bench/simulator.json, which chapter 10 shows. Run it on an idle machine: `make
+bench`.
 """
 
 import json
@@ -42,8 +44,8 @@ def make_one(k):
 def seconds():
     """Seconds that one and two processes need for the same images, round by round in turn.
 
-    Images are handed out one by one: they differ in cost, and a core that waits at the end of a short round would not
-    do so in a data set of thousands.
+    Images are handed out one by one: they differ in cost, and a core that waits at the end of a
+    short round would not do so in a data set of thousands.
     """
     context, found = get_context("spawn"), {1: [], 2: []}
     with (

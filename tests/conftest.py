@@ -28,7 +28,9 @@ def program_dir():
 
 
 class Golden:
-    """Crops of nanoBragg's and nonBragg's images; golden/nanobragg/README.md says what each holds."""
+    """Crops of nanoBragg's and nonBragg's images; golden/nanobragg/README.md says what each
+    holds.
+    """
 
     folder = Path(__file__).parent / "golden" / "nanobragg"
 

@@ -1,6 +1,7 @@
 """Execute every chapter with papermill and build the HTML book from the executed copies.
 
-Run it through ``make book``. Everything is written below ``build/``; the notebooks themselves stay as they are.
+Run it through ``make book``. Everything is written below ``build/``; the notebooks themselves stay
+as they are.
 """
 
 import argparse
@@ -33,7 +34,8 @@ STAGING = BUILD / "book"
 AT_ONCE = {
     "smoke": 2
 }  # chapters side by side; larger ones have the machine to themselves, as their timings need
-# What the chapters of a stage, a notebook's first digit, or a single one read: data, models and records of those.
+# What the chapters of a stage, a notebook's first digit, or a single one read: data, models and
+# records of those.
 READS = {
     "3": ("2",), "4": ("2",), "5": ("2", "3", "4"), "6": tuple("012345"),
     "50": ("20", "32", "40"), "51": ("20", "32", "41"), "71": ("70",), "81": ("80",), "91": ("90",),
@@ -70,9 +72,11 @@ def drop_stale_results(preset):
 
 
 def share_cores(preset):
-    """Divide the cores among the chapters that run at once: if both took all, each would wait for the other.
+    """Divide the cores among the chapters that run at once: if both took all, each would wait for
+    the other.
 
-    And let their processes keep the memory that they free: asking for it again costs a tenth of the time.
+    And let their processes keep the memory that they free: asking for it again costs a tenth of the
+    time.
     """
     for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
         os.environ.setdefault(name, str(2**30))
@@ -89,8 +93,8 @@ def isolate_kernels():
 def sockets(folder):
     """Jupyter settings that let a kernel talk through files in `folder`.
 
-    By default a kernel is given free network ports a moment before it takes them; two that start at once can be given
-    the same.
+    By default a kernel is given free network ports a moment before it takes them; two that start at
+    once can be given the same.
     """
     config = Config()
     config.KernelManager.transport, config.KernelManager.ip = "ipc", f"{folder}/socket"
@@ -113,7 +117,8 @@ def execute(name, preset):
                 str(source), str(target), {"PRESET": preset}, config=sockets(folder), **options
             )
     except PapermillExecutionError as error:
-        # papermill counts from zero, but has put its cell of parameters before this one: the sum is our count from one.
+        # papermill counts from zero, but has put its cell of parameters before this one: the sum is
+        # our count from one.
         head = "\n".join(f"    {line}" for line in error.source.strip().splitlines()[:4])
         raise DiffranetError(
             f"notebooks/{name}.ipynb failed in cell {error.cell_index}: {error.ename}: {error.evalue}\n{head}"
@@ -131,19 +136,25 @@ def reads(name, names):
 
 
 def seconds_to_go(name, names, seconds):
-    """How long a chapter and the longest chain waiting for it took at the last record; 60 s where that is unknown."""
+    """How long a chapter and the longest chain waiting for it took at the last record; 60 s where
+    that is unknown.
+    """
     after = (seconds_to_go(other, names, seconds) for other in names if name in reads(other, names))
     return seconds.get(name, 60) + max(after, default=0)
 
 
 def in_order_of_need(names):
-    """Chapters from which most work hangs first, so that no core is left with a long one at the end."""
+    """Chapters from which most work hangs first, so that no core is left with a long one at the
+    end.
+    """
     seconds = (benchmark("book") or {}).get("chapters_s", {})
     return sorted(names, key=lambda name: seconds_to_go(name, names, seconds), reverse=True)
 
 
 def execute_all(names, preset):
-    """Run chapters, a few at once, print each when it is done and return the seconds of all; errors as in `execute`."""
+    """Run chapters, a few at once, print each when it is done and return the seconds of all; errors
+    as in `execute`.
+    """
     at_once, waiting, running, took = AT_ONCE.get(preset, 1), in_order_of_need(names), set(), {}
     with ProcessPoolExecutor(at_once) as pool:
         while len(took) < len(names):
@@ -172,9 +183,11 @@ def timed(name, preset):
 
 
 def clean_copy(path, preset):
-    """Make of papermill's copy the notebook that a reader would have run: its preset in the cell of parameters.
+    """Make of papermill's copy the notebook that a reader would have run: its preset in the cell of
+    parameters.
 
-    papermill's own cell of parameters would undo what the reader changes above it, and its notes name this machine.
+    papermill's own cell of parameters would undo what the reader changes above it, and its notes
+    name this machine.
     """
     notebook = nbformat.read(path, 4)
     notebook.cells = [
@@ -204,7 +217,9 @@ def stage(preset):
 
 
 def write_tables(preset):
-    """Write the tables that pages include, from the records of this build and the committed ones."""
+    """Write the tables that pages include, from the records of this build and the committed
+    ones.
+    """
     tables = scorecard.page_tables(BUILD / "results" / preset)
     for name, text in tables.items():
         (STAGING / "book" / f"_{name}.md").write_text(text, encoding="utf-8")

@@ -1,4 +1,6 @@
-"""Draw one simulated image of each class into book/figures/classes.png: ``python tools/class_figure.py``."""
+"""Draw one simulated image of each class into book/figures/classes.png: ``python
+tools/class_figure.py``.
+"""
 
 from pathlib import Path
 
@@ -18,7 +20,8 @@ GREY_RANGE = 24  # of an enlarged part, from light to dark
 
 
 def one_of_each(seed=2019):
-    """Simulate shots until every class has come up once, at a usual pulse energy and well inside its borders.
+    """Simulate shots until every class has come up once, at a usual pulse energy and well inside
+    its borders.
 
     Returns
     -------

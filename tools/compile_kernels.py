@@ -1,4 +1,6 @@
-"""Compile the package's loops at the end of the installation: else each of the first chapters would, side by side."""
+"""Compile the package's loops at the end of the installation: else each of the first chapters
+would, side by side.
+"""
 
 import numpy as np
 

@@ -1,4 +1,5 @@
-"""Measure what faults of the original code cost, at workshop size, and write results/bench/faults.json.
+"""Measure what faults of the original code cost, at workshop size, and write
+results/bench/faults.json.
 
 Takes about a quarter of an hour on two cores, most of it for six small networks.
 """

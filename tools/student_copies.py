@@ -1,6 +1,7 @@
 """Write the notebooks without their solutions into ``student/``, for a class: `make student`.
 
-JupyterLab shows plain Markdown only, so terms become words, citations names and years, and boxes headed paragraphs.
+JupyterLab shows plain Markdown only, so terms become words, citations names and years, and boxes
+headed paragraphs.
 """
 
 import re
@@ -18,7 +19,9 @@ ROLE = re.compile(r"\{(\w+)(?::\w+)?\}`([^`<]*?)(?:\s*<[^`>]*>)?`")
 
 
 def without_solutions(notebook):
-    """Drop the cells tagged as solutions, and their explanations from the text; make the rest plain Markdown."""
+    """Drop the cells tagged as solutions, and their explanations from the text; make the rest plain
+    Markdown.
+    """
     cells = [cell for cell in notebook.cells if "solution" not in cell.metadata.get("tags", [])]
     for cell in cells:
         if cell.cell_type == "markdown":
@@ -56,7 +59,8 @@ def _references():
 
 
 def write_copies(folder):
-    """Write every chapter into `folder`, except over a copy that differs, and return the names of those kept.
+    """Write every chapter into `folder`, except over a copy that differs, and return the names of
+    those kept.
 
     Parameters
     ----------

@@ -1,4 +1,5 @@
-"""Write the table of maximal subgroups from the package pyxtal: ``python tools/subgroup_table.py FOLDER``.
+"""Write the table of maximal subgroups from the package pyxtal: ``python tools/subgroup_table.py
+FOLDER``.
 
 FOLDER is pyxtal's own ``database`` folder (pip download --no-deps pyxtal==1.1.5, then unzip).
 """

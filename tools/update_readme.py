@@ -1,4 +1,6 @@
-"""Write the results table of README.md from the committed records: ``python tools/update_readme.py``."""
+"""Write the results table of README.md from the committed records: ``python
+tools/update_readme.py``.
+"""
 
 from diffranet_utils.studies.diffranet.scorecard import update_readme
 

@@ -1,4 +1,6 @@
-"""``diffranet drops``: train a network on labelled pictures of drops, and judge pictures with it."""
+"""``diffranet drops``: train a network on labelled pictures of drops, and judge pictures with
+it.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +25,9 @@ def train(
     seed: Annotated[int, typer.Option(help="The only source of randomness.")] = 2019,
     out: Model = Path("build/drops.safetensors"),
 ):
-    """Train on nine tenths of the labelled pictures and score on the rest; what is of no use is listed."""
+    """Train on nine tenths of the labelled pictures and score on the rest; what is of no use is
+    listed.
+    """
     from diffranet_utils.studies.drops import command
 
     for line in command.train(source, preset, seed, out):

@@ -31,7 +31,9 @@ Seed = Annotated[int, typer.Option(help="The only source of randomness.")]
 
 
 def main():
-    """Entry point: a failure is one line on standard error and the error's exit code, never a traceback."""
+    """Entry point: a failure is one line on standard error and the error's exit code, never a
+    traceback.
+    """
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except DiffranetError as error:
@@ -161,7 +163,9 @@ def verify(
         bool, typer.Option("--repair", help="Make damaged and missing images again.")
     ] = False,
 ):
-    """Hash every image, and name what is damaged, missing or foreign; exit code 1 if something is."""
+    """Hash every image, and name what is damaged, missing or foreign; exit code 1 if something
+    is.
+    """
     from diffranet_utils.data import verify as dataset_verify
     from diffranet_utils.studies.diffranet.dataset import recipe_of
 
@@ -278,7 +282,9 @@ def run(  # noqa: PLR0913 - options of a command
 
 
 class OptionalOut(typer.core.TyperCommand):
-    """Reads ``--json OUT.json`` and ``--csv OUT.csv`` as ``--json --out OUT.json``: only right there, nowhere else."""
+    """Reads ``--json OUT.json`` and ``--csv OUT.csv`` as ``--json --out OUT.json``: only right
+    there, nowhere else.
+    """
 
     def parse_args(self, ctx, args):
         """Put ``--out`` between such an option and the file after it."""
@@ -335,7 +341,8 @@ def screen(  # noqa: PLR0913 - options of a command
     require(not watch or len(paths) == 1, "--watch follows one folder: give just that.")
     from diffranet_utils.screening.command import How, make_screener, run
 
-    study = None  # loading it takes longer than judging a frame, and only trained classifiers have its classes
+    # loading it takes longer than judging a frame, and only trained classifiers have its classes
+    study = None
     if model is not None and str(model) != "count":
         from diffranet_utils.studies.diffranet.study import STUDY as study
     kind = "json" if as_json else "csv" if as_csv else None
@@ -350,7 +357,9 @@ def train_screener(
     workers: Annotated[int, typer.Option(help="Processes.")] = 2,
     out: Annotated[Path, typer.Option(help="File of the model.")] = Path("build/judge.json"),
 ):
-    """Train the model that `screen` uses, on simulated stations alone, and score it on detectors it has not met."""
+    """Train the model that `screen` uses, on simulated stations alone, and score it on detectors it
+    has not met.
+    """
     from diffranet_utils.screening import judge as judging
     from diffranet_utils.studies.diffranet import judge_training
 
@@ -376,7 +385,9 @@ def space_group(
     ] = False,
     top: Annotated[int, typer.Option(help="Answers for each curve.")] = 6,
 ):
-    """Rank the space groups that a pair distribution function may have; unsure where it is unlike all training."""
+    """Rank the space groups that a pair distribution function may have; unsure where it is unlike
+    all training.
+    """
     require(not (as_json and as_csv), "Choose one of --json and --csv.")
     from diffranet_utils.studies.space_groups.command import run
 

@@ -1,4 +1,6 @@
-"""Whether the fields of a dataclass hold what their annotations promise, checked once for every part of a station."""
+"""Whether the fields of a dataclass hold what their annotations promise, checked once for every
+part of a station.
+"""
 
 import sys
 from dataclasses import fields
@@ -20,8 +22,8 @@ WORDS = {
 def check_fields(thing):
     """Refuse a dataclass of which a field is not what its annotation says.
 
-    ``int`` wants a whole number, ``float`` a finite one, ``tuple[int, int]`` two whole numbers; any other class wants
-    an instance of it. Numbers of NumPy count as numbers, true and false do not.
+    ``int`` wants a whole number, ``float`` a finite one, ``tuple[int, int]`` two whole numbers; any
+    other class wants an instance of it. Numbers of NumPy count as numbers, true and false do not.
 
     Parameters
     ----------

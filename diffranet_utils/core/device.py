@@ -10,7 +10,9 @@ GPU_VARIABLE = "DIFFRANET_GPU"
 
 
 def wants_gpu():
-    """Whether a GPU does the work: as the environment variable DIFFRANET_GPU says (1 or 0), else if there is one."""
+    """Whether a GPU does the work: as the environment variable DIFFRANET_GPU says (1 or 0), else if
+    there is one.
+    """
     setting = os.environ.get(GPU_VARIABLE)
     return _gpu_here() if setting is None else setting == "1"
 

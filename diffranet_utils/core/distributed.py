@@ -1,7 +1,8 @@
 """One training on several GPUs or machines, started by torch's own launcher, ``torchrun``.
 
-Each process runs the same program and takes its share of every batch; torch averages the gradients. Without the
-launcher there is one process, and everything here does nothing. torch is imported late: records ask who leads.
+Each process runs the same program and takes its share of every batch; torch averages the gradients.
+Without the launcher there is one process, and everything here does nothing. torch is imported late:
+records ask who leads.
 """
 
 import atexit
@@ -14,7 +15,9 @@ def is_shared():
 
 
 def is_leader():
-    """Whether this process writes files and prints: the first of those that `torchrun` started, or the only one."""
+    """Whether this process writes files and prints: the first of those that `torchrun` started, or
+    the only one.
+    """
     return not is_shared() or os.environ["RANK"] == "0"
 
 
@@ -28,7 +31,8 @@ def join(device):
 
 
 def shared(network, device):
-    """A network whose gradients are averaged over the processes; the network itself where there is one process.
+    """A network whose gradients are averaged over the processes; the network itself where there is
+    one process.
 
     Parameters
     ----------
@@ -53,7 +57,9 @@ def n_processes():
 
 
 def share(batch):
-    """This process's part of a batch, shape (n,); all parts are equally long, and what is left over is dropped."""
+    """This process's part of a batch, shape (n,); all parts are equally long, and what is left over
+    is dropped.
+    """
     n = n_processes()
     return batch[int(os.environ["RANK"]) : len(batch) // n * n : n] if n > 1 else batch
 

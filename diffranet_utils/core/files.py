@@ -50,12 +50,14 @@ def atomic_path(path):
 
 @contextmanager
 def locked(folder):
-    """Let one process at a time work in a folder; others wait. Without `fcntl` (Windows) nobody waits.
+    """Let one process at a time work in a folder; others wait. Without `fcntl` (Windows) nobody
+    waits.
 
     Parameters
     ----------
     folder : path-like
-        Made if missing; the lock is its file ``.lock``, released when the process ends, however it ends.
+        Made if missing; the lock is its file ``.lock``, released when the process ends, however it
+        ends.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

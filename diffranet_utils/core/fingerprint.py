@@ -11,13 +11,15 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def code_fingerprint(*modules, package=PACKAGE):
-    """Hash of the source that decides what the named modules compute, to tell when a result is stale.
+    """Hash of the source that decides what the named modules compute, to tell when a result is
+    stale.
 
     Parameters
     ----------
     *modules : str
-        Full names, such as a module's own ``__name__``. Everything that they import from the package counts,
-        directly or not, at the top of a file or inside a function. Without a name the whole package counts.
+        Full names, such as a module's own ``__name__``. Everything that they import from the
+        package counts, directly or not, at the top of a file or inside a function. Without a name
+        the whole package counts.
     package : Path, optional
         Folder of the package.
 
@@ -73,7 +75,9 @@ def _imported(path, root, _mtime_ns):
 
 
 def _names(node, path, root):
-    """Full names that an import may mean: ``from a import b`` is the module ``a.b`` or a thing in ``a``."""
+    """Full names that an import may mean: ``from a import b`` is the module ``a.b`` or a thing in
+    ``a``.
+    """
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     parts = path.relative_to(root).parts[: -node.level] if node.level else ()

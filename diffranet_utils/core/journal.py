@@ -1,4 +1,5 @@
-"""The journal of a build: one JSON line for each image made, so that a build that was killed can go on.
+"""The journal of a build: one JSON line for each image made, so that a build that was killed can go
+on.
 
 Only the place of each line is kept in memory, eight bytes an image: a set of millions fits.
 """
@@ -18,7 +19,8 @@ class Journal(JsonLines):
     path : path-like
         See `JsonLines`.
     number_of : callable
-        ``number_of(row)`` gives the number of the image that a row describes, or None for one that is not wanted.
+        ``number_of(row)`` gives the number of the image that a row describes, or None for one that
+        is not wanted.
     n : int
         Images in all.
     """
@@ -28,7 +30,9 @@ class Journal(JsonLines):
         super().__init__(path)
 
     def _note(self, line):
-        """Remember where the line of an image starts; a line that is no JSON counts as not written."""
+        """Remember where the line of an image starts; a line that is no JSON counts as not
+        written.
+        """
         try:
             number = self.number_of(json.loads(line))
         except (ValueError, KeyError, TypeError):

@@ -86,7 +86,9 @@ class JsonLines:
 
     @contextmanager
     def _writing(self, mode):
-        """The open file; where the disk is full, the part of a line that still went in is taken back."""
+        """The open file; where the disk is full, the part of a line that still went in is taken
+        back.
+        """
         try:
             with self.path.open(mode, buffering=0) as file:
                 yield file

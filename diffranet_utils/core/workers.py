@@ -1,4 +1,6 @@
-"""Run batches of work on processes of this machine or on a Dask cluster, a bounded number at a time."""
+"""Run batches of work on processes of this machine or on a Dask cluster, a bounded number at a
+time.
+"""
 
 import os
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -81,7 +83,8 @@ def _on_dask(function, batches, scheduler):
 
 @contextmanager
 def joblib_on(scheduler):
-    """Have forests and timed fits, which go through joblib, run on a Dask cluster inside a ``with`` block.
+    """Have forests and timed fits, which go through joblib, run on a Dask cluster inside a ``with``
+    block.
 
     Parameters
     ----------
@@ -102,7 +105,9 @@ def joblib_on(scheduler):
 
 @contextmanager
 def cluster(scheduler):
-    """A Dask client of the scheduler at an address; DiffranetError in one line if it does not answer."""
+    """A Dask client of the scheduler at an address; DiffranetError in one line if it does not
+    answer.
+    """
     from dask.distributed import Client
 
     try:

@@ -1,9 +1,10 @@
-"""Expected Bragg photons of a mosaic crystal: nanoBragg's still image, computed reflection by reflection.
+"""Expected Bragg photons of a mosaic crystal: nanoBragg's still image, computed reflection by
+reflection.
 
 The plain way visits every sub-pixel for every mosaic domain and finds nearly nothing there. For the
 top-hat spot shape, which ends at a known radius, `expected_photons` turns the loops inside out: it
-visits the reflections that can meet the Ewald sphere, and for each domain only the few sub-pixels of
-that spot. Whether a sub-pixel is lit is decided by the same arithmetic in both ways.
+visits the reflections that can meet the Ewald sphere, and for each domain only the few sub-pixels
+of that spot. Whether a sub-pixel is lit is decided by the same arithmetic in both ways.
 """
 
 import math
@@ -50,8 +51,8 @@ def expected_photons(  # noqa: PLR0913 - the physics has these parts
     tophat_r2 : float
         Squared radius at which a top-hat spot ends, in units of (index error times cells).
     backend : {"auto", "reflections", "torch", "pixels"}
-        ``auto`` loops over reflections where the spot shape allows it, else over pixels. ``torch`` does the former
-        on a GPU if there is one; ``auto`` takes it where `wants_gpu`.
+        ``auto`` loops over reflections where the spot shape allows it, else over pixels. ``torch``
+        does the former on a GPU if there is one; ``auto`` takes it where `wants_gpu`.
 
     Returns
     -------
@@ -95,8 +96,9 @@ def spot_list(crystal, beam, detector, domains, *, oversample=2, tophat_r2=TOPHA
     Returns
     -------
     ndarray, shape (n_spots,), structured
-        ``h``, ``k``, ``l``; ``slow_px``, ``fast_px``, centre of mass in pixels from the image's corner; ``photons``,
-        expected in all. Brightest first. All photons together are those of the image.
+        ``h``, ``k``, ``l``; ``slow_px``, ``fast_px``, centre of mass in pixels from the image's
+        corner; ``photons``, expected in all. Brightest first. All photons together are those of the
+        image.
 
     Raises
     ------
@@ -131,7 +133,9 @@ def spot_list(crystal, beam, detector, domains, *, oversample=2, tophat_r2=TOPHA
 
 
 def _photons_per_f2(beam, detector, n_domains, oversample):
-    """Expected photons of each pixel for one square electron in one sub-pixel, domain and source."""
+    """Expected photons of each pixel for one square electron in one sub-pixel, domain and
+    source.
+    """
     directions, wavelengths = beam.incident()
     polarization = geometry.polarization(detector, oversample, tuple(directions[0]))
     factors = geometry.solid_angle(detector, oversample) * polarization

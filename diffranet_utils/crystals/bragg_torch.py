@@ -1,8 +1,9 @@
-"""The reflection loop as tensor code: the same spots, tested by the same arithmetic, on a GPU where there is one.
+"""The reflection loop as tensor code: the same spots, tested by the same arithmetic, on a GPU where
+there is one.
 
-Reflections near the Ewald sphere are listed first; all pairs of reflection and mosaic domain are screened at once;
-every pair that lights something is unrolled into the sub-pixels of its box, and each of these is tested exactly,
-in double precision, as in `reflections`.
+Reflections near the Ewald sphere are listed first; all pairs of reflection and mosaic domain are
+screened at once; every pair that lights something is unrolled into the sub-pixels of its box, and
+each of these is tested exactly, in double precision, as in `reflections`.
 """
 
 import numpy as np
@@ -57,7 +58,9 @@ class _Grid:
 
 
 class _Reflections:
-    """Reflections that can light the detector, with the shape of their spots, as tensors of one row each."""
+    """Reflections that can light the detector, with the shape of their spots, as tensors of one row
+    each.
+    """
 
     def __init__(self, lattice, source, plane, search, place):
         hkl, q, f2 = _near_sphere(lattice, source, search)

@@ -1,4 +1,6 @@
-"""What the disorder of a crystal adds to the background: diffuse scattering and Compton scattering."""
+"""What the disorder of a crystal adds to the background: diffuse scattering and Compton
+scattering.
+"""
 
 import numpy as np
 
@@ -12,8 +14,8 @@ DISORDER = ("diffuse", "compton")
 def disorder_power(stol, recipe, part):
     """What one unit cell of a crystal scatters between and under its Bragg spots.
 
-    ``diffuse``: ``sum f^2 (1 - exp(-2 B s^2))``, light lost to the spots because atoms move (Debye, 1913;
-    independent atoms). ``compton``: ``sum (Z - f^2 / Z)``, electrons that recoil one by one.
+    ``diffuse``: ``sum f^2 (1 - exp(-2 B s^2))``, light lost to the spots because atoms move (Debye,
+    1913; independent atoms). ``compton``: ``sum (Z - f^2 / Z)``, electrons that recoil one by one.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""Files that crystals come from: atomic models, MTZ and lists of h k l F, and the cell and space group in them."""
+"""Files that crystals come from: atomic models, MTZ and lists of h k l F, and the cell and space
+group in them.
+"""
 
 import warnings
 from pathlib import Path
@@ -21,7 +23,9 @@ def kind_of(path):
 
 
 def read_mtz(path):
-    """A reflection file as `gemmi.Mtz`; raises InputError if it is none, or has no cell or space group."""
+    """A reflection file as `gemmi.Mtz`; raises InputError if it is none, or has no cell or space
+    group.
+    """
     import gemmi
 
     try:
@@ -74,7 +78,9 @@ def amplitudes(mtz, column, path):
 
 
 def read_structure(path):
-    """An atomic model as `gemmi.Structure`; raises InputError if it has no atoms, cell or space group."""
+    """An atomic model as `gemmi.Structure`; raises InputError if it has no atoms, cell or space
+    group.
+    """
     import gemmi
 
     try:
@@ -169,7 +175,8 @@ def cell_and_group(path):
 
 
 def check_symmetry(cell, space_group):
-    """Refuse a cell that the space group does not allow, such as unequal a and b in a tetragonal one.
+    """Refuse a cell that the space group does not allow, such as unequal a and b in a tetragonal
+    one.
 
     Parameters
     ----------

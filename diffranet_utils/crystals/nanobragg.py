@@ -9,7 +9,8 @@ from diffranet_utils.crystals import bragg
 from diffranet_utils.crystals.crystal import Crystal, StructureFactors
 from diffranet_utils.instrument.geometry import Beam, Detector
 
-# Squared radius of a top-hat spot in the program of January 2019, 4.7 % more volume than it should have.
+# Squared radius of a top-hat spot in the program of January 2019, 4.7 % more volume than it should
+# have.
 JANUARY_2019_R2 = 0.3969
 
 
@@ -56,8 +57,8 @@ def compare(folder, name):
     Returns
     -------
     dict
-        ``image``, ``total_ratio`` (ours over theirs, minus one), ``correlation``, ``lit_pixels`` (theirs) and
-        ``differing_pixels`` (by more than 1e-4, or lit in one image only).
+        ``image``, ``total_ratio`` (ours over theirs, minus one), ``correlation``, ``lit_pixels``
+        (theirs) and ``differing_pixels`` (by more than 1e-4, or lit in one image only).
     """
     ours, theirs = both_images(folder, name)
     differing = (np.abs(ours - theirs) > 1e-4 * theirs) | ((ours > 0) != (theirs > 0))

@@ -1,9 +1,10 @@
 """The fast way to a top-hat Bragg image: loop over reflections, not over pixels.
 
 For each reflection near the Ewald sphere and each mosaic domain, the spot is the cut of a small
-ellipsoid with the sphere. Its box on the detector follows from a quadratic form at the mean orientation,
-widened to be safe; every sub-pixel in the box is then tested exactly, in double precision. All spots of one
-reflection get boxes of one size, so that the tests run through them in step, several at a time in a vector register.
+ellipsoid with the sphere. Its box on the detector follows from a quadratic form at the mean
+orientation, widened to be safe; every sub-pixel in the box is then tested exactly, in double
+precision. All spots of one reflection get boxes of one size, so that the tests run through them in
+step, several at a time in a vector register.
 """
 
 import math
@@ -14,28 +15,31 @@ from numba import njit
 
 from diffranet_utils.instrument import geometry
 
-# Detector plane in sub-pixels: position of the first centre along slow and fast axis, step, distance (metre), number
-# of rows and columns, and the pixel that each of them belongs to.
+# Detector plane in sub-pixels: position of the first centre along slow and fast axis, step,
+# distance (metre), number of rows and columns, and the pixel that each of them belongs to.
 Plane = namedtuple("Plane", "first_slow first_fast step distance n_rows n_columns pixel_of")
 # One source: unit vector along the beam, wavelength (angstrom).
 Source = namedtuple("Source", "x y z wavelength")
-# Crystal: reciprocal cell (rows a*, b*, c*), M = diag(cells) x cell, cells, table of F and its first index.
+# Crystal: reciprocal cell (rows a*, b*, c*), M = diag(cells) x cell, cells, table of F and its
+# first index.
 Lattice = namedtuple("Lattice", "reciprocal m n_cells table origin")
-# What bounds the search: spot radius (of M q), largest domain angle, relative margin of the boxes, largest
-# half-thickness of a spot (1/angstrom), largest |q| that the detector sees.
+# What bounds the search: spot radius (of M q), largest domain angle, relative margin of the boxes,
+# largest half-thickness of a spot (1/angstrom), largest |q| that the detector sees.
 Search = namedtuple("Search", "radius theta margin thickness q_max")
-# Per domain: incident direction (3, n) and a row of beam, fast, slow axis in the domain's frame, then
-# M U^T / wavelength applied to beam axis x distance, slow axis, fast axis, incident direction: (n, 21).
+# Per domain: incident direction (3, n) and a row of beam, fast, slow axis in the domain's frame,
+# then M U^T / wavelength applied to beam axis x distance, slow axis, fast axis, incident direction:
+# (n, 21).
 Domains = namedtuple("Domains", "incident rows")
 
-# Scratch space for the spots of one reflection, an entry per mosaic domain: excitation error, numbers of the domains
-# that meet the sphere; then for each of these the corner of its box, which of them are lit, squared distance from the
-# node in the sub-pixel under test, and (14, n) what that test needs: row and column of the corner as numbers to
-# calculate with, then the last twelve columns of `Domains.rows`.
+# Scratch space for the spots of one reflection, an entry per mosaic domain: excitation error,
+# numbers of the domains that meet the sphere; then for each of these the corner of its box, which
+# of them are lit, squared distance from the node in the sub-pixel under test, and (14, n) what that
+# test needs: row and column of the corner as numbers to calculate with, then the last twelve
+# columns of `Domains.rows`.
 Scratch = namedtuple("Scratch", "excitation chosen row column lit distance2 steps")
 
-# A list of spots: weight of each pixel; rows of h, k, l and the sums of weight, weight x slow, weight x fast (in
-# sub-pixels); how many rows are filled, in an array of one element.
+# A list of spots: weight of each pixel; rows of h, k, l and the sums of weight, weight x slow,
+# weight x fast (in sub-pixels); how many rows are filled, in an array of one element.
 Spots = namedtuple("Spots", "weight rows filled")
 
 MIN_COSINE = 0.02  # rays that leave more sideways than this never meet the detector
@@ -99,7 +103,8 @@ def _search(m, domains, tophat_r2, direction, wavelength, detector):
     radius, stretch = math.sqrt(tophat_r2), np.linalg.svd(m, compute_uv=False)
     cosine = (np.trace(domains, axis1=1, axis2=2) - 1) / 2
     theta = float(np.max(np.arccos(np.clip(cosine, -1, 1))))
-    # A domain's turn changes the cross-section by at most about theta x anisotropy; take several times that.
+    # A domain's turn changes the cross-section by at most about theta x anisotropy; take several
+    # times that.
     margin = 0.04 + 4 * theta * stretch[0] / stretch[-1]
     thickness = (1 + margin) * radius / stretch[-1]
     q_max = (
@@ -125,7 +130,9 @@ def _domains(domains, m, direction, wavelength, detector):
 
 @njit(cache=True, nogil=True)
 def _kernel(total, lattice, source, plane, search, domains, spots):
-    """Visit the reflections that can touch the sphere: for each (h, k), the roots of a parabola in l."""
+    """Visit the reflections that can touch the sphere: for each (h, k), the roots of a parabola in
+    l.
+    """
     star, origin, shape = lattice.reciprocal, lattice.origin, lattice.table.shape
     wavelength = source.wavelength
     n = domains.rows.shape[0] + 1  # one spare entry for loops that write first and count then
@@ -251,7 +258,9 @@ def _meet_sphere(q, shell, limit, domains, scratch):
 
 @njit(cache=True, nogil=True)
 def _place_boxes(n, q, shape, corner, box, source, plane, scratch, rows):  # noqa: PLR0913 - as its caller
-    """Find the first sub-pixel of each spot's box, moved inwards at the detector's edge; gather what the tests need."""
+    """Find the first sub-pixel of each spot's box, moved inwards at the detector's edge; gather
+    what the tests need.
+    """
     s, inverse_wavelength = scratch.steps, 1 / source.wavelength
     n_rows, n_columns = plane.n_rows, plane.n_columns
     for c in range(n):
@@ -333,9 +342,9 @@ def _close(spots, hkl):
 def _cross_section(m, exit_ray, per_step):
     """Shape of the spot where it meets the sphere, in detector steps.
 
-    With v = M (offset), the lit area is ``|m_x dx + m_y dy - P m_e|^2 < R^2`` for excitation error P.
-    Returns the shift of its centre per unit P, the squared thickness along the ray, and its half-widths
-    at P = 0 for R = 1.
+    With v = M (offset), the lit area is ``|m_x dx + m_y dy - P m_e|^2 < R^2`` for excitation error
+    P. Returns the shift of its centre per unit P, the squared thickness along the ray, and its
+    half-widths at P = 0 for R = 1.
     """
     beam, fast, slow = exit_ray
     gxx = gxy = gyy = gex = gey = gee = 0.0

@@ -35,7 +35,8 @@ class StructureFactors:
 
     @classmethod
     def from_hkl(cls, hkl, f):
-        """Table of the listed reflections as they stand: no symmetry and no Friedel mates are added.
+        """Table of the listed reflections as they stand: no symmetry and no Friedel mates are
+        added.
 
         Parameters
         ----------
@@ -46,7 +47,8 @@ class StructureFactors:
         Raises
         ------
         InputError
-            If the shapes disagree, an amplitude is negative or not finite, or the table would be too large.
+            If the shapes disagree, an amplitude is negative or not finite, or the table would be
+            too large.
         """
         hkl, f = np.asarray(hkl, dtype=np.int64), np.asarray(f, dtype=np.float32)
         require(
@@ -78,9 +80,10 @@ class StructureFactors:
     def wilson(cls, cell, space_group, d_min_A, n_atoms, b_factor_A2, rng):
         """Random amplitudes that obey Wilson's statistics and the space group (Wilson, 1942, 1949).
 
-        ``<F^2> = sum f^2(s) exp(-2 B s^2) (1 - 0.8 exp(-200 s^2))^2``; the last factor is a flat bulk
-        solvent. Acentric intensities are exponential, centric ones chi-square; systematic absences
-        are zero, what is left of a centred lattice is the stronger for it, and symmetry and Friedel mates are equal.
+        ``<F^2> = sum f^2(s) exp(-2 B s^2) (1 - 0.8 exp(-200 s^2))^2``; the last factor is a flat
+        bulk solvent. Acentric intensities are exponential, centric ones chi-square; systematic
+        absences are zero, what is left of a centred lattice is the stronger for it, and symmetry
+        and Friedel mates are equal.
 
         Parameters
         ----------
@@ -214,7 +217,9 @@ def _unique_reflections(cell, space_group, d_min_A):
 
 
 def _classify(hkl, operations):
-    """Centric flag, epsilon (with the multiplicity of a centred lattice) and systematic absence of each reflection."""
+    """Centric flag, epsilon (with the multiplicity of a centred lattice) and systematic absence of
+    each reflection.
+    """
     centric, absent = np.zeros(len(hkl), bool), np.zeros(len(hkl), bool)
     epsilon = np.zeros(len(hkl))
     for op in operations.sym_ops:
@@ -245,7 +250,9 @@ def mean_square_form_factor(s2):
 
 
 def mean_compton(s2):
-    """Mean inelastic scattering of a protein atom, ``Z - f^2 / Z``; arguments as `mean_square_form_factor`."""
+    """Mean inelastic scattering of a protein atom, ``Z - f^2 / Z``; arguments as
+    `mean_square_form_factor`.
+    """
     charges = {"C": 6, "N": 7, "O": 8, "S": 16}
     return sum(
         share * (charges[e] - _form_factor(e, s2) ** 2 / charges[e])

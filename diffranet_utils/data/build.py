@@ -35,10 +35,11 @@ class Recipe:
     classes : type of IntEnum
         The value of a class is the name of its folder.
     make : callable
-        ``make(seed, split, number)`` gives an image's class, the bytes of its file and a dict of its truth, the same
-        for the same arguments whoever calls it. It is sent to workers.
+        ``make(seed, split, number)`` gives an image's class, the bytes of its file and a dict of
+        its truth, the same for the same arguments whoever calls it. It is sent to workers.
     identity : dict
-        What decides the bytes beside the seed, such as the station and the fingerprint of the simulator.
+        What decides the bytes beside the seed, such as the station and the fingerprint of the
+        simulator.
     suffix : str
         Of the files.
     n_workers : int
@@ -69,7 +70,8 @@ def batched(items, n):
 def images_of(recipe):
     """All images of a recipe, split by split.
 
-    A name counts within its split, so that the first images of a larger set are those of a smaller one.
+    A name counts within its split, so that the first images of a larger set are those of a smaller
+    one.
 
     Yields
     ------
@@ -112,8 +114,8 @@ def build_dataset(root, recipe, seed, workers=None, scheduler=None):
     Raises
     ------
     DiffranetError
-        If the folder cannot be written, or holds a data set of another seed, station or code, or the scheduler does
-        not answer.
+        If the folder cannot be written, or holds a data set of another seed, station or code, or
+        the scheduler does not answer.
     """
     root, start = Path(root), perf_counter()
     identity = identity_of(recipe, seed)
@@ -153,7 +155,9 @@ def identity_of(recipe, seed):
 
 
 def open_journal(root, recipe, check_files=True):
-    """Journal of a build, without images that have left the folder since; leftovers of a kill are deleted."""
+    """Journal of a build, without images that have left the folder since; leftovers of a kill are
+    deleted.
+    """
     for orphan in root.glob("synthetic/*/*/.*.tmp"):
         orphan.unlink()
     sizes = recipe.split_sizes
@@ -161,7 +165,8 @@ def open_journal(root, recipe, check_files=True):
 
     def number_of(row):
         k = image_number(row["id"])
-        return first[row["split"]] + k if k < sizes[row["split"]] else None  # a larger set may have been here
+        # a larger set may have been here
+        return first[row["split"]] + k if k < sizes[row["split"]] else None
 
     journal = Journal(root / "journal.jsonl", number_of, sum(sizes.values()))
     if check_files and journal.size:

@@ -1,4 +1,6 @@
-"""Read the published DiffraNet, or any folder laid out like it: class folders of images, no manifest."""
+"""Read the published DiffraNet, or any folder laid out like it: class folders of images, no
+manifest.
+"""
 
 from pathlib import Path
 
@@ -18,15 +20,17 @@ def scan(root, split, kinds):
     root : path-like
         Folder that holds ``synthetic``, ``real_raw`` or ``real_preprocessed``.
     split : str
-        ``train``, ``validation`` or ``test`` of the synthetic images, or a path such as ``real_raw/test``.
+        ``train``, ``validation`` or ``test`` of the synthetic images, or a path such as
+        ``real_raw/test``.
     kinds : dict of str to type of IntEnum
         Classes of each kind of images: ``synthetic``, ``real_raw`` and the like.
 
     Returns
     -------
     DataFrame
-        ``id`` (file name without its ending), ``label``, ``path`` (relative to `root`) and ``sha256`` (of name, size
-        and time of change, which tells a changed folder without reading it), by class and name.
+        ``id`` (file name without its ending), ``label``, ``path`` (relative to `root`) and
+        ``sha256`` (of name, size and time of change, which tells a changed folder without reading
+        it), by class and name.
 
     Raises
     ------

@@ -1,4 +1,6 @@
-"""Download public data by name: checked by SHA-256, resumed after a cut connection, never read before it is whole."""
+"""Download public data by name: checked by SHA-256, resumed after a cut connection, never read
+before it is whole.
+"""
 
 import re
 import urllib.error
@@ -39,8 +41,8 @@ class Source:
     base : str
         Address that file names are added to.
     files : dict
-        File name to SHA-256, or to None where the publisher gives none: the first download is then trusted, and its
-        hash written down for all later ones.
+        File name to SHA-256, or to None where the publisher gives none: the first download is then
+        trusted, and its hash written down for all later ones.
     labels : dict, optional
         File name to label and note, which `fetch` writes down as ``labels.csv``.
     """
@@ -87,7 +89,8 @@ def fetch(name, folder, sources=SOURCES):
     InputError
         If there is no source of that name.
     DiffranetError
-        If a download fails, is cut off (run it again to resume), or is not the file that was published.
+        If a download fails, is cut off (run it again to resume), or is not the file that was
+        published.
     """
     require(name in sources, f"Unknown data {name!r}: choose one of {', '.join(sources)}.")
     source, folder = sources[name], Path(folder)
@@ -165,7 +168,9 @@ def download(url, part):
 
 
 def _receive(answer, part, have):
-    """Append the body to the partial file; return the whole file's size, None if the server does not tell."""
+    """Append the body to the partial file; return the whole file's size, None if the server does
+    not tell.
+    """
     length = answer.headers.get("Content-Length")
     total = None if length is None else have + int(length)
     with part.open("ab" if have else "wb") as file, progress(total=total, title=part.stem, unit="B") as bar:

@@ -1,7 +1,7 @@
 """A data set as a few hundred tar files instead of millions of images: the WebDataset layout.
 
-Each image is a pair ``<id>.pgm``, ``<id>.json`` (its row of the manifest) in a tar file, so that any WebDataset reader,
-and the ten lines below, stream it from a disk, an object store or a pipe.
+Each image is a pair ``<id>.pgm``, ``<id>.json`` (its row of the manifest) in a tar file, so that
+any WebDataset reader, and the ten lines below, stream it from a disk, an object store or a pipe.
 """
 
 import io
@@ -18,7 +18,8 @@ from diffranet_utils.core.progress import progress
 
 
 def write_shards(root, out, per_shard=1000):
-    """Pack every split of a data set into tar files ``<split>-000000.tar``; the same set gives the same bytes.
+    """Pack every split of a data set into tar files ``<split>-000000.tar``; the same set gives the
+    same bytes.
 
     Parameters
     ----------

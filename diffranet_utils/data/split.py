@@ -90,15 +90,17 @@ def load_manifest(root):
 def load_split(root, split, kinds):
     """Images and labels of one split as arrays.
 
-    The images are packed once into a ``.npy`` file beside the manifest and memory-mapped from then on.
+    The images are packed once into a ``.npy`` file beside the manifest and memory-mapped from then
+    on.
 
     Parameters
     ----------
     root : path-like
         Data set folder.
     split : str
-        ``train``, ``validation`` or ``test``. Where there is no manifest, as in the published DiffraNet, the class
-        folders are read; ``real_raw/test`` names real images there, see `class_folders.scan`.
+        ``train``, ``validation`` or ``test``. Where there is no manifest, as in the published
+        DiffraNet, the class folders are read; ``real_raw/test`` names real images there, see
+        `class_folders.scan`.
     kinds : dict of str to type of IntEnum
         Classes of each kind of images that class folders may hold; see `class_folders.scan`.
 

@@ -1,4 +1,6 @@
-"""Is a data set on disk what its manifest says? Hash every file, name what is wrong, make it again on request."""
+"""Is a data set on disk what its manifest says? Hash every file, name what is wrong, make it again
+on request.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,8 +61,8 @@ def verify(root, recipe_of, repair=False):
     recipe_of : callable
         Gives the `build.Recipe` of a preset by its name.
     repair : bool
-        Make damaged and missing files again, from their seed, and a damaged manifest from the journal. Foreign files
-        are named and never touched.
+        Make damaged and missing files again, from their seed, and a damaged manifest from the
+        journal. Foreign files are named and never touched.
 
     Returns
     -------

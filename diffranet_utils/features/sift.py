@@ -24,7 +24,8 @@ N_DEFAULT = 30  # images on which the library's defaults are tried
 
 
 def sift_descriptors(images, n_workers=1, contrast=CONTRAST, blur_px=BLUR_PX):
-    """SIFT descriptors of the strongest keypoints of each image (Lowe, 2004, doi:10.1023/B:VISI.0000029664.99615.94).
+    """SIFT descriptors of the strongest keypoints of each image (Lowe, 2004,
+    doi:10.1023/B:VISI.0000029664.99615.94).
 
     Parameters
     ----------
@@ -56,10 +57,11 @@ def sift_descriptors(images, n_workers=1, contrast=CONTRAST, blur_px=BLUR_PX):
 
 
 class SiftBag(TransformerMixin, BaseEstimator):
-    """Histogram of visual words (Yang et al., 2007): which of `n_words` kinds an image's keypoints belong to.
+    """Histogram of visual words (Yang et al., 2007): which of `n_words` kinds an image's keypoints
+    belong to.
 
-    The kinds are k-means centres of the training images' descriptors, and of no others: an image that
-    is classified later meets the vocabulary as it stands.
+    The kinds are k-means centres of the training images' descriptors, and of no others: an image
+    that is classified later meets the vocabulary as it stands.
 
     Parameters
     ----------
@@ -87,7 +89,8 @@ class SiftBag(TransformerMixin, BaseEstimator):
         images : ndarray, shape (n, rows, columns), uint8
             Training images.
         rng : numpy.random.Generator, optional
-            Anything else, such as the labels that a Pipeline passes here, is ignored and `seed` is used.
+            Anything else, such as the labels that a Pipeline passes here, is ignored and `seed` is
+            used.
 
         Raises
         ------
@@ -136,7 +139,9 @@ class SiftBag(TransformerMixin, BaseEstimator):
 
 
 def stored_descriptors(store):
-    """Descriptors and counts of a `store.FeatureStore`'s images, extracted once; see `sift_descriptors`."""
+    """Descriptors and counts of a `store.FeatureStore`'s images, extracted once; see
+    `sift_descriptors`.
+    """
     found = cache(lambda: sift_descriptors(store.images, store.n_workers))
     names = ("sift-descriptors", "sift-counts")
     return tuple(
@@ -145,7 +150,9 @@ def stored_descriptors(store):
 
 
 def _describe(image, contrast, blur_px):
-    """Descriptors of one image, strongest keypoint first; ties go by position, so that the order is fixed."""
+    """Descriptors of one image, strongest keypoint first; ties go by position, so that the order is
+    fixed.
+    """
     import cv2
 
     detector = cv2.SIFT_create(contrastThreshold=contrast, sigma=blur_px)

@@ -1,7 +1,9 @@
-"""Features of a prepared image that do not depend on its exposure: what stands out of the noise, and how.
+"""Features of a prepared image that do not depend on its exposure: what stands out of the noise,
+and how.
 
-Everything is counted in standard deviations of the image's own local noise, above and below the local background:
-spots stand out above only, while texture, edges of tiles and noise stand out on both sides alike.
+Everything is counted in standard deviations of the image's own local noise, above and below the
+local background: spots stand out above only, while texture, edges of tiles and noise stand out on
+both sides alike.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +63,9 @@ def standardise(image, mask):
 
 @njit(cache=True, nogil=True)
 def _box_sums(image, calm):
-    """Number of calm pixels around each pixel, sum of their grey values and of the squares; int32 arrays."""
+    """Number of calm pixels around each pixel, sum of their grey values and of the squares; int32
+    arrays.
+    """
     rows, columns = image.shape
     half = BOX // 2
     sums = np.zeros((3, rows, columns), np.int32)
@@ -99,7 +103,9 @@ def _slide(band, out):
 
 @njit(cache=True, nogil=True)
 def _leave_out(image, calm, sums):
-    """Take the pixels that stand out by three standard deviations from the sums around them; they are few."""
+    """Take the pixels that stand out by three standard deviations from the sums around them; they
+    are few.
+    """
     rows, columns = image.shape
     half = BOX // 2
     out = np.empty((rows * columns, 2), np.int32)
@@ -184,7 +190,9 @@ def spot_features(image, mask):
 
 @njit(cache=True, nogil=True)
 def _groups(z, side):
-    """Connected groups of pixels above the lowest level: number of pixels, largest deviation, centre (slow, fast)."""
+    """Connected groups of pixels above the lowest level: number of pixels, largest deviation,
+    centre (slow, fast).
+    """
     rows, columns = z.shape
     seen = np.zeros((rows, columns), np.bool_)
     waiting = np.empty((rows * columns, 2), np.int32)
@@ -212,7 +220,9 @@ def _groups(z, side):
 
 
 def _counts(sizes, heights, area):
-    """Groups per megapixel that reach each level: all of them, then those of more than one pixel; logarithms."""
+    """Groups per megapixel that reach each level: all of them, then those of more than one pixel;
+    logarithms.
+    """
     kinds = (heights, heights[sizes > 1])
     return [np.log1p((kind > level).sum() / area) for kind in kinds for level in LEVELS]
 
@@ -228,9 +238,11 @@ def _middle_and_top(values):
 
 @njit(cache=True, nogil=True)
 def _moments(z, mask):
-    """Shares beyond both tails, skewness, kurtosis, and correlation with the next pixel of a row and of a column.
+    """Shares beyond both tails, skewness, kurtosis, and correlation with the next pixel of a row
+    and of a column.
 
-    Values are cut at 6, and the correlation, which shows the point spread in the noise, leaves out what is above 4.
+    Values are cut at 6, and the correlation, which shows the point spread in the noise, leaves out
+    what is above 4.
     """
     n = upper = lower = 0
     sums = np.zeros(4)
@@ -277,7 +289,9 @@ def _moments(z, mask):
 
 
 def _spread(centres, mask):
-    """Share of cells with a peak, share of the peaks in the fullest cell, share beside masked pixels."""
+    """Share of cells with a peak, share of the peaks in the fullest cell, share beside masked
+    pixels.
+    """
     if not len(centres):
         return 0.0, 0.0, 0.0
     cells = (centres * GRID / np.array(mask.shape)).astype(int).clip(0, GRID - 1)

@@ -39,7 +39,9 @@ class FeatureStore:
         return self._key
 
     def glcm(self, distances=texture.DISTANCES, angles_deg=texture.ANGLES_DEG):
-        """Columns of the one GLCM table that holds all distances and angles; see `texture.glcm_features`."""
+        """Columns of the one GLCM table that holds all distances and angles; see
+        `texture.glcm_features`.
+        """
         # On a GPU the last bits differ, so its tables have another name.
         if wants_gpu():
             table = self.cached(
@@ -84,7 +86,8 @@ class FeatureStore:
         compute : callable
             Returns the ndarray.
         module : str
-            Full name of the module that computes: a change in it or in what it imports makes a new file.
+            Full name of the module that computes: a change in it or in what it imports makes a new
+            file.
         """
         if name not in self._tables:
             self._tables[name] = (

@@ -1,4 +1,5 @@
-"""Global texture of an image as a row of numbers: co-occurrence (GLCM) and local binary patterns (LBP).
+"""Global texture of an image as a row of numbers: co-occurrence (GLCM) and local binary patterns
+(LBP).
 
 Both are computed over whole image sets on several threads.
 """
@@ -23,8 +24,9 @@ BAR_FROM = 500  # fewer images than this need no progress bar
 def pair_offset(distance, angle_deg):
     """Rows and columns from a pixel to its partner, rounded as scikit-image does.
 
-    Opposite directions give the same symmetric matrix, so the one that points down (or right) stands for both.
-    Distances 1 and 2 share a partner along the diagonals: 2 sin 45 degrees = 1.41 rounds to 1.
+    Opposite directions give the same symmetric matrix, so the one that points down (or right)
+    stands for both. Distances 1 and 2 share a partner along the diagonals: 2 sin 45 degrees = 1.41
+    rounds to 1.
 
     Parameters
     ----------
@@ -44,7 +46,8 @@ def pair_offset(distance, angle_deg):
 
 
 def glcm_features(images, distances=DISTANCES, angles_deg=ANGLES_DEG, n_workers=1):
-    """Six Haralick features of the co-occurrence matrix for each distance and angle (doi:10.1109/TSMC.1973.4309314).
+    """Six Haralick features of the co-occurrence matrix for each distance and angle
+    (doi:10.1109/TSMC.1973.4309314).
 
     The matrix is symmetric, normed and has 256 levels, as `skimage.feature.graycomatrix` makes it.
 
@@ -119,8 +122,8 @@ def lbp_codes(image, points, radius):
     points : int
         Neighbours on the circle.
     radius : float
-        Pixels. At 0 every neighbour is the pixel itself, so each code is `points`: a constant that tells images
-        apart in nothing. It is allowed because the paper's search space has it.
+        Pixels. At 0 every neighbour is the pixel itself, so each code is `points`: a constant that
+        tells images apart in nothing. It is allowed because the paper's search space has it.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Compiled loops behind the texture features: pair counts of grey values and local binary patterns.
 
-They release the GIL, so that threads work on several images at once, and follow scikit-image to the last bit where
-a rounding decides a comparison.
+They release the GIL, so that threads work on several images at once, and follow scikit-image to the
+last bit where a rounding decides a comparison.
 """
 
 import numpy as np
@@ -50,7 +50,9 @@ def _levels(image):
 
 @njit(cache=True, nogil=True)
 def _ranks(image, levels):
-    """Replace each grey value by its place among those that occur: a small matrix stays in the fastest memory."""
+    """Replace each grey value by its place among those that occur: a small matrix stays in the
+    fastest memory.
+    """
     rank = np.zeros(LEVELS, np.uint8)
     for k in range(levels.size):
         rank[levels[k]] = k
@@ -65,7 +67,8 @@ def _ranks(image, levels):
 def _count_pairs(here, there, counts):
     """Count pairs of the four quarters of each row into four matrices.
 
-    Neighbouring pixels often hold the same pair; with one matrix each count would wait for the one before.
+    Neighbouring pixels often hold the same pair; with one matrix each count would wait for the one
+    before.
     """
     quarter, n = here.shape[1] // 4, np.uint32(np.sqrt(counts.shape[1]))
     first, second, third, fourth = counts[0], counts[1], counts[2], counts[3]
@@ -82,10 +85,11 @@ def _count_pairs(here, there, counts):
 
 @njit(cache=True, nogil=True)
 def _summarise(counts, levels, out):
-    """Turn the counts into the six features, in whole numbers as long as possible, and empty the matrices.
+    """Turn the counts into the six features, in whole numbers as long as possible, and empty the
+    matrices.
 
-    With S the symmetric counts and N their sum, the correlation (sum S ij / N - m^2) / (sum S i^2 / N - m^2) needs
-    no second pass, because both marginals are the same.
+    With S the symmetric counts and N their sum, the correlation (sum S ij / N - m^2) / (sum S i^2 /
+    N - m^2) needs no second pass, because both marginals are the same.
     """
     total = absolute = square = first = second = product = 0
     homogeneity = asm = 0.0
@@ -121,11 +125,12 @@ def _sum_of_four(counts, place):
 
 @njit(cache=True, nogil=True)
 def lbp_codes(image, down, across, codes):
-    """Uniform local binary pattern of each pixel (Ojala et al., 2002, doi:10.1109/TPAMI.2002.1017623).
+    """Uniform local binary pattern of each pixel (Ojala et al., 2002,
+    doi:10.1109/TPAMI.2002.1017623).
 
-    A pixel outside the image counts as 0. Neighbours between pixels are interpolated bilinearly in double precision
-    and in scikit-image's order of operations: ties between a neighbour and its centre are common in integer
-    images, and a last bit decides them.
+    A pixel outside the image counts as 0. Neighbours between pixels are interpolated bilinearly in
+    double precision and in scikit-image's order of operations: ties between a neighbour and its
+    centre are common in integer images, and a last bit decides them.
 
     Parameters
     ----------
@@ -133,8 +138,8 @@ def lbp_codes(image, down, across, codes):
     down, across : ndarray, shape (points,), float64
         Rows and columns from a pixel to each neighbour, in pixels.
     codes : ndarray, shape (rows, columns), uint8
-        Filled with the number of neighbours not darker than the pixel where there are at most two changes along
-        the circle, and with ``points + 1`` elsewhere.
+        Filled with the number of neighbours not darker than the pixel where there are at most two
+        changes along the circle, and with ``points + 1`` elsewhere.
     """
     rows, columns = image.shape
     points = down.size
@@ -177,7 +182,9 @@ def lbp_codes(image, down, across, codes):
 
 @njit(cache=True, nogil=True)
 def _fractions(across, columns):
-    """Weight of the right-hand pixel; the rounding of ``c + across`` makes it depend on the column."""
+    """Weight of the right-hand pixel; the rounding of ``c + across`` makes it depend on the
+    column.
+    """
     weights = np.empty((across.size, columns))
     for p in range(across.size):
         for c in range(columns):

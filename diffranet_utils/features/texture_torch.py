@@ -74,7 +74,8 @@ def count_pairs(images, down, across):
 
 
 def haralick(counts):
-    """Six features of symmetric counts, in the order of `features.PROPERTIES` (doi:10.1109/TSMC.1973.4309314).
+    """Six features of symmetric counts, in the order of `features.PROPERTIES`
+    (doi:10.1109/TSMC.1973.4309314).
 
     Parameters
     ----------

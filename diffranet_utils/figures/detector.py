@@ -82,7 +82,8 @@ def photon_transfer(ax, transfer, station):
 def root_noise(ax, transfer, station):
     """Draw the noise of counts and that of their 8-bit square roots against light.
 
-    The closed form of the root is ``sigma^2 / (4 (B + offset - 1/2)) + 1/12``: its slope, and a second rounding.
+    The closed form of the root is ``sigma^2 / (4 (B + offset - 1/2)) + 1/12``: its slope, and a
+    second rounding.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""Figures of the chapters on crystallisation drops: sheets of pictures, masks, attention, ROC curves, prices."""
+"""Figures of the chapters on crystallisation drops: sheets of pictures, masks, attention, ROC
+curves, prices.
+"""
 
 import cv2
 import numpy as np
@@ -40,7 +42,8 @@ def show_truth(ax, drop, title=None):
     ----------
     ax : Axes
     drop : object
-        Has ``picture`` and the masks ``crystals``, ``grains`` and ``drop``, all of one height and width.
+        Has ``picture`` and the masks ``crystals``, ``grains`` and ``drop``, all of one height and
+        width.
     title : str, optional
     """
     show_drop(ax, drop.picture, title)
@@ -50,7 +53,8 @@ def show_truth(ax, drop, title=None):
 
 
 def show_attention(ax, looked, title=None):
-    """Draw a heat map over the grey picture, as the paper's Figure 4, with the outline of what is there.
+    """Draw a heat map over the grey picture, as the paper's Figure 4, with the outline of what is
+    there.
 
     Parameters
     ----------

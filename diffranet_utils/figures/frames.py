@@ -46,7 +46,8 @@ def show_flags(ax, flags, title=None):
         `frame_masks.Flag` values.
     title : str, optional
     """
-    # Every n-th pixel for speed, but the rarest reason of each block, so that a single hot pixel is seen.
+    # Every n-th pixel for speed, but the rarest reason of each block, so that a single hot pixel is
+    # seen.
     step = max(1, min(flags.shape) // DISPLAY_PX)
     rows, columns = (n // step * step for n in flags.shape)
     blocks = (
@@ -95,7 +96,8 @@ def mark_peaks(ax, peaks, limit=1500):
 
 
 def verdict_grid(ax, details):
-    """Draw how many crops of each frame each model calls a hit: blue where that is right, red where it is wrong.
+    """Draw how many crops of each frame each model calls a hit: blue where that is right, red where
+    it is wrong.
 
     Parameters
     ----------
@@ -120,7 +122,8 @@ def verdict_grid(ax, details):
 
 
 def ladder(details, baseline):
-    """Draw balanced accuracy at each rung, on the test crops above and on the stations that choose below.
+    """Draw balanced accuracy at each rung, on the test crops above and on the stations that choose
+    below.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""A slider over a few images that works in a static page: no kernel, no network, a few lines of JavaScript."""
+"""A slider over a few images that works in a static page: no kernel, no network, a few lines of
+JavaScript.
+"""
 
 import base64
 import hashlib
@@ -51,13 +53,14 @@ PICTURE = """<div data-label="{label}">
 def image_slider(images8bit, labels, caption, alt_texts, prompt=PROMPT, limits=(0, IMAGE_MAX)):
     """Show one of several images at a time, chosen with a slider.
 
-    The page holds everything: the images as JPEG, and a script of a dozen lines. Where scripts do not run, all
-    images stand side by side with their labels.
+    The page holds everything: the images as JPEG, and a script of a dozen lines. Where scripts do
+    not run, all images stand side by side with their labels.
 
     Parameters
     ----------
     images8bit : sequence of ndarray, shape (n_slow, n_fast), uint8
-        Square roots of counts, drawn dark on white as by `plots.show_image`; reduced to 256 pixels if larger.
+        Square roots of counts, drawn dark on white as by `plots.show_image`; reduced to 256 pixels
+        if larger.
     labels : sequence of str
         One line for each image, shown above it.
     caption : str

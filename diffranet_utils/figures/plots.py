@@ -18,7 +18,9 @@ HEAVY_PNG = 150_000
 
 
 def set_style():
-    """Set the shared look: white background for both page themes, letters that survive a phone's width."""
+    """Set the shared look: white background for both page themes, letters that survive a phone's
+    width.
+    """
     plt.rcParams.update(
         {
             "figure.figsize": (6.0, 3.8),

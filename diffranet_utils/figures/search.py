@@ -12,7 +12,8 @@ NAMES = {"glcm": "GLCM", "lbp": "LBP", "sift": "SIFT", "rf": "forest", "svm": "S
 
 
 def best_so_far(ax, trials):
-    """Draw each trial's accuracy and the best one up to then; failed trials are crosses at the bottom.
+    """Draw each trial's accuracy and the best one up to then; failed trials are crosses at the
+    bottom.
 
     Parameters
     ----------
@@ -53,7 +54,8 @@ def best_so_far(ax, trials):
 
 
 def parallel_settings(ax, trials, kind):
-    """Draw the trials of one extractor or classifier as lines through its parameters, dark where accurate.
+    """Draw the trials of one extractor or classifier as lines through its parameters, dark where
+    accurate.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""Figures of the network chapters: map sizes, receptive fields, learning curves, rungs and incumbents."""
+"""Figures of the network chapters: map sizes, receptive fields, learning curves, rungs and
+incumbents.
+"""
 
 import numpy as np
 from matplotlib.patches import Rectangle
@@ -18,7 +20,8 @@ def map_curves(ax, keys, quantity="side"):
     keys : sequence of int
         Topologies.
     quantity : str
-        ``side`` of the feature map (map pixels) or ``field``, side of the receptive field (image pixels).
+        ``side`` of the feature map (map pixels) or ``field``, side of the receptive field (image
+        pixels).
 
     Returns
     -------
@@ -94,7 +97,8 @@ def learning_curves(loss_axis, accuracy_axis, history):
 
 
 def rung_losses(ax, runs):
-    """Draw each configuration's loss at the budgets it reached, joined by a line; a cross marks a run that failed.
+    """Draw each configuration's loss at the budgets it reached, joined by a line; a cross marks a
+    run that failed.
 
     Parameters
     ----------
@@ -120,7 +124,8 @@ def rung_losses(ax, runs):
 
 
 def incumbent_steps(ax, trajectory, total, label=None, color="C0", words=True):
-    """Draw the incumbent's loss over the epochs trained; a larger budget replaces it even with a larger loss.
+    """Draw the incumbent's loss over the epochs trained; a larger budget replaces it even with a
+    larger loss.
 
     Parameters
     ----------
@@ -144,7 +149,8 @@ def incumbent_steps(ax, trajectory, total, label=None, color="C0", words=True):
 
 
 def seed_curves(ax, rows, name="accuracy"):
-    """Draw training curves of each variant: the mean over the seeds and, as a band, Student's 95 % interval.
+    """Draw training curves of each variant: the mean over the seeds and, as a band, Student's 95 %
+    interval.
 
     Parameters
     ----------
@@ -194,7 +200,8 @@ def variant_dots(ax, rows, name="accuracy"):
 
 
 def attention_maps(axes, image, maps, mask):
-    """Draw an image and maps of attention side by side, with outlines of what should be looked at on the maps.
+    """Draw an image and maps of attention side by side, with outlines of what should be looked at
+    on the maps.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""CBF with one image, as a PILATUS or EIGER writes it: binary data under the maker's own header text."""
+"""CBF with one image, as a PILATUS or EIGER writes it: binary data under the maker's own header
+text.
+"""
 
 import re
 from dataclasses import replace
@@ -80,7 +82,8 @@ def with_shape(section, shape):
 
 
 def dimensions(text, array=None):
-    """(sections, rows, columns) from the table _array_structure_list, whose first index runs fastest, or None.
+    """(sections, rows, columns) from the table _array_structure_list, whose first index runs
+    fastest, or None.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""The binary sections of a CBF file, compressed as CBFlib does (International Tables for Crystallography G, 5.6)."""
+"""The binary sections of a CBF file, compressed as CBFlib does (International Tables for
+Crystallography G, 5.6).
+"""
 
 import base64
 import hashlib
@@ -182,7 +184,8 @@ def _undo_byte_offset(section):
 
 @njit(cache=True, nogil=True)
 def _add_offsets(stream, values):
-    """Sums of differences of one byte, or of two, four or eight after the smallest number of the size before.
+    """Sums of differences of one byte, or of two, four or eight after the smallest number of the
+    size before.
 
     Returns how many values the stream holds.
     """
@@ -202,7 +205,9 @@ def _add_offsets(stream, values):
 
 @njit(cache=True, nogil=True)
 def _wide_offset(stream, place):
-    """A difference of more than a byte and the place after it, which is beyond the end if the stream is cut."""
+    """A difference of more than a byte and the place after it, which is beyond the end if the
+    stream is cut.
+    """
     for n_bytes in (2, 4, 8):
         if place + n_bytes > stream.size:
             return np.int64(0), stream.size + 1
@@ -216,7 +221,9 @@ def _wide_offset(stream, place):
 
 
 def _unpack(section):
-    """Elements of a packed section: runs of differences from the mean of neighbours, few bits each."""
+    """Elements of a packed section: runs of differences from the mean of neighbours, few bits
+    each.
+    """
     second = section.compression.endswith("v2")
     bits = PACKED_V2_BITS if second else PACKED_BITS
     stream = np.frombuffer(section.content, np.uint8)[PACKED_START:]
@@ -274,7 +281,9 @@ def _read_bits(stream, place, n):
 
 @njit(cache=True, nogil=True)
 def _expected(values, k, shape, linked, flat):
-    """Rounded mean of the neighbours that come before element `k` in its section and in the one before."""
+    """Rounded mean of the neighbours that come before element `k` in its section and in the one
+    before.
+    """
     rows, columns = shape[1], shape[2]
     column, row, plane = k % columns, k // columns % rows, k // (columns * rows)
     if k == 0:

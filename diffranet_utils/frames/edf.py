@@ -1,4 +1,6 @@
-"""EDF of the ESRF, with one image or many: text headers in braces, each before its pixels; decoded by FabIO."""
+"""EDF of the ESRF, with one image or many: text headers in braces, each before its pixels; decoded
+by FabIO.
+"""
 
 import re
 

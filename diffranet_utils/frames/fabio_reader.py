@@ -1,4 +1,6 @@
-"""Formats that FabIO decodes (Knudsen et al., 2013, doi:10.1107/S0021889813000150), with its warnings made errors."""
+"""Formats that FabIO decodes (Knudsen et al., 2013, doi:10.1107/S0021889813000150), with its
+warnings made errors.
+"""
 
 import logging
 from contextlib import contextmanager

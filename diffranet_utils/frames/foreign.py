@@ -1,4 +1,6 @@
-"""Files that hold images in a way that is not read here: each is refused by its name, with the way out."""
+"""Files that hold images in a way that is not read here: each is refused by its name, with the way
+out.
+"""
 
 import re
 import struct

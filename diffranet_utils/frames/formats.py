@@ -1,8 +1,9 @@
-"""From a file of a detector to its images: finds the format by what the file holds, whatever its name.
+"""From a file of a detector to its images: finds the format by what the file holds, whatever its
+name.
 
-Each format is a module with ``detect(source)`` and ``read(source, index)``, and ``count(source)`` if a file may hold
-several images; gzip, bzip2 and xz are unpacked on the way. Sizes are checked before anything is decoded, so a damaged
-header cannot ask for a terabyte.
+Each format is a module with ``detect(source)`` and ``read(source, index)``, and ``count(source)``
+if a file may hold several images; gzip, bzip2 and xz are unpacked on the way. Sizes are checked
+before anything is decoded, so a damaged header cannot ask for a terabyte.
 """
 
 from diffranet_utils.core.errors import InputError, require
@@ -38,7 +39,8 @@ class ImageFile:
     Raises
     ------
     InputError
-        One line, if the file is missing, not a regular file, empty, damaged, too large or of no known format.
+        One line, if the file is missing, not a regular file, empty, damaged, too large or of no
+        known format.
 
     Examples
     --------
@@ -203,7 +205,9 @@ def linked_files(path):
 
 
 def is_complete(path):
-    """Whether a file can be read, with all images that it declares, also in the data files that it names."""
+    """Whether a file can be read, with all images that it declares, also in the data files that it
+    names.
+    """
     try:
         with ImageFile(path) as images:
             return images.is_complete()

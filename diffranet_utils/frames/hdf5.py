@@ -1,7 +1,9 @@
-"""HDF5 of NeXus, EIGER, CXI, psana and stations' own making: images wherever they lie, with the masks declared beside.
+"""HDF5 of NeXus, EIGER, CXI, psana and stations' own making: images wherever they lie, with the
+masks declared beside.
 
-Which data set holds the images is decided in this order: what NeXus' ``default`` and ``signal`` name, the data of an
-EIGER's master, CXI, a data set called data or like it, any array of images; several of one name are one series.
+Which data set holds the images is decided in this order: what NeXus' ``default`` and ``signal``
+name, the data of an EIGER's master, CXI, a data set called data or like it, any array of images;
+several of one name are one series.
 """
 
 import bisect
@@ -167,7 +169,9 @@ class Series:
         return stack.image(index)
 
     def find(self, index):
-        """The `Stack` that holds an image, and its number in it, once the image is known to be there."""
+        """The `Stack` that holds an image, and its number in it, once the image is known to be
+        there.
+        """
         number = bisect.bisect_right(self.ends, index)
         require(0 <= index < len(self), f"it holds {len(self)} images: there is no image {index}")
         stack = self.stacks[number]
@@ -206,7 +210,9 @@ class Series:
         return math.prod(self.stacks[0].outer)
 
     def _fitting(self):
-        """Masks that fit the images, those nearest to the data first, and a note where none of them does."""
+        """Masks that fit the images, those nearest to the data first, and a note where none of them
+        does.
+        """
         stack = self.stacks[0]
         group = self.paths[0].rsplit("/", 1)[0]
         order = sorted(self.tree.masks.items(), key=lambda item: not item[0].startswith(group))
@@ -301,7 +307,9 @@ def _natural(path):
 
 
 def _signal(file):
-    """Path of the data that NeXus' attributes ``default`` and ``signal`` lead to, or an empty one."""
+    """Path of the data that NeXus' attributes ``default`` and ``signal`` lead to, or an empty
+    one.
+    """
     group = file
     for _ in range(4):
         name = group.attrs.get("default")
@@ -317,7 +325,9 @@ def _text(name):
 
 
 def _check_filters(dataset):
-    """Load the plugin of a compression that HDF5 lacks; refuse pixels that are kept outside HDF5."""
+    """Load the plugin of a compression that HDF5 lacks; refuse pixels that are kept outside
+    HDF5.
+    """
     require(
         not dataset.external, "it keeps its pixels in raw files beside it: repack it with h5repack"
     )
@@ -332,7 +342,8 @@ def _check_filters(dataset):
 
 
 def require_stored(stack, index):
-    """Refuse an image that HDF5 would invent from zeros, and a chunk that would unpack to all memory.
+    """Refuse an image that HDF5 would invent from zeros, and a chunk that would unpack to all
+    memory.
 
     Parameters
     ----------
@@ -361,7 +372,9 @@ def require_stored(stack, index):
 
 
 def linked_files(path):
-    """Data files that the master file of an EIGER names, as a list of Path; empty for any other file."""
+    """Data files that the master file of an EIGER names, as a list of Path; empty for any other
+    file.
+    """
     import h5py
 
     if not Path(path).is_file():  # HDF5 would wait for ever at a FIFO

@@ -1,6 +1,8 @@
-"""What lies in an HDF5 file: data sets that may hold images, masks, and files that links lead to, there or not.
+"""What lies in an HDF5 file: data sets that may hold images, masks, and files that links lead to,
+there or not.
 
-A damaged or hostile file may hold links in circles, links to pipes, or a billion declared images in 3 kB.
+A damaged or hostile file may hold links in circles, links to pipes, or a billion declared images in
+3 kB.
 """
 
 import re
@@ -40,7 +42,8 @@ class Tree:
 
 
 def walk(file):
-    """Find all data sets of an open file (h5py.File), each once though links lead to it from many places.
+    """Find all data sets of an open file (h5py.File), each once though links lead to it from many
+    places.
 
     Returns
     -------
@@ -67,7 +70,8 @@ def walk(file):
 
 
 def follow(file, group, key, tree=None):
-    """What a key stands for, or None; a link to a pipe is not followed, for HDF5 would wait for ever.
+    """What a key stands for, or None; a link to a pipe is not followed, for HDF5 would wait for
+    ever.
 
     Parameters
     ----------
@@ -114,7 +118,9 @@ def _sort_in(tree, path, item):
 
 
 def missing_sources(stack, depth=0):
-    """Files that a virtual data set (h5py.Dataset) names and that are not there, also through others."""
+    """Files that a virtual data set (h5py.Dataset) names and that are not there, also through
+    others.
+    """
     missing = []
     for name in sorted({source.file_name for source in stack.virtual_sources()} - {"."}):
         path = beside(stack.file, name)
@@ -128,7 +134,9 @@ def missing_sources(stack, depth=0):
 
 
 def n_stored(stack, depth=0):
-    """Number of images of a stack (h5py.Dataset), no more than its stored bytes allow; `depth` of virtual ones."""
+    """Number of images of a stack (h5py.Dataset), no more than its stored bytes allow; `depth` of
+    virtual ones.
+    """
     if stack.ndim < 3:
         declared, size = 1, 1
     else:

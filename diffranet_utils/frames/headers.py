@@ -26,7 +26,8 @@ class Header:
     bit_depth : int or None
         Bits of a pixel that were read out; with all of them set it measured nothing.
     saturates : bool
-        Whether the detector integrates, so that the largest value of the type is a bright pixel and no mark.
+        Whether the detector integrates, so that the largest value of the type is a bright pixel and
+        no mark.
     """
 
     wavelength_A: float | None = None
@@ -78,7 +79,9 @@ def scaled(value, factor):
 
 
 def sane_header(**values):
-    """`Header` without the zeros and NaN that stand for 'not known'; a beam centre may lie off the detector."""
+    """`Header` without the zeros and NaN that stand for 'not known'; a beam centre may lie off the
+    detector.
+    """
     saturates, bits = bool(values.pop("saturates", False)), values.pop("bit_depth", None)
     found = {k: float(v) if v is not None and np.isfinite(v) else None for k, v in values.items()}
     beam = ("beam_fast_px", "beam_slow_px")

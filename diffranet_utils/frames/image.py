@@ -1,7 +1,8 @@
 """One image as a detector wrote it, and which of its values are measurements.
 
-Detectors mark pixels that measured nothing by values that no measurement has: the largest of the type, -1, -2, or
-counts beyond what a counter can hold. A pair of limits says so without a pass over the pixels.
+Detectors mark pixels that measured nothing by values that no measurement has: the largest of the
+type, -1, -2, or counts beyond what a counter can hold. A pair of limits says so without a pass over
+the pixels.
 """
 
 from dataclasses import dataclass, field, replace
@@ -35,7 +36,8 @@ class RawImage:
         Without a pass over it: with negative values, sentinels and NaN.
     header : Header
     bad : ndarray, shape (n_slow, n_fast), bool, or None
-        Pixels that the file declares bad, or that lie in gaps without a mark; None if there are none.
+        Pixels that the file declares bad, or that lie in gaps without a mark; None if there are
+        none.
     notes : tuple of str
         What a user should know of how the file was read, such as a mask that does not fit.
     """
@@ -74,8 +76,9 @@ class RawImage:
     def search_range(self):
         """Limits and saturation for a search for peaks, to which saturated pixels belong.
 
-        Where more of the image than spots can cover is saturated, it is a mark, or light that says nothing, and left
-        out. The largest number of 16 bits is saturation where it is rare: few detectors mark pixels by it singly.
+        Where more of the image than spots can cover is saturated, it is a mark, or light that says
+        nothing, and left out. The largest number of 16 bits is saturation where it is rare: few
+        detectors mark pixels by it singly.
 
         Returns
         -------
@@ -95,7 +98,9 @@ class RawImage:
         return (low, self.counts.dtype.type(high)), saturation
 
     def usable(self, saturated=False):
-        """True where a pixel measured something, shape (n_slow, n_fast), bool; one pass over the pixels."""
+        """True where a pixel measured something, shape (n_slow, n_fast), bool; one pass over the
+        pixels.
+        """
         low, high = self.limits(saturated)
         good = (self.counts >= low) & (self.counts <= high)
         return good if self.bad is None else good & ~self.bad
@@ -108,9 +113,11 @@ class RawImage:
 
 
 def highest_measured(counts, header):
-    """Largest value that is no sentinel: not the largest of an unsigned type, nor of the bits that were read.
+    """Largest value that is no sentinel: not the largest of an unsigned type, nor of the bits that
+    were read.
 
-    Where no header tells of 16 bits, their largest number tells in wider ones: only what no counter holds lies above.
+    Where no header tells of 16 bits, their largest number tells in wider ones: only what no counter
+    holds lies above.
     """
     dtype = counts.dtype
     if dtype.kind == "f":
@@ -131,7 +138,8 @@ def _ends_at_16_bits(counts):
 
 
 def lowest_measured(counts):
-    """Smallest value that is a measurement: zero for a counter, far below the middle for an integrating detector.
+    """Smallest value that is a measurement: zero for a counter, far below the middle for an
+    integrating detector.
 
     Judged on a sample of rows, so that it costs a millisecond whatever the size of the image.
     """
@@ -152,7 +160,8 @@ def sample_rows(counts):
 
 
 def integrates(rows):
-    """Whether values below zero are measurements: an integrating detector has many, a counting one marks gaps so.
+    """Whether values below zero are measurements: an integrating detector has many, a counting one
+    marks gaps so.
 
     Gaps lie in runs; noise around zero does not, even where it has few values.
 
@@ -179,7 +188,8 @@ def integrates(rows):
 
 
 def zero_gaps(counts):
-    """Gaps that hold zeros instead of a mark: lines of zeros from edge to edge, or zeros in runs among measured reals.
+    """Gaps that hold zeros instead of a mark: lines of zeros from edge to edge, or zeros in runs
+    among measured reals.
 
     Parameters
     ----------
@@ -202,7 +212,9 @@ def zero_gaps(counts):
 
 
 def _empty_lines(counts):
-    """Rows that are zero from edge to edge though the image counts enough for that to be no chance."""
+    """Rows that are zero from edge to edge though the image counts enough for that to be no
+    chance.
+    """
     few = counts[:, :: max(1, counts.shape[1] // SAMPLE_LINES)]
     seen = (few != 0).any(axis=1)
     if seen.all() or not seen.any():

@@ -1,4 +1,5 @@
-"""Full imgCIF files: tiles placed by the detector's axes on one flat image, as XFEL and CCD stations write them.
+"""Full imgCIF files: tiles placed by the detector's axes on one flat image, as XFEL and CCD
+stations write them.
 
 The dictionary of axes is that of International Tables for Crystallography G (2005), chapter 4.6.
 """
@@ -34,7 +35,8 @@ def detect(source):
 
 
 def read(source, index=0):
-    """The image of a file, its tiles laid flat as seen from the crystal's side of the detector's z axis.
+    """The image of a file, its tiles laid flat as seen from the crystal's side of the detector's z
+    axis.
 
     A single array that the tables do not place is read as it is stored, with a note.
 
@@ -98,7 +100,9 @@ def _table(block, category, *columns):
 
 
 def _tiles(block, text, binaries):
-    """All arrays one after the other, shape (n,), and the tiles in them: each array, or each declared section of it."""
+    """All arrays one after the other, shape (n,), and the tiles in them: each array, or each
+    declared section of it.
+    """
     axes, settings, steps, windows = _axes(block), _settings(block), _steps(block), _windows(block)
     numbers = dict(_table(block, "diffrn_data_frame", "array_id", "binary_id"))
     stored, starts, tiles = [], {}, []
@@ -192,7 +196,9 @@ def _settings(block):
 
 
 def _place(point, axis, axes, settings):
-    """Laboratory coordinates of a point given in the frame of an axis, along the chain of axes it depends on."""
+    """Laboratory coordinates of a point given in the frame of an axis, along the chain of axes it
+    depends on.
+    """
     for _ in range(len(axes) + 1):
         if axis not in axes:
             return point

@@ -1,10 +1,12 @@
-"""Evidence that the spots of a frame lie on a lattice, which stray counts, hot pixels and edges do not.
+"""Evidence that the spots of a frame lie on a lattice, which stray counts, hot pixels and edges do
+not.
 
-Every spot is a scattering vector q. For a direction t and a length L, the sum of exp(2 pi i L q.t) over the spots is
-as large as their number if all of them lie on planes 1/L apart, and about its square root if they lie anywhere. A
-histogram of q.t and one Fourier transform give all lengths at once (Steller, Bolotovsky and Rossmann, 1997,
-doi:10.1107/S0021889897008777). What chance gives is measured on the same spots, each turned by a random angle about
-the beam: they keep their resolution and lose their lattice.
+Every spot is a scattering vector q. For a direction t and a length L, the sum of exp(2 pi i L q.t)
+over the spots is as large as their number if all of them lie on planes 1/L apart, and about its
+square root if they lie anywhere. A histogram of q.t and one Fourier transform give all lengths at
+once (Steller, Bolotovsky and Rossmann, 1997, doi:10.1107/S0021889897008777). What chance gives is
+measured on the same spots, each turned by a random angle about the beam: they keep their resolution
+and lose their lattice.
 """
 
 from dataclasses import dataclass
@@ -61,13 +63,15 @@ class LatticeSettings:
     n_directions : int
         Directions on the hemisphere.
     shortest_A, longest_A : float
-        Spacings of lattice points looked for. A multiple of a shorter cell edge serves as well as the edge.
+        Spacings of lattice points looked for. A multiple of a shorter cell edge serves as well as
+        the edge.
     n_turns : int
         How often the spots are turned to see what chance gives.
     least_spots, most_spots : int
         Fewer spots tell nothing; of more, a random choice is used.
     tolerance : float
-        Distance from a lattice plane, in units of the planes' spacing, up to which a spot lies on it.
+        Distance from a lattice plane, in units of the planes' spacing, up to which a spot lies on
+        it.
     """
 
     n_directions: int = 3000
@@ -107,7 +111,8 @@ class LatticeEvidence:
     n_by_chance : float
         The same of turned spots, mean.
     vectors_A : ndarray, shape (n, 3), float64
-        Up to three lattice vectors that are not coplanar, best first; with pixel patterns, up to two, in pixels.
+        Up to three lattice vectors that are not coplanar, best first; with pixel patterns, up to
+        two, in pixels.
     """
 
     n_spots: int
@@ -123,14 +128,16 @@ class LatticeEvidence:
     def can_tell(self):
         """Whether a lattice with `TELLING_SHARE` of the spots on it would have stood out.
 
-        It would not if the spots are few, or so close to the beam that turned ones agree in phase as well. The score
-        goes with the square of the fraction of the spots on the lattice.
+        It would not if the spots are few, or so close to the beam that turned ones agree in phase
+        as well. The score goes with the square of the fraction of the spots on the lattice.
         """
         return bool(self.n_used * TELLING_SHARE**2 >= LATTICE_RATIO * self.null_mean)
 
     @property
     def shows_lattice(self):
-        """True for a lattice, False for spots anywhere, None if there is neither a lattice nor enough to exclude it."""
+        """True for a lattice, False for spots anywhere, None if there is neither a lattice nor
+        enough to exclude it.
+        """
         if self.ratio >= LATTICE_RATIO:
             return True
         return False if self.can_tell else None
@@ -290,9 +297,11 @@ def plane_offsets(q, vector):
 
 @njit(nogil=True, cache=True)
 def _step(q, offsets, stiffness):
-    """Change of a vector that brings the spots to their planes, by least squares weighted with their nearness.
+    """Change of a vector that brings the spots to their planes, by least squares weighted with
+    their nearness.
 
-    `stiffness` keeps directions still along which the spots do not spread. A common shift of all planes is free.
+    `stiffness` keeps directions still along which the spots do not spread. A common shift of all
+    planes is free.
     """
     normal, side, mean, slope = stiffness * np.eye(3), np.zeros(3), np.zeros(3), np.zeros(3)
     total = offset_sum = 0.0
@@ -375,7 +384,9 @@ def lattice_vectors(q, directions, settings, n_candidates=24):
 
 
 def _not_coplanar(vectors, n_axes):
-    """The first vector and the next ones that open an area and a volume with those before; indices."""
+    """The first vector and the next ones that open an area and a volume with those before;
+    indices.
+    """
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     chosen = [0]
     for i in range(1, len(unit)):
@@ -434,7 +445,8 @@ def lattice_evidence(q, rng, settings=None):
 
 
 def planar_evidence(slow, fast, rng, shortest_px=6.0, settings=None):
-    """Ask without a geometry whether spots form a flat periodic pattern, as they do at small angles.
+    """Ask without a geometry whether spots form a flat periodic pattern, as they do at small
+    angles.
 
     Parameters
     ----------
@@ -444,12 +456,14 @@ def planar_evidence(slow, fast, rng, shortest_px=6.0, settings=None):
     shortest_px : float
         Finest period looked for; a fraction of a longer one serves as well.
     settings : LatticeSettings, optional
-        Its spacings count waves across the pattern: the finest has ``longest_A``, the coarsest ``shortest_A``.
+        Its spacings count waves across the pattern: the finest has ``longest_A``, the coarsest
+        ``shortest_A``.
 
     Returns
     -------
     LatticeEvidence
-        `vectors_A` are in waves per pixel times the scale of the pattern: divide by ``longest_A * shortest_px``.
+        `vectors_A` are in waves per pixel times the scale of the pattern: divide by ``longest_A *
+        shortest_px``.
 
     Raises
     ------

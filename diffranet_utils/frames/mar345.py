@@ -1,4 +1,6 @@
-"""Image plates of marresearch: mar1200, mar2300, mar345 and their like, packed, with a list of the brightest pixels."""
+"""Image plates of marresearch: mar1200, mar2300, mar345 and their like, packed, with a list of the
+brightest pixels.
+"""
 
 import re
 

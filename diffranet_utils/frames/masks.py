@@ -1,4 +1,6 @@
-"""Which pixels of a real frame count nothing: gaps, overloads, hot and dead pixels, the beamstop's shadow."""
+"""Which pixels of a real frame count nothing: gaps, overloads, hot and dead pixels, the beamstop's
+shadow.
+"""
 
 from enum import IntEnum
 from pathlib import Path
@@ -53,8 +55,8 @@ def flag_values(image):
 def flag_pixels(data, flags):
     """Add hot and dead pixels to `flags`, in place.
 
-    A hot pixel exceeds ten times the brightest of its eight neighbours, which no spot does; a dead one
-    is zero where its surroundings count well.
+    A hot pixel exceeds ten times the brightest of its eight neighbours, which no spot does; a dead
+    one is zero where its surroundings count well.
 
     Parameters
     ----------
@@ -102,7 +104,8 @@ def block_mean(data, usable, factor):
     mean : ndarray, shape (n_slow // factor, n_fast // factor), float32
         Zero where no pixel is usable.
     share : ndarray, same shape, float32
-        Usable share of the block, 0 to 1; ``mean * share * factor**2`` is the sum of the usable counts.
+        Usable share of the block, 0 to 1; ``mean * share * factor**2`` is the sum of the usable
+        counts.
     """
     rows, columns = (n // factor for n in data.shape)
     inside = np.s_[: rows * factor, : columns * factor]
@@ -115,7 +118,8 @@ def block_mean(data, usable, factor):
 
 
 def find_beamstop(data, usable, beam_fast_px, beam_slow_px):
-    """Find the shadow around the direct beam: connected pixels at less than half of what their ring counts.
+    """Find the shadow around the direct beam: connected pixels at less than half of what their ring
+    counts.
 
     Parameters
     ----------
@@ -148,7 +152,9 @@ def find_beamstop(data, usable, beam_fast_px, beam_slow_px):
 
 
 def _ring_level(mean, ring, seen):
-    """Median of each one-block ring, never below that of the rings farther out, so that a shadow cannot hide itself."""
+    """Median of each one-block ring, never below that of the rings farther out, so that a shadow
+    cannot hide itself.
+    """
     order = np.argsort(ring[seen], kind="stable")
     values, rings = mean[seen][order], ring[seen][order]
     starts = np.searchsorted(rings, np.arange(ring.max() + 2))
@@ -159,7 +165,8 @@ def _ring_level(mean, ring, seen):
 
 
 def fill_masked(image, mask):
-    """Replace masked pixels by their mirror image across the nearest usable pixel, which keeps the texture.
+    """Replace masked pixels by their mirror image across the nearest usable pixel, which keeps the
+    texture.
 
     Parameters
     ----------
@@ -189,7 +196,8 @@ def fill_masked(image, mask):
 
 
 def fill_crops(crops, masks):
-    """`fill_masked` of every crop, for models that know no masks: what is missing must not look black to them.
+    """`fill_masked` of every crop, for models that know no masks: what is missing must not look
+    black to them.
 
     Parameters
     ----------
@@ -204,7 +212,8 @@ def fill_crops(crops, masks):
 
 
 def read_mask(path):
-    """Read a mask of bad pixels, as pyFAI and Dectris' tools write them: zero where a pixel is good.
+    """Read a mask of bad pixels, as pyFAI and Dectris' tools write them: zero where a pixel is
+    good.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""What an HDF5 file of NeXus, CXI or a station's own making says about the experiment, and the masks it declares."""
+"""What an HDF5 file of NeXus, CXI or a station's own making says about the experiment, and the
+masks it declares.
+"""
 
 import numpy as np
 
@@ -44,7 +46,8 @@ METRE_BELOW = {
     "pixel": 1e-3,
     "distance": 30.0,
 }  # of a number without unit; larger ones are millimetres
-# Bits of a CXI mask that do not make a pixel bad (Maia, 2012, doi:10.1038/nmeth.2110): peaks, resolution, corrections.
+# Bits of a CXI mask that do not make a pixel bad (Maia, 2012, doi:10.1038/nmeth.2110): peaks,
+# resolution, corrections.
 CXI_GOOD = np.uint32(0x20 | 0x100 | 0x800 | 0x2000 | 0x4000)
 
 
@@ -95,7 +98,9 @@ def mask_bits(values, path):
 
 
 def _overload(file, detectors):
-    """NeXus' saturation value is still good; the cutoff of Dectris is not, and neither tells of the other."""
+    """NeXus' saturation value is still good; the cutoff of Dectris is not, and neither tells of the
+    other.
+    """
     for group in detectors:
         for name in CUTOFFS:
             value = _number(file.get(f"{group}/{name}"))

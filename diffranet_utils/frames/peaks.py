@@ -1,8 +1,8 @@
 """Count Bragg spots without learning anything: local background, threshold, connected pixels.
 
-The idea is that of every spot finder since XDS and DIALS' dispersion threshold: a pixel is strong when it
-exceeds the mean of its neighbourhood by several standard deviations. It is the baseline that a trained
-model has to beat.
+The idea is that of every spot finder since XDS and DIALS' dispersion threshold: a pixel is strong
+when it exceeds the mean of its neighbourhood by several standard deviations. It is the baseline
+that a trained model has to beat.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,8 @@ class Peaks:
     slow, fast : ndarray, shape (n,), float64
         Centres of gravity, in pixels from the outer edge of the first pixel.
     counts : ndarray, shape (n,), float64
-        Counts above the background, summed over the strong pixels: the tails of a weak spot are missing.
+        Counts above the background, summed over the strong pixels: the tails of a weak spot are
+        missing.
     n_pixels : ndarray, shape (n,), int64
     """
 
@@ -50,7 +51,8 @@ def local_background(data, mask, box=BOX, least=1.0, counting=True):
     mask : ndarray, same shape, bool
         True where a pixel counts for the background.
     box : int
-        Edge of the square neighbourhood, an odd number of pixels; it is cut at the edges of the frame.
+        Edge of the square neighbourhood, an odd number of pixels; it is cut at the edges of the
+        frame.
     least : float
         `sigma` is never below this.
     counting : bool
@@ -106,7 +108,8 @@ def _shift_band(columns, data, mask, entering, leaving):
 def find_peaks(data, mask, n_sigma=6.0, min_pixels=2, box=BOX):
     """Find connected groups of strong pixels.
 
-    The background is measured again without the pixels that stood out, so that a spot does not hide itself.
+    The background is measured again without the pixels that stood out, so that a spot does not hide
+    itself.
 
     Parameters
     ----------

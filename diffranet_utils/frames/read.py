@@ -1,4 +1,6 @@
-"""Real frames: read them, mask what counts nothing, and prepare the 512 x 512 crops that the models see."""
+"""Real frames: read them, mask what counts nothing, and prepare the 512 x 512 crops that the models
+see.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,8 @@ class Frame:
     name : str
         For tables and figures.
     data : ndarray, shape (n_slow, n_fast), float32
-        Counts; zero where a pixel is not usable. Those of an integrating detector may lie below zero.
+        Counts; zero where a pixel is not usable. Those of an integrating detector may lie below
+        zero.
     flags : ndarray, shape (n_slow, n_fast), uint8
         Why a pixel is not usable, `frame_masks.Flag`; zero where it is.
     wavelength_A, distance_mm, pixel_mm : float or None
@@ -95,7 +98,8 @@ def read_frame(path, index=0, beamstop=None, bad=None):
     beamstop : ndarray, shape (n_slow, n_fast), bool, optional
         True in the shadow; by default it is looked for around the beam.
     bad : ndarray, shape (n_slow, n_fast), bool, optional
-        True for pixels to leave out besides those that the file declares bad; see `frame_masks.read_mask`.
+        True for pixels to leave out besides those that the file declares bad; see
+        `frame_masks.read_mask`.
 
     Returns
     -------
@@ -163,8 +167,9 @@ def _masked(name, image, beamstop):
 def prepare_frame(frame, size=CROP, factor=None):
     """Downsample a frame, cut crops clear of the beamstop, take square roots to 8 bit.
 
-    As Section 3 of the paper describes it; that text gives no factor, so a block is as large as leaves two
-    crops side by side. A block that is partly masked counts what its usable pixels do, scaled up to a whole block.
+    As Section 3 of the paper describes it; that text gives no factor, so a block is as large as
+    leaves two crops side by side. A block that is partly masked counts what its usable pixels do,
+    scaled up to a whole block.
 
     Parameters
     ----------
@@ -177,8 +182,8 @@ def prepare_frame(frame, size=CROP, factor=None):
     Returns
     -------
     Crops
-        Four where the frame has room for two crops each way, else two or one; a frame smaller than a
-        crop is padded with masked pixels.
+        Four where the frame has room for two crops each way, else two or one; a frame smaller than
+        a crop is padded with masked pixels.
     """
     factor = factor or max(1, min(frame.data.shape) // (2 * size))
     mean, share = block_mean(frame.data, frame.mask, factor)
@@ -196,12 +201,16 @@ def prepare_frame(frame, size=CROP, factor=None):
 
 
 def _lowest(mean, mask):
-    """What must come off for square roots to exist: nothing, unless an integrating detector measures below zero."""
+    """What must come off for square roots to exist: nothing, unless an integrating detector
+    measures below zero.
+    """
     return min(0.0, float(np.quantile(mean[mask], 0.001))) if mask.any() else 0.0
 
 
 def _crop_corners(frame, shape, size, factor):
-    """First rows and columns of the crops: on both sides of the beam, pushed out of the shadow where there is room."""
+    """First rows and columns of the crops: on both sides of the beam, pushed out of the shadow
+    where there is room.
+    """
     shadow = frame.flags == Flag.BEAMSTOP
     starts = []
     for axis, (n, beam) in enumerate(zip(shape, frame.beam_px, strict=True)):

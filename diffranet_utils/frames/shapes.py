@@ -1,4 +1,6 @@
-"""Which sizes of an image are a detector's, checked before anything is decoded: a damaged header asks for terabytes."""
+"""Which sizes of an image are a detector's, checked before anything is decoded: a damaged header
+asks for terabytes.
+"""
 
 import math
 

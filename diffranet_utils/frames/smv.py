@@ -65,9 +65,11 @@ def read(source, index=0):
 
 
 def _header(text, shape):
-    """ADSC's SMV: millimetres, and a beam centre whose x runs along the slow axis (as dxtbx reads it).
+    """ADSC's SMV: millimetres, and a beam centre whose x runs along the slow axis (as dxtbx reads
+    it).
 
-    Some stations write pixels instead: a centre far off the detector in millimetres that lies on it in pixels is one.
+    Some stations write pixels instead: a centre far off the detector in millimetres that lies on it
+    in pixels is one.
     """
     pixel = number_after(text, "PIXEL_SIZE")
     beam = [number_after(text, f"BEAM_CENTER_{axis}") for axis in "XY"]  # slow, fast

@@ -1,4 +1,6 @@
-"""A file that may hold images: read no further than needed, unpacked within bounds, open as long as it is used."""
+"""A file that may hold images: read no further than needed, unpacked within bounds, open as long as
+it is used.
+"""
 
 import bz2
 import gzip
@@ -20,7 +22,9 @@ PACKERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 
 
 def one_line(error):
-    """An error or path in one line without what a terminal cannot print: damaged bytes end up in messages."""
+    """An error or path in one line without what a terminal cannot print: damaged bytes end up in
+    messages.
+    """
     return " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())
 
 

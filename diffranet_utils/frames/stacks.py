@@ -1,4 +1,6 @@
-"""Arrays of any rank as images: (y, x), (n, y, x), or (n, module, y, x) with the modules one below the other."""
+"""Arrays of any rank as images: (y, x), (n, y, x), or (n, module, y, x) with the modules one below
+the other.
+"""
 
 import numpy as np
 

@@ -1,4 +1,6 @@
-"""TIFF and BigTIFF, every page an image; read by tifffile, or by Pillow where tifffile lacks a codec."""
+"""TIFF and BigTIFF, every page an image; read by tifffile, or by Pillow where tifffile lacks a
+codec.
+"""
 
 import io
 import zlib
@@ -54,7 +56,8 @@ def read(source, index=0):
     Returns
     -------
     RawImage
-        16-bit numbers that a file calls signed though counts wrapped around in them are made unsigned again.
+        16-bit numbers that a file calls signed though counts wrapped around in them are made
+        unsigned again.
 
     Raises
     ------
@@ -69,7 +72,8 @@ def read(source, index=0):
 
 
 def wrapped(counts):
-    """Whether 16-bit counts above 32767 became negative: far below zero, and in the middle of bright pixels.
+    """Whether 16-bit counts above 32767 became negative: far below zero, and in the middle of
+    bright pixels.
 
     Parameters
     ----------
@@ -90,7 +94,9 @@ def _pages(source):
 
 
 def _images(source):
-    """Pages that hold images of the first one's size, checked against the sizes that they declare."""
+    """Pages that hold images of the first one's size, checked against the sizes that they
+    declare.
+    """
     import tifffile
 
     file = source.enter(tifffile.TiffFile(source.stream()))
@@ -115,7 +121,9 @@ def _size(page):
 
 
 def _pixels(source, page):
-    """Counts of a page; missing strips and bytes are refused, which a reader would fill with zeros."""
+    """Counts of a page; missing strips and bytes are refused, which a reader would fill with
+    zeros.
+    """
     require_shape(_size(page))
     require(page.dtype is not None, f"its pixels have {page.bitspersample} bits: write 8, 16 or 32")
     stream = source.stream()
@@ -149,7 +157,9 @@ def _segment_bytes(page):
 
 
 def _check_deflate(stream, pairs, most):
-    """Refuse a strip that unpacks to more than it can hold, before a reader unpacks it to all memory."""
+    """Refuse a strip that unpacks to more than it can hold, before a reader unpacks it to all
+    memory.
+    """
     for start, n in pairs:
         stream.seek(start)
         unpacker = zlib.decompressobj()

@@ -1,7 +1,8 @@
-"""Compiled loops of `tile_peaks`: sums over tiles, their robust version, and connected strong pixels.
+"""Compiled loops of `tile_peaks`: sums over tiles, their robust version, and connected strong
+pixels.
 
-A pixel counts where `usable` says so and its value lies within `limits`, which NaN never does. `usable` may have
-a single row, which then serves every row of the frame.
+A pixel counts where `usable` says so and its value lies within `limits`, which NaN never does.
+`usable` may have a single row, which then serves every row of the frame.
 """
 
 import numpy as np
@@ -13,7 +14,8 @@ FEW_PHOTONS = (
     2.0  # so many counts above the limit change no mean and come by chance where the mean is small
 )
 QUIET = 1.3  # variance over mean of counts that hold nothing but background, with room for chance
-CROWDED = 0.99  # a tile that keeps less than this share of its pixels may hold a spot or the edge of a shadow
+# a tile that keeps less than this share of its pixels may hold a spot or the edge of a shadow
+CROWDED = 0.99
 REACH = 8  # pixels around a peak in which masked pixels are looked for
 SUMS = {
     "reassoc",
@@ -25,7 +27,9 @@ SUMS = {
 
 @njit(nogil=True, cache=True, fastmath=SUMS)
 def _add_run(values, usable, limits, sums):
-    """Number, sum, sum of squares and largest of the counting pixels of one row of a tile, added to `sums`."""
+    """Number, sum, sum of squares and largest of the counting pixels of one row of a tile, added to
+    `sums`.
+    """
     low, high = limits
     n, total, squares, top = np.int32(0), 0.0, 0.0, low
     for k in range(values.size):
@@ -123,8 +127,8 @@ def _clip(values, limit, photons):
 def _robust_limit(values, photons):
     """Value above which something stands out, though up to half of the values may.
 
-    It stands on the median and the half width of the lower half, of a third of the values for speed; a count has at
-    least a unit of noise.
+    It stands on the median and the half width of the lower half, of a third of the values for
+    speed; a count has at least a unit of noise.
     """
     ordered = np.sort(values[:: 3 if values.size > 64 else 1])
     middle = ordered[ordered.size // 2]
@@ -149,8 +153,8 @@ def _clipped(values, mean, variance, photons):
 def robust_levels(frame, usable, limits, sums, photons):
     """Mean and variance of the background of each tile.
 
-    A tile whose largest value fits its mean and noise keeps its plain sums; others are measured again without
-    what stands out.
+    A tile whose largest value fits its mean and noise keeps its plain sums; others are measured
+    again without what stands out.
 
     Returns
     -------
@@ -182,10 +186,11 @@ def robust_levels(frame, usable, limits, sums, photons):
 
 @njit(nogil=True, cache=True)
 def raise_crowded(mean, sigma, share):
-    """Level and noise of the brightest neighbour where something was left out of a tile and that one is brighter.
+    """Level and noise of the brightest neighbour where something was left out of a tile and that
+    one is brighter.
 
-    The lit corner of a tile in a shadow looks like a spot on a dark background. A neighbour tells: it is as
-    bright as the corner there, but dark around a real spot.
+    The lit corner of a tile in a shadow looks like a spot on a dark background. A neighbour tells:
+    it is as bright as the corner there, but dark around a real spot.
 
     Returns
     -------
@@ -226,7 +231,9 @@ def _is_strong(frame, usable, limits, threshold, place):
 
 @njit(nogil=True, cache=True)
 def _collect(frame, usable, limits, threshold, seen, start, stack):
-    """Strong pixels connected to `start` (eight neighbours), as the first rows of `stack`; their number."""
+    """Strong pixels connected to `start` (eight neighbours), as the first rows of `stack`; their
+    number.
+    """
     stack[0, 0], stack[0, 1] = start
     seen[start] = True
     n, done = 1, 0
@@ -273,7 +280,8 @@ def _measure(frame, mean, pixels, out):
 
 @njit(nogil=True, cache=True)
 def _masked_distance(frame, usable, limits, centre):
-    """Distance from the centre of a peak to the centre of the nearest pixel that does not count, at most `REACH`.
+    """Distance from the centre of a peak to the centre of the nearest pixel that does not count, at
+    most `REACH`.
 
     What lies outside the frame does not count either.
     """
@@ -295,7 +303,9 @@ def _masked_distance(frame, usable, limits, centre):
 
 @njit(nogil=True, cache=True)
 def _touches(frame, usable, limits, saturation, pixels):
-    """Whether a peak or a neighbour of it does not count (or lies outside the frame), and whether one is saturated."""
+    """Whether a peak or a neighbour of it does not count (or lies outside the frame), and whether
+    one is saturated.
+    """
     masked = saturated = False
     for r, c in pixels:
         for y in range(r - 1, r + 2):
@@ -333,9 +343,9 @@ def connected_peaks(frame, usable, limits, levels, least, saturation):
     Returns
     -------
     ndarray, shape (n, 14), float64
-        Centre (slow, fast), number of pixels, integrated counts, peak value, second moments (slow, fast, mixed),
-        background and its standard deviation, masked distance, two flags: touches masked, touches saturated; and
-        the threshold of its tile.
+        Centre (slow, fast), number of pixels, integrated counts, peak value, second moments (slow,
+        fast, mixed), background and its standard deviation, masked distance, two flags: touches
+        masked, touches saturated; and the threshold of its tile.
     """
     threshold, top, mean, sigma = levels
     seen = np.zeros(frame.shape, np.bool_)

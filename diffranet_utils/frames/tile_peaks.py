@@ -1,9 +1,10 @@
 """Bragg peaks of a raw frame of any detector, in two passes over its pixels.
 
-The first pass measures the background in tiles of 16 x 16 pixels, the second groups the pixels above a threshold.
-The threshold is a false-alarm probability: that of counting statistics where pixels count photons, of a normal
-distribution elsewhere. A tile whose largest value is below its threshold is not visited again, so that a blank frame
-costs little more than reading its pixels once.
+The first pass measures the background in tiles of 16 x 16 pixels, the second groups the pixels
+above a threshold. The threshold is a false-alarm probability: that of counting statistics where
+pixels count photons, of a normal distribution elsewhere. A tile whose largest value is below its
+threshold is not visited again, so that a blank frame costs little more than reading its pixels
+once.
 """
 
 from dataclasses import dataclass
@@ -32,7 +33,8 @@ NORMAL_FROM = 1000.0  # counts; above this mean the Poisson quantile is taken fr
 SAMPLE_ROWS = 61  # rows that are looked at to tell counts from other values
 MANY_ZEROS = 0.05  # no measured voltage is exactly zero so often
 FAR_PX = 4  # pixels so far apart share no point spread
-QUIETER = 0.6  # variance over level below which nothing was counted: an offset, or light spread over pixels
+# variance over level below which nothing was counted: an offset, or light spread over pixels
+QUIETER = 0.6
 COUNTED_FROM = 5.0  # level from which that can be told
 OVERDISPERSED = 1.2  # ratio of noise to counting noise that 256 pixels do not reach by chance
 
@@ -44,8 +46,8 @@ class PeakSettings:
     Parameters
     ----------
     n_sigma : float
-        A pixel is strong if chance makes it as bright as seldom as a normal variable exceeds this many standard
-        deviations (5: once in 3.5 million pixels).
+        A pixel is strong if chance makes it as bright as seldom as a normal variable exceeds this
+        many standard deviations (5: once in 3.5 million pixels).
     min_pixels : int
         Smaller groups of strong pixels are left out.
     saturation : float
@@ -84,10 +86,11 @@ class TilePeaks:
     moments : ndarray, shape (n, 3), float64
         Second moments of the counts about the centre, px^2: slow, fast, mixed.
     masked_distance_px : ndarray, shape (n,), float64
-        From the centre to the middle of the nearest pixel that is masked or outside the frame; at most
-        `tile_kernels.REACH`.
+        From the centre to the middle of the nearest pixel that is masked or outside the frame; at
+        most `tile_kernels.REACH`.
     touches_masked, touches_saturated : ndarray, shape (n,), bool
-        Whether a pixel of the peak or a neighbour of one is masked or outside the frame, or saturated.
+        Whether a pixel of the peak or a neighbour of one is masked or outside the frame, or
+        saturated.
     threshold : ndarray, shape (n,), float64
         Value above which a pixel of that tile is strong.
     """
@@ -162,11 +165,11 @@ def tile_levels(frame, usable=None, photons=None, limits=None):
     frame : ndarray, shape (n_slow, n_fast), integer or float
         As a detector writes it.
     usable : ndarray, same shape, bool, optional
-        True where a pixel counts. By default all do but the marks of detectors: negative values of a signed type and
-        the largest value of an unsigned one. NaN and infinity never count.
+        True where a pixel counts. By default all do but the marks of detectors: negative values of
+        a signed type and the largest value of an unsigned one. NaN and infinity never count.
     photons : bool, optional
-        Whether values count photons, so that their noise is at least that of counting. By default a frame does if its
-        pixels hold whole numbers from zero upwards.
+        Whether values count photons, so that their noise is at least that of counting. By default a
+        frame does if its pixels hold whole numbers from zero upwards.
     limits : (float, float), optional
         Smallest and largest value that counts, instead of those that `usable` implies.
 
@@ -230,9 +233,9 @@ def _limits(dtype, marks):
 def counts_photons(frame, usable, limits):
     """Whether the values of a sample of pixels count photons.
 
-    They do if they are whole numbers from zero upwards, or if none is below zero and many are zero: these are counts
-    after a correction, such as that of a flat field. They do not where their noise is below that of counting, as it is
-    above an offset.
+    They do if they are whole numbers from zero upwards, or if none is below zero and many are zero:
+    these are counts after a correction, such as that of a flat field. They do not where their noise
+    is below that of counting, as it is above an offset.
 
     Parameters
     ----------
@@ -259,7 +262,9 @@ def counts_photons(frame, usable, limits):
 
 
 def _is_quieter(lines, counted):
-    """Whether the noise of sampled rows is below that of counting: from pixels a few apart, by medians."""
+    """Whether the noise of sampled rows is below that of counting: from pixels a few apart, by
+    medians.
+    """
     pairs = counted[:, FAR_PX:] & counted[:, :-FAR_PX]
     first, second = (
         part[pairs].astype(np.float64) for part in (lines[:, FAR_PX:], lines[:, :-FAR_PX])
@@ -267,16 +272,19 @@ def _is_quieter(lines, counted):
     level = np.median(first) if first.size else 0.0
     if level < COUNTED_FROM:
         return False
-    # the median of |x - y| is 0.954 standard deviations of a normal variable; whole numbers add up to half a step
+    # the median of |x - y| is 0.954 standard deviations of a normal variable; whole numbers add up
+    # to half a step
     return (np.median(np.abs(first - second)) + 0.5) / 0.954 < np.sqrt(QUIETER * level)
 
 
 def strong_threshold(mean, sigma, n_sigma, photons):
-    """Value that a pixel of the background exceeds with the probability of `n_sigma` standard deviations.
+    """Value that a pixel of the background exceeds with the probability of `n_sigma` standard
+    deviations.
 
-    For counts it is the smallest whole number k with P(N > k) below that probability, from P(N > k; m) = P(k + 1, m),
-    the regularised incomplete gamma function (NIST Digital Library of Mathematical Functions, 8.4.10). The distance to
-    the mean grows with the noise where this exceeds that of counting.
+    For counts it is the smallest whole number k with P(N > k) below that probability, from P(N > k;
+    m) = P(k + 1, m), the regularised incomplete gamma function (NIST Digital Library of
+    Mathematical Functions, 8.4.10). The distance to the mean grows with the noise where this
+    exceeds that of counting.
 
     Parameters
     ----------
@@ -305,8 +313,9 @@ def strong_threshold(mean, sigma, n_sigma, photons):
 def tile_threshold(levels, n_sigma):
     """Value above which a pixel of each tile is strong.
 
-    A mean from few photons may be too small by chance: the threshold is that of one photon more in the tile. Where
-    something stands out of a tile, the brightest of its neighbours counts, since it may be the edge of a shadow.
+    A mean from few photons may be too small by chance: the threshold is that of one photon more in
+    the tile. Where something stands out of a tile, the brightest of its neighbours counts, since it
+    may be the edge of a shadow.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""Tiles of a detector laid on one flat image, whose pixels take the tile's pixel that lies under their centre."""
+"""Tiles of a detector laid on one flat image, whose pixels take the tile's pixel that lies under
+their centre.
+"""
 
 from dataclasses import dataclass
 
@@ -23,7 +25,8 @@ class Tile:
     shape : tuple of 2 int
         Rows and columns.
     corner, fast, slow : ndarray, shape (3,), float64
-        Outer corner of the first pixel, and steps from pixel to pixel and row to row; x to the right, y up.
+        Outer corner of the first pixel, and steps from pixel to pixel and row to row; x to the
+        right, y up.
     """
 
     first: int
@@ -115,7 +118,8 @@ def _paint(tile, pixel, left, top, index, gap):
         rows[(rows >= 0) & (rows < gap.shape[0])],
         columns[(columns >= 0) & (columns < gap.shape[1])],
     )
-    # How many steps along fast and slow lead from the corner to each centre; x and y come in separately.
+    # How many steps along fast and slow lead from the corner to each centre; x and y come in
+    # separately.
     steps = np.linalg.inv(np.stack([tile.fast[:2], tile.slow[:2]], axis=1))
     x, y = (
         (columns + 0.5 + left) * pixel - tile.corner[0],

@@ -12,11 +12,13 @@ from diffranet_utils.instrument.geometry import CLASSICAL_RADIUS_SQUARED
 from diffranet_utils.instrument.ice import ice_f2
 
 AVOGADRO = 6.02214076e23
-# Air as one effective diatomic molecule near N2: bond length (angstrom) and weights of the coherent and the
-# Compton part, fitted to tabulated scattering to 0.2 % rms below 0.25 /A (oxygen and argon make up the rest).
+# Air as one effective diatomic molecule near N2: bond length (angstrom) and weights of the coherent
+# and the Compton part, fitted to tabulated scattering to 0.2 % rms below 0.25 /A (oxygen and argon
+# make up the rest).
 AIR_BOND_A, AIR_COHERENT, AIR_COMPTON = 1.158, 1.0127, 1.065
 # Liquid water: effective amplitude per molecule (elastic and inelastic) as a sum of Gaussians of
-# sin(theta)/lambda, (electrons, centre 1/A, width 1/A); fitted to tabulated scattering to 0.2 % rms below 0.4 /A.
+# sin(theta)/lambda, (electrons, centre 1/A, width 1/A); fitted to tabulated scattering to 0.2 % rms
+# below 0.4 /A.
 WATER_GAUSSIANS = (
     (2.2460, -0.0107, 0.1150),
     (3.8106, 0.1678, 0.0735),
@@ -24,7 +26,8 @@ WATER_GAUSSIANS = (
     (4.3465, 0.3490, 0.2154),
     (1.5506, 0.2333, 0.0347),
 )
-# Nitrogen atom, coherent form factor: four Gaussians and a constant (International Tables C, 1992, 6.1.1.4).
+# Nitrogen atom, coherent form factor: four Gaussians and a constant (International Tables C, 1992,
+# 6.1.1.4).
 NITROGEN_A = (12.2126, 3.1322, 2.0125, 1.1663)
 NITROGEN_B = (0.0057, 9.8933, 28.9975, 0.5826)
 NITROGEN_C = -11.529
@@ -52,8 +55,9 @@ def water_f2(stol):
 def air_f2(stol):
     """Squared effective amplitude of a molecule of air: Debye's formula plus Compton scattering.
 
-    ``w1 2 f^2 (1 + sin(x)/x) + w2 2 (Z - f^2/Z)`` with ``x = 4 pi s r`` and nitrogen's f (Debye, 1915,
-    doi:10.1002/andp.19153510606); the second term counts the electrons that scatter inelastically.
+    ``w1 2 f^2 (1 + sin(x)/x) + w2 2 (Z - f^2/Z)`` with ``x = 4 pi s r`` and nitrogen's f (Debye,
+    1915, doi:10.1002/andp.19153510606); the second term counts the electrons that scatter
+    inelastically.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""From expected photons to the picture: calibration error, counting, point spread, read noise, 8 bits."""
+"""From expected photons to the picture: calibration error, counting, point spread, read noise, 8
+bits.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +14,9 @@ from diffranet_utils.core.checks import check_fields, require_not_negative
 from diffranet_utils.core.errors import require
 
 NORMAL_FROM = 60.0  # expected photons above which counts come from a corrected normal distribution
-PADDING = 64  # pixels of darkness around the sensor, so that light spread over one edge does not enter at the other
+# pixels of darkness around the sensor, so that light spread over one edge does not enter at the
+# other
+PADDING = 64
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,8 @@ class Readout:
 def read_out(expected, detector, readout, rng):
     """Simulate one exposure.
 
-    The order is that of the paper: gain error, Poisson, point spread on the photon image, offset and
-    read noise, clip, floor.
+    The order is that of the paper: gain error, Poisson, point spread on the photon image, offset
+    and read noise, clip, floor.
 
     Parameters
     ----------
@@ -96,10 +100,12 @@ def read_out(expected, detector, readout, rng):
 
 
 def draw_photons(expected, rng):
-    """Poisson counts; where many photons are expected, from a normal variate with three correction terms.
+    """Poisson counts; where many photons are expected, from a normal variate with three correction
+    terms.
 
     ``B + sqrt(B) z + (z^2 - 1) / 6 + (z - z^3) / (72 sqrt(B))``, rounded (Cornish and Fisher, 1938,
-    doi:10.2307/1400905): above 60 photons its distribution function is within 1e-4 of Poisson's, and it is faster.
+    doi:10.2307/1400905): above 60 photons its distribution function is within 1e-4 of Poisson's,
+    and it is faster.
 
     Parameters
     ----------
@@ -226,7 +232,9 @@ def point_spread(rows, columns, kind, fwhm_px):
 
 @lru_cache(maxsize=4)
 def noise_gain(pixel_um, readout):
-    """Sum of the squared point spread: how much it averages counting noise away (0.497 for DiffraNet)."""
+    """Sum of the squared point spread: how much it averages counting noise away (0.497 for
+    DiffraNet).
+    """
     if readout.point_spread == "none" or readout.fwhm_um == 0:
         return 1.0
     offsets = np.arange(-20, 21)
@@ -239,8 +247,9 @@ def noise_gain(pixel_um, readout):
 def expected_variance(readout, pixel_um, level, fixed_pattern=True):
     """Variance of a flat field in closed form, away from the edges and from saturation.
 
-    ``w (B + (c B)^2) + r^2 + 1/12``: B the expected photons, c the calibration error, w the sum of the squared
-    point spread, r the read noise; rounding down adds the last term, but not where a counter gives whole photons.
+    ``w (B + (c B)^2) + r^2 + 1/12``: B the expected photons, c the calibration error, w the sum of
+    the squared point spread, r the read noise; rounding down adds the last term, but not where a
+    counter gives whole photons.
 
     Parameters
     ----------

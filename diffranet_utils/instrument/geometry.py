@@ -103,7 +103,8 @@ class Beam:
     Raises
     ------
     InputError
-        If a number is negative or not finite, or `sources` has the wrong shape or a wavelength that is not positive.
+        If a number is negative or not finite, or `sources` has the wrong shape or a wavelength that
+        is not positive.
     """
 
     wavelength_A: float

@@ -57,9 +57,9 @@ def _mates(group, hkl):
 def ice_f2(stol):
     """Squared effective amplitude of a molecule in powdered hexagonal ice.
 
-    A ring at s0 scatters ``integral f2 s ds = m F^2 / (128 pi V s0)`` per molecule, V the cell's volume over
-    (Warren, X-ray Diffraction, 1969, chapter 4, powder intensity, divided by the solid angle 8 pi lambda^2 s ds);
-    each is a Gaussian.
+    A ring at s0 scatters ``integral f2 s ds = m F^2 / (128 pi V s0)`` per molecule, V the cell's
+    volume over (Warren, X-ray Diffraction, 1969, chapter 4, powder intensity, divided by the solid
+    angle 8 pi lambda^2 s ds); each is a Gaussian.
 
     Parameters
     ----------

@@ -143,7 +143,9 @@ class Shade:
 
     @property
     def usable(self):
-        """Pixels that measure light: no gap, hot or dead pixel. A beamstop's shadow measures, if little."""
+        """Pixels that measure light: no gap, hot or dead pixel. A beamstop's shadow measures, if
+        little.
+        """
         return ~(self.gap | self.hot | self.dead)
 
     def masks(self):

@@ -30,7 +30,8 @@ def source_grid(
     Returns
     -------
     ndarray, shape (n_sources, 5), float64
-        x, y, z of the source seen from the crystal, weight, wavelength; metres. For `geometry.Beam`.
+        x, y, z of the source seen from the crystal, weight, wavelength; metres. For
+        `geometry.Beam`.
 
     Raises
     ------

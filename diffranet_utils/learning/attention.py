@@ -1,11 +1,14 @@
-"""Where does a network look? Two maps of attention by captum, scored against where the simulator put the spots."""
+"""Where does a network look? Two maps of attention by captum, scored against where the simulator
+put the spots.
+"""
 
 import numpy as np
 import torch
 
 
 def grad_cam(network, images, classes, stage=2):
-    """Grad-CAM (Selvaraju et al., 2017, doi:10.1109/ICCV.2017.74): maps that speak for a class, weighted and added.
+    """Grad-CAM (Selvaraju et al., 2017, doi:10.1109/ICCV.2017.74): maps that speak for a class,
+    weighted and added.
 
     Parameters
     ----------
@@ -53,7 +56,8 @@ def layer_grad_cam(network, layer, x, targets, shape):
 
 
 def smooth_grad(network, images, classes, n_samples=8, noise=2.0, seed=0):
-    """SmoothGrad (Smilkov et al., 2017, arXiv:1706.03825): size of the gradient, averaged over noisy copies.
+    """SmoothGrad (Smilkov et al., 2017, arXiv:1706.03825): size of the gradient, averaged over
+    noisy copies.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""Networks on disk: tensors and their description in one file, written whole, read without running any code."""
+"""Networks on disk: tensors and their description in one file, written whole, read without running
+any code.
+"""
 
 import json
 from dataclasses import asdict

@@ -1,4 +1,6 @@
-"""The classical classifiers, forests of trees and a support vector machine, built from plain settings."""
+"""The classical classifiers, forests of trees and a support vector machine, built from plain
+settings.
+"""
 
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -33,11 +35,12 @@ def make_classifier(config, seed=0, n_workers=1):
     Parameters
     ----------
     config : dict
-        ``classifier`` is ``"rf"`` or ``"et"`` (random forest or extra trees; with ``n_trees``, ``max_features``,
-        ``max_depth``), ``"boosting"`` (with ``n_rounds``, ``learning_rate``, ``max_leaf_nodes``) or ``"svm"`` (with
-        ``C`` and ``gamma``; 0 means scikit-learn's default ``"scale"``, which after standardising is one over the
-        number of features, as its older default ``"auto"`` was). ``class_weight`` is None, ``"balanced"`` or one
-        weight per class, for labels that count from 1. Other entries are ignored.
+        ``classifier`` is ``"rf"`` or ``"et"`` (random forest or extra trees; with ``n_trees``,
+        ``max_features``, ``max_depth``), ``"boosting"`` (with ``n_rounds``, ``learning_rate``,
+        ``max_leaf_nodes``) or ``"svm"`` (with ``C`` and ``gamma``; 0 means scikit-learn's default
+        ``"scale"``, which after standardising is one over the number of features, as its older
+        default ``"auto"`` was). ``class_weight`` is None, ``"balanced"`` or one weight per class,
+        for labels that count from 1. Other entries are ignored.
     seed : int
         Of trees and boosting.
     n_workers : int
@@ -46,7 +49,8 @@ def make_classifier(config, seed=0, n_workers=1):
     Returns
     -------
     estimator
-        For the SVM a Pipeline that standardises each feature first, with means and widths of the training data.
+        For the SVM a Pipeline that standardises each feature first, with means and widths of the
+        training data.
 
     Raises
     ------
@@ -66,7 +70,8 @@ def make_classifier(config, seed=0, n_workers=1):
             max_iter=config["n_rounds"], learning_rate=config["learning_rate"],
             max_leaf_nodes=config["max_leaf_nodes"], class_weight=weights, random_state=seed,
         )  # fmt: skip
-    # break_ties: the class is the one of the largest decision value, so probabilities made from them agree.
+    # break_ties: the class is the one of the largest decision value, so probabilities made from
+    # them agree.
     machine = SVC(
         C=config["C"],
         gamma=config["gamma"] or "scale",

@@ -1,7 +1,8 @@
 """Five ensembles of trees with the settings that a search may choose: what an AutoML package tries.
 
-Random forest (Breiman, 2001), extra trees (Geurts et al., 2006), LightGBM (Ke et al., 2017), XGBoost
-(Chen & Guestrin, 2016) and CatBoost (Prokhorenkova et al., 2018), each behind the same two calls.
+Random forest (Breiman, 2001), extra trees (Geurts et al., 2006), LightGBM (Ke et al., 2017),
+XGBoost (Chen & Guestrin, 2016) and CatBoost (Prokhorenkova et al., 2018), each behind the same two
+calls.
 """
 
 from collections.abc import Callable

@@ -16,7 +16,8 @@ from diffranet_utils.features.spots import SpotFeatures
 from diffranet_utils.features.texture import GlcmFeatures, LbpFeatures
 from diffranet_utils.records.provenance import origin
 
-# skops names this type because a forged tree could point outside its own arrays: `_check_trees` looks.
+# skops names this type because a forged tree could point outside its own arrays: `_check_trees`
+# looks.
 TRUSTED = ["sklearn.tree._tree.Tree"]
 
 
@@ -68,8 +69,8 @@ class FittedModel:
     def predict_proba(self, images):
         """Probability of each class.
 
-        A forest gives the share of its trees. An SVM's decision values are scaled by the one temperature that
-        suits the validation split best, and go through a softmax.
+        A forest gives the share of its trees. An SVM's decision values are scaled by the one
+        temperature that suits the validation split best, and go through a softmax.
 
         Returns
         -------

@@ -1,4 +1,5 @@
-"""Train any network of the catalogue on grey images, and take its features: plain SGD on one device.
+"""Train any network of the catalogue on grey images, and take its features: plain SGD on one
+device.
 
 The learning rate falls as 1 / (1 + decay * step), as in Keras, in which the scattering study was
 written (Ushizima et al. 2021, section 4.2 gives the rate, the decay, the epochs and the batch).
@@ -147,7 +148,9 @@ def features_of(network, x):
 
 @torch.inference_mode()
 def probabilities_of(network, x):
-    """Softmax of a network's scores, ndarray of shape (n, n_classes), float32; see `features_of`."""
+    """Softmax of a network's scores, ndarray of shape (n, n_classes), float32; see
+    `features_of`.
+    """
     return _in_parts(network, lambda part: torch.softmax(network(part), dim=1), x)
 
 

@@ -1,4 +1,6 @@
-"""Similarity search: the images whose features lie nearest, and how many of them are of the same class."""
+"""Similarity search: the images whose features lie nearest, and how many of them are of the same
+class.
+"""
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors

@@ -1,4 +1,6 @@
-"""Train and evaluate DeepFreak: stochastic gradient descent that can be stopped, resumed and repeated."""
+"""Train and evaluate DeepFreak: stochastic gradient descent that can be stopped, resumed and
+repeated.
+"""
 
 import json
 import time
@@ -86,7 +88,8 @@ def turned(batch, generator):
 def train(network, training, settings, validation=None, checkpoint=None, device=None):
     """Train a network in place, or go on where a checkpoint left off.
 
-    Under torch's launcher, ``torchrun``, each process takes its share of every batch; see `distributed`.
+    Under torch's launcher, ``torchrun``, each process takes its share of every batch; see
+    `distributed`.
 
     Parameters
     ----------
@@ -95,15 +98,16 @@ def train(network, training, settings, validation=None, checkpoint=None, device=
         ``images`` (n, size, size) uint8 and ``labels`` (n,), 1 to 5.
     settings : Settings
     checkpoint : path-like, optional
-        File written after every epoch; if it exists, training goes on from it. On a processor the numbers are the
-        same as without the stop, for the same number of threads; a GPU adds up in no fixed order.
+        File written after every epoch; if it exists, training goes on from it. On a processor the
+        numbers are the same as without the stop, for the same number of threads; a GPU adds up in
+        no fixed order.
     device : str or torch.device, optional
 
     Returns
     -------
     list of dict
-        One per epoch: ``epoch``, ``learning_rate``, ``loss``, ``accuracy``, ``seconds`` and, with a validation
-        split, ``validation_loss`` and ``validation_accuracy``.
+        One per epoch: ``epoch``, ``learning_rate``, ``loss``, ``accuracy``, ``seconds`` and, with a
+        validation split, ``validation_loss`` and ``validation_accuracy``.
 
     Raises
     ------
@@ -213,9 +217,10 @@ def _check_finite(loss, settings, epoch):
 def _refresh_statistics(network, images, settings, batch_size=16):
     """Let the batch normalisations average over a fixed sample of training images.
 
-    While training, each batch is normalised by itself; for evaluation torch keeps an average over roughly the last
-    ten batches. With one image per batch those are ten images, and the result would hang on which ones came last.
-    One more pass over `settings.n_statistics` images, in batches of 16 and without a gradient, replaces that average.
+    While training, each batch is normalised by itself; for evaluation torch keeps an average over
+    roughly the last ten batches. With one image per batch those are ten images, and the result
+    would hang on which ones came last. One more pass over `settings.n_statistics` images, in
+    batches of 16 and without a gradient, replaces that average.
     """
     generator = torch.Generator().manual_seed(settings.seed)
     sample = torch.randperm(len(images), generator=generator)[: settings.n_statistics]

@@ -1,4 +1,6 @@
-"""How a network is trained: the settings, the paper's own ones, and the learning rate of every epoch."""
+"""How a network is trained: the settings, the paper's own ones, and the learning rate of every
+epoch.
+"""
 
 from dataclasses import dataclass
 from math import cos, pi
@@ -16,7 +18,8 @@ class Settings:
     learning_rate, momentum, weight_decay : float
         Of stochastic gradient descent.
     schedule : str
-        ``step``: times `decay_rate` every `decay_epochs` epochs, as in the paper; ``cosine``: down to zero.
+        ``step``: times `decay_rate` every `decay_epochs` epochs, as in the paper; ``cosine``: down
+        to zero.
     decay_epochs : int
     decay_rate : float
     class_weights : tuple of float, optional
@@ -24,8 +27,8 @@ class Settings:
     n_statistics : int
         Training images from which the batch normalisations take their statistics after every epoch.
     scalar_mean : bool
-        Subtract one number, the mean of all pixels, as the authors' program does, not the mean of each pixel, as
-        their paper says.
+        Subtract one number, the mean of all pixels, as the authors' program does, not the mean of
+        each pixel, as their paper says.
     turned : bool
         Turn and mirror each training image at random: the eight symmetries of a square detector.
     patience : int
@@ -85,7 +88,8 @@ PAPER_CONFIGURATIONS = {
         Settings(learning_rate=5.9409e-3, momentum=0.70739, weight_decay=3.0193e-5, batch_size=2),
     ),
 }
-# Ours, for runs of minutes: a low rate for the 25,600 inputs of topology 9's classifier, zero after the last epoch.
+# Ours, for runs of minutes: a low rate for the 25,600 inputs of topology 9's classifier, zero after
+# the last epoch.
 SMALL = Settings(
     learning_rate=1e-4, momentum=0.9, weight_decay=1e-5, batch_size=4, schedule="cosine"
 )

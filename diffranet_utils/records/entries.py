@@ -17,7 +17,8 @@ def format_entry(entry):
     Returns
     -------
     str
-        Such as ``97.5 % [96.1, 98.4], n = 800`` or ``23.1 image/s``, with no-break spaces inside each part.
+        Such as ``97.5 % [96.1, 98.4], n = 800`` or ``23.1 image/s``, with no-break spaces inside
+        each part.
     """
     if entry is None:
         return MISSING
@@ -36,7 +37,9 @@ def format_entry(entry):
 
 
 def _number(value, share):
-    """Two significant decimals for a share in percent, four significant digits for anything else."""
+    """Two significant decimals for a share in percent, four significant digits for anything
+    else.
+    """
     if share:
         return f"{value:.1f}"
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"

@@ -1,6 +1,7 @@
 """Accuracy with its interval, confusion matrices and paired comparisons.
 
-pandas, SciPy, scikit-learn and statsmodels are imported where they are used: simulation workers need none of them.
+pandas, SciPy, scikit-learn and statsmodels are imported where they are used: simulation workers
+need none of them.
 """
 
 import numpy as np
@@ -80,8 +81,9 @@ def hit_accuracy(truth, predicted, is_hit):
 def balanced_accuracy(truth, predicted):
     """Mean recall of the classes present, with an interval combined from those of the recalls.
 
-    Each recall has its Wilson interval; their distances from the recalls add in squares, which keeps the
-    interval honest where a recall is zero or one (Zou and Donner, 2008, doi:10.1002/sim.3095).
+    Each recall has its Wilson interval; their distances from the recalls add in squares, which
+    keeps the interval honest where a recall is zero or one (Zou and Donner, 2008,
+    doi:10.1002/sim.3095).
 
     Parameters
     ----------
@@ -166,12 +168,14 @@ def per_class(matrix, names):
 
 
 def mcnemar(truth, first, second):
-    """Exact McNemar test of two classifiers on the same images (McNemar, 1947, doi:10.1007/BF02295996).
+    """Exact McNemar test of two classifiers on the same images (McNemar, 1947,
+    doi:10.1007/BF02295996).
 
     Returns
     -------
     dict
-        ``first_only`` and ``second_only``, the images that only one gets right, and the two-sided ``p``.
+        ``first_only`` and ``second_only``, the images that only one gets right, and the two-sided
+        ``p``.
     """
     from statsmodels.stats.contingency_tables import mcnemar as exact_test
 

@@ -1,4 +1,6 @@
-"""Main choices of a chapter: small frozen classes that check themselves, and what a reader changed in them."""
+"""Main choices of a chapter: small frozen classes that check themselves, and what a reader changed
+in them.
+"""
 
 import hashlib
 import json
@@ -14,9 +16,11 @@ MAX_MARK = 60  # characters of a changed run's mark in file names; longer ones e
 
 
 def parameters(cls):
-    """Class decorator: a frozen dataclass whose fields are checked against their annotations when it is made.
+    """Class decorator: a frozen dataclass whose fields are checked against their annotations when
+    it is made.
 
-    Fields are what papermill and ``diffranet run --set`` change, so that they hold literals: numbers, texts, tuples.
+    Fields are what papermill and ``diffranet run --set`` change, so that they hold literals:
+    numbers, texts, tuples.
     """
     config = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
     return checked_dataclass(frozen=True, kw_only=True, config=config)(cls)
@@ -69,7 +73,8 @@ def changed(section, changes, chapter):
 
 
 def from_text(settings):
-    """Changes as they are typed: ``NAME=VALUE``, with a JSON value, plain text, or several with commas between.
+    """Changes as they are typed: ``NAME=VALUE``, with a JSON value, plain text, or several with
+    commas between.
 
     Parameters
     ----------
@@ -100,7 +105,8 @@ def _value(text):
 
 
 def mark(changes):
-    """What a changed run adds to the names of its files, such as ``+topology=10+epochs=2``; nothing without changes.
+    """What a changed run adds to the names of its files, such as ``+topology=10+epochs=2``; nothing
+    without changes.
 
     Parameters
     ----------
@@ -133,7 +139,8 @@ def _in_one_line(error, wanted, chapter):
     if not first["loc"]:  # the class itself refuses them together
         return f"{chapter}: {first['msg'].removeprefix('Value error, ').rstrip('.')}."
     name = first["loc"][0]
-    # A union of types reports the failure of each; the name and the value are what a reader can act on.
+    # A union of types reports the failure of each; the name and the value are what a reader can act
+    # on.
     reasons = dict.fromkeys(
         e["msg"].removeprefix("Value error, ") for e in error.errors() if e["loc"][:1] == (name,)
     )

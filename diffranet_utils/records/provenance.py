@@ -37,7 +37,8 @@ class Run:
     scheduler : str, optional
         Address of a Dask scheduler on which images are simulated and classifiers trained.
     listen : str, optional
-        Address, ``HOST`` or ``HOST:PORT``, at which a search of networks takes workers from other machines.
+        Address, ``HOST`` or ``HOST:PORT``, at which a search of networks takes workers from other
+        machines.
     study : Study, optional
         The study whose chapters run; one step alone needs none.
     chapter : str
@@ -63,7 +64,9 @@ class Run:
 
     @property
     def mark(self):
-        """What the names of this run's own files bear if it differs from the preset, such as ``+topology=10``."""
+        """What the names of this run's own files bear if it differs from the preset, such as
+        ``+topology=10``.
+        """
         return parameters.mark(self.changes)
 
     def record_path(self, chapter):
@@ -99,8 +102,9 @@ def start_run(study, preset, seed, data_dir, results_dir, chapter="", **changes)
     seed : int
         Zero or more.
     data_dir, results_dir : path-like
-        Parent folders; the preset's name is added to each. A relative path counts from the project's folder, or from
-        the current one where the package lies in no project, so that a notebook runs from anywhere.
+        Parent folders; the preset's name is added to each. A relative path counts from the
+        project's folder, or from the current one where the package lies in no project, so that a
+        notebook runs from anywhere.
     chapter : str
         Needed for changes.
     **changes
@@ -109,7 +113,8 @@ def start_run(study, preset, seed, data_dir, results_dir, chapter="", **changes)
     Raises
     ------
     InputError
-        If the preset is unknown, the seed is negative, or the chapter has no such parameter or not with this value.
+        If the preset is unknown, the seed is negative, or the chapter has no such parameter or not
+        with this value.
     """
     require(
         isinstance(seed, int) and seed >= 0, f"SEED is {seed!r}: give an integer of zero or more."
@@ -128,7 +133,8 @@ def start_run(study, preset, seed, data_dir, results_dir, chapter="", **changes)
 
 
 def save_result(chapter, run, values, details=None, seconds=None):
-    """Write the record of a chapter to ``<results_dir>/<chapter>.json``; a changed run's name says what it changed.
+    """Write the record of a chapter to ``<results_dir>/<chapter>.json``; a changed run's name says
+    what it changed.
 
     Parameters
     ----------
@@ -194,7 +200,9 @@ def committed_result(chapter, preset="full"):
 
 
 def benchmark(name):
-    """The timing record that the repository ships under ``results/bench``, or None if there is none yet."""
+    """The timing record that the repository ships under ``results/bench``, or None if there is none
+    yet.
+    """
     path = COMMITTED / "bench" / f"{name}.json"
     return read_json(path) if path.exists() else None
 

@@ -1,4 +1,6 @@
-"""What shared code knows of a study: its classes, presets, chapters and the numbers of its paper."""
+"""What shared code knows of a study: its classes, presets, chapters and the numbers of its
+paper.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -62,7 +64,8 @@ class Study:
     name : str
         Its folder below `studies`.
     classes : type of IntEnum
-        Members in the order of tables and figures; each has a ``title``, and its value is the name of its folder.
+        Members in the order of tables and figures; each has a ``title``, and its value is the name
+        of its folder.
     presets : mapping of str
         Sizes of a run by the preset's name; each has at least ``name``.
     claims : tuple of Claim
@@ -112,7 +115,8 @@ class Study:
         return [claim for claim in self.claims if claim.chapter == chapter]
 
     def step(self, chapter):
-        """The heavy step of a chapter: the function ``step(run)`` of the module that bears the chapter's name.
+        """The heavy step of a chapter: the function ``step(run)`` of the module that bears the
+        chapter's name.
 
         Raises
         ------

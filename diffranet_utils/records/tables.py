@@ -43,7 +43,8 @@ def result_table(record, study):
     Returns
     -------
     DataFrame
-        One row per number; columns: this run, the committed record of the preset ``full``, the paper.
+        One row per number; columns: this run, the committed record of the preset ``full``, the
+        paper.
     """
     chapter = record["chapter"]
     committed = (committed_result(chapter) or {"values": {}})["values"]
@@ -67,7 +68,9 @@ def result_table(record, study):
 
 
 def grouped(rows, key):
-    """Rows (dicts) by the value that they have under `key`, in the order of their first appearance."""
+    """Rows (dicts) by the value that they have under `key`, in the order of their first
+    appearance.
+    """
     groups = {}
     for row in rows:
         groups.setdefault(row[key], []).append(row)

@@ -22,7 +22,9 @@ SAVE_S = 10  # while a folder is watched, the table on disk is at most so old
 
 
 def make_screener(study, model=None, mask=None):
-    """A `screening.Screener`: see `screening.load_screener` and, for its mask, `frame_masks.read_mask`."""
+    """A `screening.Screener`: see `screening.load_screener` and, for its mask,
+    `frame_masks.read_mask`.
+    """
     screener = screening.load_screener(study, model)
     return screener if mask is None else replace(screener, bad=frame_masks.read_mask(mask))
 
@@ -67,8 +69,8 @@ class How:
 def run(paths, screener, kind=None, out=None, report=None, how=None):
     """Judge frames and print, write and draw what is asked for.
 
-    Lines appear as frames are judged; JSON and CSV at the end. What is found is written also when the user or a SIGTERM
-    stops it, or the folder goes away.
+    Lines appear as frames are judged; JSON and CSV at the end. What is found is written also when
+    the user or a SIGTERM stops it, or the folder goes away.
 
     Parameters
     ----------
@@ -78,13 +80,15 @@ def run(paths, screener, kind=None, out=None, report=None, how=None):
     kind : {"json", "csv"}, optional
         Print this instead of lines.
     out, report : Path, optional
-        Files for the table and for the page; an existing file that is not by this command is left alone.
+        Files for the table and for the page; an existing file that is not by this command is left
+        alone.
     how : How, optional
 
     Raises
     ------
     InputError
-        Before anything is judged, if a file to write is unusable; at the end, if no frame could be read.
+        Before anything is judged, if a file to write is unusable; at the end, if no frame could be
+        read.
     """
     how = how or How()
     for path, suffixes in ((out, (".json", ".csv")), (report, (".html", ".htm"))):
@@ -168,7 +172,9 @@ def _save(records, out):
 
 @contextmanager
 def _terminated_as_interrupted():
-    """Let SIGTERM end the block as Ctrl-C does; outside the main thread signals stay as they are."""
+    """Let SIGTERM end the block as Ctrl-C does; outside the main thread signals stay as they
+    are.
+    """
     try:
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     except ValueError:

@@ -1,10 +1,10 @@
 """Evidence of diffraction in one frame, in numbers that mean the same on every detector.
 
-All of it comes from one list of peaks of the whole frame: how many there are and how many look like spots, whether
-they lie on a lattice, whether they are as wide as each other and as the detector's point spread lets them be, how they
-are spread over the frame and over resolution, and how strong they are against their own background. None of it is a
-number of pixels or of counts, so that a small module and a large detector, a counting and an integrating one, can be
-compared.
+All of it comes from one list of peaks of the whole frame: how many there are and how many look like
+spots, whether they lie on a lattice, whether they are as wide as each other and as the detector's
+point spread lets them be, how they are spread over the frame and over resolution, and how strong
+they are against their own background. None of it is a number of pixels or of counts, so that a
+small module and a large detector, a counting and an integrating one, can be compared.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,8 @@ from diffranet_utils.frames.tile_peaks import TILE, PeakSettings, TilePeaks, fin
 EDGE_PX = 2.0  # a peak so near to a masked pixel may be its edge
 MOST_PIXELS = 400  # a larger group of strong pixels is a shadow's edge, flare or a ring
 MOST_PEAKS = 3000  # of the strongest that are looked at one by one
-FAR = 1.5  # frames' edges: a beam centre farther out means that the header's numbers are not understood
+# frames' edges: a beam centre farther out means that the header's numbers are not understood
+FAR = 1.5
 SEED = 2019  # of the turns that a lattice is compared with: the same frame gives the same evidence
 LATTICE = LatticeSettings(n_directions=2000, n_turns=2, most_spots=160)
 LONE_RATIO = 2.0  # of a lattice of lone pixels over chance, from which they are spots
@@ -163,7 +164,9 @@ def gather(image, geometry=None):
 
 
 def plausible(geometry, shape):
-    """The geometry, or None where its beam centre lies so far out that its units cannot be right."""
+    """The geometry, or None where its beam centre lies so far out that its units cannot be
+    right.
+    """
     if geometry is None:
         return None
     centre = np.array([geometry.beam_slow_px, geometry.beam_fast_px]) / shape
@@ -173,7 +176,8 @@ def plausible(geometry, shape):
 def noise_correlation(counts, limits, usable=None):
     """Correlation of the noise of neighbouring pixels, which a point spread makes.
 
-    From the median absolute difference of pixels beside each other and of pixels a few apart, along the fast axis.
+    From the median absolute difference of pixels beside each other and of pixels a few apart, along
+    the fast axis.
 
     Parameters
     ----------
@@ -247,7 +251,8 @@ def weigh(peaks, shape, geometry, correlation):
 
 
 def lone_spots(lone, geometry):
-    """Whether lone pixels are spots, as a small beam makes them on a detector without point spread: on a lattice.
+    """Whether lone pixels are spots, as a small beam makes them on a detector without point spread:
+    on a lattice.
 
     Parameters
     ----------
@@ -269,8 +274,8 @@ def lone_spots(lone, geometry):
 def single_photons(peaks, shape):
     """Which peaks are no more than a few photons on a detector that shows each of them.
 
-    An integrating detector in weak light has a strong pixel in every part of the frame, and all are about as high. A
-    spot must then hold more light than photons that meet by chance.
+    An integrating detector in weak light has a strong pixel in every part of the frame, and all are
+    about as high. A spot must then hold more light than photons that meet by chance.
 
     Parameters
     ----------
@@ -330,7 +335,8 @@ class Shapes:
         half_sum, half_gap = (slow + fast) / 2, np.hypot((slow - fast) / 2, mixed)
         long, short = (np.sqrt(np.maximum(half_sum + k * half_gap, 0) + 1 / 12) for k in (1, -1))
         share = (peaks.peak - peaks.background) / np.maximum(peaks.counts, 1e-9)
-        # the noise of a Gaussian point spread correlates with exp(-1 / 4 width^2) at a pixel's distance
+        # the noise of a Gaussian point spread correlates with exp(-1 / 4 width^2) at a pixel's
+        # distance
         spread = 0.5 / np.sqrt(-np.log(correlation)) if correlation > 0.02 else 0.0
         sharper = (width < 0.75 * spread) & (height > 1.5)
         return cls(
@@ -339,7 +345,9 @@ class Shapes:
 
     @property
     def spot_like(self):
-        """Which are shaped like a spot: no track, no lone pixel, not sharper than the detector can be."""
+        """Which are shaped like a spot: no track, no lone pixel, not sharper than the detector can
+        be.
+        """
         small_and_saturated = self.saturated & (self.n_pixels <= 4)
         return (self.elongation < LONG) & ~self.sharper & ~small_and_saturated & ~self._lone
 
@@ -430,7 +438,9 @@ def _heights(height):
 
 
 def _distances(spots, shape, centre):
-    """Nearest neighbours against what random places give, and how close to the beam the inner tenth lies."""
+    """Nearest neighbours against what random places give, and how close to the beam the inner tenth
+    lies.
+    """
     places = np.column_stack([spots.slow, spots.fast])[:400]
     if len(places) < 2:
         return [1.0, 0.0]
@@ -444,10 +454,11 @@ def _distances(spots, shape, centre):
 
 
 def _radii(radius, height, shape, centre):
-    """Spots whose ring holds more than its surroundings do, and how number and height fall away from the beam.
+    """Spots whose ring holds more than its surroundings do, and how number and height fall away
+    from the beam.
 
-    Grains of a powder and the noise of a sharp ring crowd in rings; Bragg spots are more and stronger near the beam,
-    stray charge is alike everywhere.
+    Grains of a powder and the noise of a sharp ring crowd in rings; Bragg spots are more and
+    stronger near the beam, stray charge is alike everywhere.
     """
     n = len(radius)
     if n < FEW_RADII:

@@ -1,7 +1,9 @@
-"""The default judgement: a small model on the evidence of a whole frame, kept as plain numbers in a JSON file.
+"""The default judgement: a small model on the evidence of a whole frame, kept as plain numbers in a
+JSON file.
 
-It is a sum of shallow trees (gradient boosting), fitted to simulated stations alone; more spots, or a better lattice,
-never lower its probability. Two limits say when it answers; evidence that leaves no doubt needs no model.
+It is a sum of shallow trees (gradient boosting), fitted to simulated stations alone; more spots, or
+a better lattice, never lower its probability. Two limits say when it answers; evidence that leaves
+no doubt needs no model.
 """
 
 import json
@@ -29,7 +31,8 @@ class Judge:
     roots : ndarray, shape (n_trees,), int64
         First node of each tree.
     nodes : dict
-        ``feature`` (-1 at a leaf), ``threshold``, ``left``, ``right`` and ``value``, arrays of shape (n_nodes,).
+        ``feature`` (-1 at a leaf), ``threshold``, ``left``, ``right`` and ``value``, arrays of
+        shape (n_nodes,).
     start : float
         Logarithm of the odds before any tree.
     limits : dict

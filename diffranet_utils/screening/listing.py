@@ -1,4 +1,6 @@
-"""Which files to judge: from names, patterns, folders and lists to every frame's file once, in order."""
+"""Which files to judge: from names, patterns, folders and lists to every frame's file once, in
+order.
+"""
 
 import glob
 import os
@@ -54,8 +56,8 @@ def list_frames(paths, recursive=False):
     Parameters
     ----------
     paths : iterable of path-like
-        Files; folders, for the frames directly in them; patterns; lists of names (``.lst``, one a line); ``-`` for such
-        a list on standard input.
+        Files; folders, for the frames directly in them; patterns; lists of names (``.lst``, one a
+        line); ``-`` for such a list on standard input.
     recursive : bool
         Look into folders in folders too.
 
@@ -113,7 +115,9 @@ def _lines(path):
 
 
 def _named(lines, folder, recursive, unknown):
-    """Files named in a list, relative to it or, failing that, to the working folder; a list in a list is a file."""
+    """Files named in a list, relative to it or, failing that, to the working folder; a list in a
+    list is a file.
+    """
     found = []
     for text in lines:
         name = EVENT.sub("", text.strip())
@@ -125,7 +129,8 @@ def _named(lines, folder, recursive, unknown):
 
 
 def expand(path):
-    """Files that a path, folder or pattern stands for, in order; a folder without frames stands for itself.
+    """Files that a path, folder or pattern stands for, in order; a folder without frames stands for
+    itself.
 
     Raises
     ------
@@ -165,7 +170,9 @@ def frames_in(folder, recursive=False, unknown=None):
 
 
 def looks_like_a_frame(path):
-    """Whether a file is called like a frame of a detector, such as ``a.cbf.bz2``, ``B.TIFF`` or ``c.0017``."""
+    """Whether a file is called like a frame of a detector, such as ``a.cbf.bz2``, ``B.TIFF`` or
+    ``c.0017``.
+    """
     suffixes = [s.lower() for s in path.suffixes]
     if suffixes and suffixes[-1] in PACKED:
         suffixes.pop()

@@ -17,7 +17,9 @@ TITLE = "Screened frames"
 
 
 def line(record):
-    """One line for people: verdict, class, probability, spots, resolution, seconds, file or reason."""
+    """One line for people: verdict, class, probability, spots, resolution, seconds, file or
+    reason.
+    """
     if record["verdict"] == UNREADABLE:
         return f"{UNREADABLE:10s} {frame_formats.one_line(record['reason'])}"
     chance = "" if record["probability"] is None else f"p={record['probability']:.2f}"
@@ -28,14 +30,17 @@ def line(record):
 
 
 def hit_rate(records):
-    """Share of hits among the frames judged hit or miss, as a record entry; None if there is none."""
+    """Share of hits among the frames judged hit or miss, as a record entry; None if there is
+    none.
+    """
     counts = Counter(record["verdict"] for record in records)
     n = counts[HIT] + counts[MISS]
     return proportion(counts[HIT], n) if n else None
 
 
 def summary(records, seconds):
-    """Hit rate with its interval, without *unsure* and as a range with it, numbers of all verdicts, and frames/s.
+    """Hit rate with its interval, without *unsure* and as a range with it, numbers of all verdicts,
+    and frames/s.
 
     Parameters
     ----------
@@ -68,7 +73,9 @@ def _range(counts):
 
 
 def as_text(records, kind):
-    """Records as ``json`` (a list) or ``csv``; of a file name what is no Unicode becomes a question mark."""
+    """Records as ``json`` (a list) or ``csv``; of a file name what is no Unicode becomes a question
+    mark.
+    """
     rows = [{name: _plain(record.get(name)) for name in COLUMNS} for record in records]
     if kind == "json":
         return json.dumps(rows, indent=1, ensure_ascii=False)
@@ -84,7 +91,8 @@ def _plain(value):
 
 
 def check_target(path, suffixes):
-    """Refuse a file to write that has another suffix, that cannot be written, or that the screener did not write.
+    """Refuse a file to write that has another suffix, that cannot be written, or that the screener
+    did not write.
 
     Parameters
     ----------

@@ -21,7 +21,8 @@ figcaption{font-size:.8rem;overflow-wrap:anywhere}"""
 
 
 def write_report(records, path, title=TITLE):
-    """Write a page with the numbers and a contact sheet of hits, misses and unsure frames; it needs no network.
+    """Write a page with the numbers and a contact sheet of hits, misses and unsure frames; it needs
+    no network.
 
     Parameters
     ----------
@@ -72,7 +73,9 @@ def _file_and_index(name):
 
 
 def _thumbnail(frame):
-    """The whole frame in a small PNG, base64: brightest pixel of each block, so that spots survive."""
+    """The whole frame in a small PNG, base64: brightest pixel of each block, so that spots
+    survive.
+    """
     data = np.sqrt(np.maximum(frame.data, 0))
     factor = max(1, -(-max(data.shape) // THUMBNAIL))
     rows, columns = (min(factor, n) for n in data.shape)  # a narrow strip has less than a block

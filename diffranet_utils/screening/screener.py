@@ -20,7 +20,8 @@ from diffranet_utils.screening.evidence import gather
 from diffranet_utils.screening.judge import Judge
 from diffranet_utils.screening.listing import Listing, list_frames
 
-# Counting noise alone gives at most a spot per megapixel (tests/test_peaks.py), so five on a frame of six megapixels.
+# Counting noise alone gives at most a spot per megapixel (tests/test_peaks.py), so five on a frame
+# of six megapixels.
 MISS_SPOTS, HIT_SPOTS = 5, 20
 CERTAIN = 0.8
 LEAST_FOR_REACH = 10
@@ -36,14 +37,16 @@ HIT, MISS, UNSURE, UNREADABLE = "hit", "miss", "unsure", "unreadable"
 class Screener:
     """Judge frames by their number of spots and, if there is one, by a trained model.
 
-    The count decides alone where there is no model. The judge in the package looks at the evidence of the whole frame
-    and gives its own answer, which may be *unsure*; any other model must agree with the count.
+    The count decides alone where there is no model. The judge in the package looks at the evidence
+    of the whole frame and gives its own answer, which may be *unsure*; any other model must agree
+    with the count.
 
     Parameters
     ----------
     model : object, optional
-        ``predict(images)`` gives classes 1 to 5 for images (n, 512, 512) uint8; ``predict_proba``, if it
-        has one, gives their probabilities. A `judge.Judge` gets the evidence of the whole frame instead.
+        ``predict(images)`` gives classes 1 to 5 for images (n, 512, 512) uint8; ``predict_proba``,
+        if it has one, gives their probabilities. A `judge.Judge` gets the evidence of the whole
+        frame instead.
     name : str
         Of the model, for the record.
     bad : ndarray, shape (n_slow, n_fast), bool, optional
@@ -72,9 +75,10 @@ class Screener:
         Returns
         -------
         dict
-            file, verdict (hit, miss, unsure or unreadable), class and probability of a hit (None without
-            a model), n_spots, resolution_A, seconds, model, reason (why a frame is unreadable), evidence (in words),
-            notes (what a user should know of how it was read) and n_missing (images that its file lacks).
+            file, verdict (hit, miss, unsure or unreadable), class and probability of a hit (None
+            without a model), n_spots, resolution_A, seconds, model, reason (why a frame is
+            unreadable), evidence (in words), notes (what a user should know of how it was read) and
+            n_missing (images that its file lacks).
         """
         start = time.perf_counter()
         record = dict.fromkeys(COLUMNS) | {
@@ -170,7 +174,9 @@ def geometry_of(header):
 
 
 def _reach(spots, geometry):
-    """Spacing that all but a twentieth of the spots stay above, angstrom; None for fewer than ten."""
+    """Spacing that all but a twentieth of the spots stay above, angstrom; None for fewer than
+    ten.
+    """
     if len(spots) < LEAST_FOR_REACH:
         return None
     q = np.linalg.norm(scattering_vectors(spots.slow, spots.fast, geometry), axis=1)
@@ -193,7 +199,8 @@ def classify(model, crops, study):
     name : str
         The class that most crops get.
     chance : float
-        Mean probability of the classes that are hits; the share of crops called so if the model gives no probability.
+        Mean probability of the classes that are hits; the share of crops called so if the model
+        gives no probability.
     """
     labels = np.asarray(model.predict(crops))
     chance = float(study.is_hit(labels).mean())
@@ -214,9 +221,11 @@ def screen_paths(paths, screener, workers=1, scheduler=None):
         See `listing.list_frames`.
     screener : Screener
     workers : int
-        Processes of this machine. With several, files are reported as they are done, each with its images in order.
+        Processes of this machine. With several, files are reported as they are done, each with its
+        images in order.
     scheduler : str, optional
-        Address of a Dask scheduler, ``tcp://host:port``, whose workers judge instead; they must see the files.
+        Address of a Dask scheduler, ``tcp://host:port``, whose workers judge instead; they must see
+        the files.
 
     Returns
     -------
@@ -291,8 +300,8 @@ def load_screener(study, path=None):
     study : Study
         Of the model's classes.
     path : path-like, optional
-        A model file, a folder of trained models, or ``count`` for the spot count alone; by default the judge in the
-        package.
+        A model file, a folder of trained models, or ``count`` for the spot count alone; by default
+        the judge in the package.
 
     Raises
     ------
@@ -324,7 +333,8 @@ def _model_file(path):
 
 
 def load_model(path):
-    """Load a trained model by its suffix, whatever its name: a judge, classical classifiers, or a network.
+    """Load a trained model by its suffix, whatever its name: a judge, classical classifiers, or a
+    network.
 
     Raises
     ------

@@ -23,8 +23,8 @@ def operating_points(chance, hits, hit_rate):
     Returns
     -------
     thresholds, recall, stored : ndarray, shape (m,), float64
-        In rising order of the threshold; the first stores everything. `recall` is the share of the hits that is
-        kept, `stored` the share of all frames.
+        In rising order of the threshold; the first stores everything. `recall` is the share of the
+        hits that is kept, `stored` the share of all frames.
 
     Raises
     ------
@@ -56,7 +56,8 @@ def cheapest(thresholds, recall, stored, hit_rate, price_hit, price_frame=1.0):
     Returns
     -------
     dict
-        ``threshold``, ``recall``, ``stored``, ``cost`` per frame, and ``cost_of_all``, of storing everything.
+        ``threshold``, ``recall``, ``stored``, ``cost`` per frame, and ``cost_of_all``, of storing
+        everything.
 
     Raises
     ------

@@ -14,11 +14,13 @@ RETRY_S = 5.0  # after which a file that could not be read is tried again, thoug
 
 
 class Watch:
-    """Follow a folder: judge its frames and then each new one as it arrives, once it has stopped growing.
+    """Follow a folder: judge its frames and then each new one as it arrives, once it has stopped
+    growing.
 
-    A file that cannot be read may still be on its way: it is tried again when it has changed, and now and then, and is
-    reported at the end. The master file of an EIGER is judged when the data files that it names are there and whole;
-    they wait for it. What is no regular file is judged at once.
+    A file that cannot be read may still be on its way: it is tried again when it has changed, and
+    now and then, and is reported at the end. The master file of an EIGER is judged when the data
+    files that it names are there and whole; they wait for it. What is no regular file is judged at
+    once.
 
     Parameters
     ----------
@@ -39,7 +41,8 @@ class Watch:
             raise MissingDataError(f"No folder {folder} to watch: create it, or give another.")
 
     def records(self, idle_s=None):
-        """Records as frames arrive, without end, or until `idle_s` seconds passed without a new frame.
+        """Records as frames arrive, without end, or until `idle_s` seconds passed without a new
+        frame.
 
         Raises
         ------
@@ -69,7 +72,9 @@ class Watch:
         return found
 
     def waiting(self):
-        """Frames that are there and were not judged: empty, still growing, or parts of an EIGER series without end."""
+        """Frames that are there and were not judged: empty, still growing, or parts of an EIGER
+        series without end.
+        """
         there = frames_in(self.folder) if self.folder.is_dir() else []
         return [
             path
@@ -95,7 +100,9 @@ class Watch:
         return [path for path in alone if path not in links or _is_whole(path, links[path], calm)]
 
     def _is_calm(self, path):
-        """Whether a file has kept its size, not zero, since the last look; what is no file cannot grow."""
+        """Whether a file has kept its size, not zero, since the last look; what is no file cannot
+        grow.
+        """
         try:
             status = path.stat()
         except OSError:  # gone again, or a link to nothing

@@ -1,4 +1,6 @@
-"""Search topologies and learning settings with BOHB (Falkner et al., 2018, arXiv:1807.01774): Tables 9 and 10."""
+"""Search topologies and learning settings with BOHB (Falkner et al., 2018, arXiv:1807.01774):
+Tables 9 and 10.
+"""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,7 +28,8 @@ class SearchSettings:
     eta : int
         Each rung keeps one configuration in `eta` and gives it `eta` times the budget.
     n_workers : int
-        Evaluations side by side; with one, a search repeats to the same numbers where training does.
+        Evaluations side by side; with one, a search repeats to the same numbers where training
+        does.
     seed : int
     timeout_s : float
         Longest time without a finished evaluation.
@@ -39,7 +42,8 @@ class SearchSettings:
     name : str
         By which workers elsewhere know the search.
     random_fraction : float
-        Share of the configurations that are drawn blindly; HpBandSter's own is a third, and 1 is random search.
+        Share of the configurations that are drawn blindly; HpBandSter's own is a third, and 1 is
+        random search.
     """
 
     min_budget: float = 1
@@ -134,17 +138,20 @@ def run_bohb(evaluate, space, settings, folder):
     Parameters
     ----------
     evaluate : callable
-        ``evaluate(config_id, config, budget) -> (loss, info)``: a loss to be made small, and a dict that JSON holds.
-        An exception or a loss that is not finite is recorded as ``settings.crash_loss``.
+        ``evaluate(config_id, config, budget) -> (loss, info)``: a loss to be made small, and a dict
+        that JSON holds. An exception or a loss that is not finite is recorded as
+        ``settings.crash_loss``.
     space : ConfigSpace.ConfigurationSpace
     settings : SearchSettings
     folder : path-like
-        ``runs.jsonl`` receives each result as it comes; what it already holds is not computed again.
+        ``runs.jsonl`` receives each result as it comes; what it already holds is not computed
+        again.
 
     Returns
     -------
     list of dict
-        Every evaluation: ``config_id``, ``budget``, ``config``, ``model_based``, ``loss``, ``info``, ``seconds``.
+        Every evaluation: ``config_id``, ``budget``, ``config``, ``model_based``, ``loss``,
+        ``info``, ``seconds``.
 
     Raises
     ------
@@ -174,7 +181,8 @@ def run_bohb(evaluate, space, settings, folder):
 
 
 def random_search(evaluate, space, settings, epochs, folder):
-    """Search blindly for as many epochs as another search has spent: every configuration gets the largest budget.
+    """Search blindly for as many epochs as another search has spent: every configuration gets the
+    largest budget.
 
     Parameters
     ----------
@@ -198,7 +206,9 @@ def random_search(evaluate, space, settings, epochs, folder):
 
 
 def epochs_spent(runs):
-    """Epochs that a search has trained: a configuration that goes on counts once, with its largest budget."""
+    """Epochs that a search has trained: a configuration that goes on counts once, with its largest
+    budget.
+    """
     longest = {}
     for run in runs:
         key = tuple(run["config_id"])
@@ -223,8 +233,8 @@ def trajectory(runs):
     Returns
     -------
     list of dict
-        Each new incumbent: ``seconds`` and ``epochs`` of evaluation spent until then, ``loss``, ``budget``,
-        ``config_id``.
+        Each new incumbent: ``seconds`` and ``epochs`` of evaluation spent until then, ``loss``,
+        ``budget``, ``config_id``.
     """
     steps, spent = [], 0.0
     for k, run in enumerate(runs, start=1):
@@ -236,12 +246,14 @@ def trajectory(runs):
 
 
 def rank_correlations(runs):
-    """Does a short training foretell a long one? Spearman correlation of the losses of neighbouring budgets.
+    """Does a short training foretell a long one? Spearman correlation of the losses of neighbouring
+    budgets.
 
     Returns
     -------
     list of dict
-        ``small`` and ``large`` budget, ``n`` configurations that have both, ``correlation`` (None below three).
+        ``small`` and ``large`` budget, ``n`` configurations that have both, ``correlation`` (None
+        below three).
     """
     losses = {}
     for run in runs:

@@ -1,7 +1,9 @@
-"""HpBandSter as it is, made safe: numbers that cross its wire, errors that are recorded, searches that go on.
+"""HpBandSter as it is, made safe: numbers that cross its wire, errors that are recorded, searches
+that go on.
 
-Importing this module needs hpbandster; `bohb` imports it when a search starts. HpBandSter 0.7.4 is used unmodified:
-a name server, one dispatcher and workers that talk through Pyro4 on the loopback interface.
+Importing this module needs hpbandster; `bohb` imports it when a search starts. HpBandSter 0.7.4 is
+used unmodified: a name server, one dispatcher and workers that talk through Pyro4 on the loopback
+interface.
 """
 
 import json
@@ -31,9 +33,10 @@ def _as_python(value, serializer, out, level):
     serializer._serialize(value.item(), out, level)
 
 
-# HpBandSter sends its budgets as NumPy numbers. Since NumPy 2 their repr reads "np.float64(1.0)", which serpent,
-# Pyro4's serializer, writes but cannot read: the worker drops the message and the search waits for ever.
-# This is serpent's own hook for foreign types. Pickle would cross the wire too, and would run whatever it is sent.
+# HpBandSter sends its budgets as NumPy numbers. Since NumPy 2 their repr reads "np.float64(1.0)",
+# which serpent, Pyro4's serializer, writes but cannot read: the worker drops the message and the
+# search waits for ever. This is serpent's own hook for foreign types. Pickle would cross the wire
+# too, and would run whatever it is sent.
 serpent.register_class(np.generic, _as_python)
 
 
@@ -48,9 +51,11 @@ class ResultLog:
     Attributes
     ----------
     runs : list of dict
-        ``config_id``, ``budget``, ``config``, ``model_based``, ``loss``, ``info``, ``seconds``, ``finished``.
+        ``config_id``, ``budget``, ``config``, ``model_based``, ``loss``, ``info``, ``seconds``,
+        ``finished``.
     closed : bool
-        After a stop: what still comes in late is not written, since a new search may use the file by then.
+        After a stop: what still comes in late is not written, since a new search may use the file
+        by then.
     """
 
     def __init__(self, path):
@@ -68,7 +73,9 @@ class ResultLog:
         return None
 
     def result_of(self, config_id, budget):
-        """The run recorded under an id at a budget, or None; what a dead worker left open is not known."""
+        """The run recorded under an id at a budget, or None; what a dead worker left open is not
+        known.
+        """
         for run in self.runs:
             if (
                 tuple(run["config_id"]) == config_id
@@ -187,7 +194,8 @@ class ResumableBOHB(BOHB):
 
 @contextmanager
 def _global_seed(entropy):
-    # HpBandSter draws from NumPy's global generator and takes no other: seed it for one draw, then put it back.
+    # HpBandSter draws from NumPy's global generator and takes no other: seed it for one draw, then
+    # put it back.
     state = np.random.get_state()  # noqa: NPY002
     number = int(np.random.SeedSequence(entropy).generate_state(1)[0])
     np.random.seed(number)  # noqa: NPY002
@@ -222,7 +230,8 @@ def serve(evaluate, space, settings, folder, total):
         If nothing finishes within ``settings.timeout_s`` seconds.
     """
     log, box = ResultLog(folder / "runs.jsonl"), {}
-    # HpBandSter's threads inherit "daemon" from this one, so that a stuck search cannot keep the process alive.
+    # HpBandSter's threads inherit "daemon" from this one, so that a stuck search cannot keep the
+    # process alive.
     thread = threading.Thread(
         target=_search, args=(evaluate, space, settings, log, box), name="search", daemon=True
     )

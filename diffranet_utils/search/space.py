@@ -56,7 +56,8 @@ MORE_CLASSIFIERS = {
     },
 }
 ALL_CLASSIFIERS = CLASSIFIERS | MORE_CLASSIFIERS
-# Not in the paper either: statistics of what stands out of the noise, alone and beside the co-occurrence features.
+# Not in the paper either: statistics of what stands out of the noise, alone and beside the
+# co-occurrence features.
 SPOT_EXTRACTORS = {"spots": {}, "spots_glcm": EXTRACTORS["glcm"]}
 CATEGORICAL = (
     "distances",
@@ -64,8 +65,9 @@ CATEGORICAL = (
     "class_weight",
 )  # no order among the values; all others have one
 
-# Settings that the search looks at first: Table 3 in full; Table 4's best LBP and SIFT, with Table 8's defaults for
-# what Table 4 leaves out. So a search of four trials has seen both classifiers and the paper's three extractors.
+# Settings that the search looks at first: Table 3 in full; Table 4's best LBP and SIFT, with Table
+# 8's defaults for what Table 4 leaves out. So a search of four trials has seen both classifiers and
+# the paper's three extractors.
 _FOREST, _MACHINE = UNTUNED["rf"] | {"n_trees": 10}, UNTUNED["svm"]
 PAPER_BEST = (
     {"extractor": "glcm", "distances": [1, 2, 5, 8], "angles_deg": [45, 135], **_FOREST}
@@ -91,7 +93,8 @@ SPOT_STARTS = (
 
 @dataclass(frozen=True)
 class Space:
-    """A joint space: one branch for each extractor and each classifier, with the values of its settings.
+    """A joint space: one branch for each extractor and each classifier, with the values of its
+    settings.
 
     Parameters
     ----------
@@ -128,8 +131,9 @@ class Space:
     def dimensions(self):
         """The space as Hyperopt takes it; every leaf is the index of a value.
 
-        Ladders such as C are ordered: `quniform` lets the estimator learn that neighbours behave alike. Half a step
-        is added at both ends, because rounding would otherwise make the end values half as likely.
+        Ladders such as C are ordered: `quniform` lets the estimator learn that neighbours behave
+        alike. Half a step is added at both ends, because rounding would otherwise make the end
+        values half as likely.
 
         Returns
         -------
@@ -209,7 +213,9 @@ SPOT_SPACE = Space(SPOT_EXTRACTORS, ALL_CLASSIFIERS)
 
 
 def describe(config):
-    """Settings on one line, such as ``glcm distances [1, 5] angles_deg [0] | svm C 32 gamma 0.5``."""
+    """Settings on one line, such as ``glcm distances [1, 5] angles_deg [0] | svm C 32 gamma
+    0.5``.
+    """
     words = []
     for role, group in Space(EXTRACTORS | SPOT_EXTRACTORS, ALL_CLASSIFIERS).roles:
         inner = [f"{name} {short(config[name])}" for name in group[config[role]]]

@@ -26,7 +26,8 @@ class Evaluator:
     n_sift : int, optional
         Training images that SIFT sees; by default all.
     timeout_s : float, optional
-        A fit that takes longer is stopped and counts as failed; None fits in this process, without limit.
+        A fit that takes longer is stopped and counts as failed; None fits in this process, without
+        limit.
     n_classes : int, optional
         Labels count from 1 to this number; by default the classes in the training split.
     is_hit : callable, optional
@@ -102,7 +103,8 @@ class Evaluator:
 
 
 def fit_predict(classifier, x, y, x_validation, timeout_s=None):
-    """Predictions of a classifier trained on `x` and `y`; with a limit, in a process (or on Dask) that it stops.
+    """Predictions of a classifier trained on `x` and `y`; with a limit, in a process (or on Dask)
+    that it stops.
 
     Raises
     ------

@@ -18,21 +18,24 @@ def run_search(
 ):
     """Search the joint space with the tree-structured Parzen estimator (Bergstra et al., 2011).
 
-    Every trial is appended to `path` as it ends, and a CSV table beside it is kept up to date. A search that was
-    cut short is replayed from there: the estimator depends on seed and results only, so it suggests the same
-    settings again, is handed the recorded results instead of new fits, and goes on where it stopped.
+    Every trial is appended to `path` as it ends, and a CSV table beside it is kept up to date. A
+    search that was cut short is replayed from there: the estimator depends on seed and results
+    only, so it suggests the same settings again, is handed the recorded results instead of new
+    fits, and goes on where it stopped.
 
     Parameters
     ----------
     evaluate : callable
-        ``evaluate(config)`` returns a dict with at least ``accuracy``. What it raises makes a failed trial.
+        ``evaluate(config)`` returns a dict with at least ``accuracy``. What it raises makes a
+        failed trial.
     n_evaluations : int
         Trials in all, replayed ones included.
     seed : int
     path : path-like
         File of trials, one JSON object a line.
     identity : str
-        What else decides the results (images, code): trials recorded under another identity are set aside.
+        What else decides the results (images, code): trials recorded under another identity are set
+        aside.
     starts : sequence of dict
         Settings to look at first, as far as they lie in the space.
     space : search.space.Space
@@ -40,8 +43,8 @@ def run_search(
     Returns
     -------
     list of dict
-        ``trial``, ``config``, ``status`` (ok or failed), ``accuracy`` (None if failed), ``seconds``, and what
-        else `evaluate` returned, or the ``reason`` of a failure.
+        ``trial``, ``config``, ``status`` (ok or failed), ``accuracy`` (None if failed),
+        ``seconds``, and what else `evaluate` returned, or the ``reason`` of a failure.
 
     Raises
     ------
@@ -65,8 +68,8 @@ def run_search(
 class Suggestions:
     """Hyperopt's estimator, asked for one point at a time.
 
-    Each point depends on the seed, its number and the results so far, and on nothing else: that is what lets a
-    search be replayed.
+    Each point depends on the seed, its number and the results so far, and on nothing else: that is
+    what lets a search be replayed.
 
     Parameters
     ----------
@@ -93,7 +96,9 @@ class Suggestions:
         }
 
     def add(self, indices, loss):
-        """Tell the estimator how a point did; a `loss` of None is a failure, from which it learns nothing."""
+        """Tell the estimator how a point did; a `loss` of None is a failure, from which it learns
+        nothing.
+        """
         from hyperopt.base import JOB_STATE_DONE
         from hyperopt.fmin import generate_trial
 
@@ -177,7 +182,8 @@ def best_trial(trials, role, kind):
 
 
 def trial_table(trials):
-    """Trials as a table, one row each: extractor, classifier, accuracy, seconds, and every parameter.
+    """Trials as a table, one row each: extractor, classifier, accuracy, seconds, and every
+    parameter.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""A headless Chromium that tests talk to through its debugging socket; nothing but 127.0.0.1 answers it."""
+"""A headless Chromium that tests talk to through its debugging socket; nothing but 127.0.0.1
+answers it.
+"""
 
 import json
 import shutil
@@ -33,7 +35,9 @@ class Page:
             self.call(f"{domain}.enable")
 
     def call(self, method, **params):
-        """Send a command of the DevTools protocol and return its result; events on the way are kept."""
+        """Send a command of the DevTools protocol and return its result; events on the way are
+        kept.
+        """
         self.number += 1
         self.socket.send(json.dumps({"id": self.number, "method": method, "params": params}))
         while True:
@@ -52,7 +56,9 @@ class Page:
         return done["result"].get("value")
 
     def open(self, url, width=1280, height=900):
-        """Load a page at a window width and wait until its scripts, images and formulas are done."""
+        """Load a page at a window width and wait until its scripts, images and formulas are
+        done.
+        """
         self.events.clear()
         screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         self.call("Emulation.setDeviceMetricsOverride", **screen)

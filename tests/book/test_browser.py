@@ -1,4 +1,6 @@
-"""The built book in a real browser, without a network: every page, wide and narrow, and what moves on them."""
+"""The built book in a real browser, without a network: every page, wide and narrow, and what moves
+on them.
+"""
 
 import ast
 import base64

@@ -110,7 +110,8 @@ def test_chapters_from_which_most_work_hangs_come_first(builder, monkeypatch):
         "60_scores": 5,
     }
     monkeypatch.setattr(builder, "benchmark", lambda name: {"chapters_s": seconds})
-    # 51 is unknown and counts as 60: 65 seconds with the scorecard, one more than 40 and what waits for it
+    # 51 is unknown and counts as 60: 65 seconds with the scorecard, one more than 40 and what waits
+    # for it
     order = ["20_data", "32_d", "51_gap", "40_net", "50_real", "00_a", "12_b", "31_c", "60_scores"]
     assert builder.in_order_of_need(sorted(order)) == order
     monkeypatch.setattr(builder, "benchmark", lambda name: None)

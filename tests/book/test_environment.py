@@ -1,4 +1,6 @@
-"""pyproject.toml, requirements.lock and environment.yml describe one environment, and it is used."""
+"""pyproject.toml, requirements.lock and environment.yml describe one environment, and it is
+used.
+"""
 
 import re
 import tomllib

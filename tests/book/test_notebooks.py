@@ -1,4 +1,6 @@
-"""Every chapter has the book's anatomy: headings in order, literal parameters, short cells, no outputs."""
+"""Every chapter has the book's anatomy: headings in order, literal parameters, short cells, no
+outputs.
+"""
 
 import ast
 import re

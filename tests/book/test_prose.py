@@ -1,4 +1,6 @@
-"""Sentences that lean on a record: each must still stand on its page, and must still be true of the record."""
+"""Sentences that lean on a record: each must still stand on its page, and must still be true of the
+record.
+"""
 
 import inspect
 import json
@@ -87,7 +89,9 @@ def far_from_borders():
 
 
 def at_borders(kind):
-    """Share right of a method with the weak border where it is, and at higher ones, as chapter 12 works it out."""
+    """Share right of a method with the weak border where it is, and at higher ones, as chapter 12
+    works it out.
+    """
     rows = record("32_hyperopt_search")["details"]["by_visible"]
     for border in (row["low"] for row in rows[1:6]):
         kept = [row[kind] for row in rows if row["low"] == 0 or row["low"] >= border]
@@ -154,7 +158,9 @@ def spacing_px(edge_A):
 
 
 def polarised_loss():
-    """What a horizontally polarised beam loses left and right, at the middle of the detector's edges."""
+    """What a horizontally polarised beam loses left and right, at the middle of the detector's
+    edges.
+    """
     unpolarised = geometry.polarization(DIFFRANET.detector)[DIFFRANET.detector.n_slow // 2, -1]
     return 1 - (2 * unpolarised - 1)
 
@@ -189,7 +195,9 @@ def first_forest_is_the_best():
 
 
 def lead_of_the_machine():
-    """By how much it is ahead on test images, over the scatter of the forest's seeds and over what peeking gains."""
+    """By how much it is ahead on test images, over the scatter of the forest's seeds and over what
+    peeking gains.
+    """
     details = record("32_hyperopt_search")["details"]
     lead = value("32_hyperopt_search", "svm_test_accuracy") - value(
         "32_hyperopt_search", "rf_test_accuracy"
@@ -203,7 +211,9 @@ def strong_called_no_crystal(kind):
 
 
 def looks(method, label):
-    """Share of the attention on spots, share of the pixels, and share on the turned mask, per image of a class."""
+    """Share of the attention on spots, share of the pixels, and share on the turned mask, per image
+    of a class.
+    """
     rows = record("40_deepfreak", "workshop")["details"]["attention"]
     return np.array(
         [

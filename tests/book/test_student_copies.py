@@ -1,4 +1,6 @@
-"""Copies for a class: no solution is left, everything else is, in plain Markdown, and no work is overwritten."""
+"""Copies for a class: no solution is left, everything else is, in plain Markdown, and no work is
+overwritten.
+"""
 
 import importlib.util
 import re

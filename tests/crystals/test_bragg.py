@@ -147,7 +147,8 @@ def test_reflection_loop_equals_pixel_loop(rng, cell, mosaic):
 
 
 def test_reflection_loop_equals_pixel_loop_on_a_full_detector(rng):
-    # Whole amplitudes: their squares and all sums are exact, in whatever order the light is added up.
+    # Whole amplitudes: their squares and all sums are exact, in whatever order the light is added
+    # up.
     f = rng.integers(1, 300, (101, 191, 263)).astype(np.float32)
     factors = StructureFactors(f, (-50, -95, -131))
     crystal = Crystal(cell_vectors(117, 222, 308), (9, 5, 4), factors).rotated(
@@ -207,7 +208,8 @@ def test_tophat_keeps_the_integrated_intensity_of_the_exact_lattice(rng):
     }
     assert totals["tophat"] == pytest.approx(totals["square"], rel=0.03)
     assert totals["gauss"] == pytest.approx(0.984 * totals["square"], rel=0.03)
-    # The ball's tails reach beyond the nearest node, where nanoBragg cuts them: three cells' worth on each side.
+    # The ball's tails reach beyond the nearest node, where nanoBragg cuts them: three cells' worth
+    # on each side.
     edge = (np.arange(-3, 3, 0.05) + 0.025) ** 2
     within = 0.05**3 * ball(np.sqrt(edge[:, None, None] + edge[:, None] + edge)).sum()
     assert (
@@ -217,18 +219,22 @@ def test_tophat_keeps_the_integrated_intensity_of_the_exact_lattice(rng):
 
 
 def ball(r):
-    """Squared amplitude of a ball of unit volume at reduced distance r from its node, of unit integral."""
+    """Squared amplitude of a ball of unit volume at reduced distance r from its node, of unit
+    integral.
+    """
     x = np.maximum(np.pi * np.asarray(r), 1e-9)
     return np.pi / 6 * (3 * special.spherical_jn(1, x) / x) ** 2
 
 
 def test_round_spots_are_those_of_a_ball_and_hold_the_light_of_the_exact_lattice():
-    # In reduced units (index error times cells) the exact lattice has N^2 times unit integral, and so has the ball.
+    # In reduced units (index error times cells) the exact lattice has N^2 times unit integral, and
+    # so has the ball.
     shells = [
         integrate.quad(lambda r: 4 * np.pi * r**2 * ball(r), k, k + 1)[0] for k in range(1000)
     ]
     assert sum(shells) == pytest.approx(1 - 3 / (np.pi**2 * 1000), abs=1e-6)
-    # One reflection that fulfils Bragg's law: every pixel near its node against the formula, geometry by hand.
+    # One reflection that fulfils Bragg's law: every pixel near its node against the formula,
+    # geometry by hand.
     n, turn = np.array([20, 16, 24]), bragg_tilt()
     factors = StructureFactors.from_hkl([[0, 0, 5]], [100.0])
     crystal = Crystal(cell_vectors(50, 50, 50), n, factors).rotated(turn)
@@ -260,7 +266,8 @@ def test_intensity_scales_with_fluence_and_integrated_intensity_with_cells(rng):
 
 
 def test_spots_lie_where_braggs_law_puts_them():
-    # One reflection, (0, 0, 5) of a 50 A cell: d = 10 A. Turned so that it fulfils Bragg's law exactly.
+    # One reflection, (0, 0, 5) of a 50 A cell: d = 10 A. Turned so that it fulfils Bragg's law
+    # exactly.
     factors = StructureFactors.from_hkl([[0, 0, 5]], [100.0])
     crystal = Crystal(cell_vectors(50, 50, 50), (20, 20, 20), factors).rotated(bragg_tilt())
     image = bragg.expected_photons(crystal, BEAM, NARROW, STILL)

@@ -76,7 +76,9 @@ def test_wilson_table_obeys_friedel_symmetry_and_absences(table):
 
 
 def normalised_intensities(cell, space_group, d_min):
-    """Miller indices and F^2 over its mean, the mean by hand for 5000 atoms of protein with B = 10 A^2."""
+    """Miller indices and F^2 over its mean, the mean by hand for 5000 atoms of protein with B = 10
+    A^2.
+    """
     factors = StructureFactors.wilson(
         cell, space_group, d_min, 5000, 10.0, np.random.default_rng(1)
     )
@@ -129,7 +131,8 @@ def test_centring_moves_the_scattering_to_fewer_reflections_and_loses_none(
         )
         return np.mean([np.sum(factors.table.astype(float) ** 2) for factors in tables])
 
-    # The same atoms in the same cell: the density's mean square, and so the sum of F^2, does not depend on symmetry.
+    # The same atoms in the same cell: the density's mean square, and so the sum of F^2, does not
+    # depend on symmetry.
     assert total(centred) == pytest.approx(total(primitive), rel=0.08)
 
 

@@ -1,4 +1,6 @@
-"""Structure factors of models against direct summation, gemmi's own solvent and refined amplitudes."""
+"""Structure factors of models against direct summation, gemmi's own solvent and refined
+amplitudes.
+"""
 
 import gemmi
 import numpy as np
@@ -16,7 +18,9 @@ def unique_hkl(structure, d_min):
 
 
 def atomic_amplitudes(structure, hkl):
-    """Complex F of the atoms by gemmi's direct summation: no grid, no blurring, no Fourier transform."""
+    """Complex F of the atoms by gemmi's direct summation: no grid, no blurring, no Fourier
+    transform.
+    """
     calculator = gemmi.StructureFactorCalculatorX(structure.cell)
     return np.array(
         [calculator.calculate_sf_from_model(structure[0], [int(x) for x in row]) for row in hkl]

@@ -1,4 +1,6 @@
-"""Building: killed twenty times, on several workers, on a cluster, on a full disk; always the same bytes."""
+"""Building: killed twenty times, on several workers, on a cluster, on a full disk; always the same
+bytes.
+"""
 
 import multiprocessing
 import os
@@ -19,8 +21,8 @@ from diffranet_utils.core.journal import Journal
 KILLS = 20
 # Four rows of the detector are enough: what matters here is files, not physics.
 LONG = resized(TINY, n_train=60, n_validation=15, n_test=15)
-# Children start in milliseconds, with the kernels compiled, from a server without threads: a fork of this process may
-# inherit a lock that some thread of a library holds, and then waits for ever.
+# Children start in milliseconds, with the kernels compiled, from a server without threads: a fork
+# of this process may inherit a lock that some thread of a library holds, and then waits for ever.
 CHILDREN = multiprocessing.get_context("forkserver")
 CHILDREN.set_forkserver_preload(["tests.data.warm"])
 PATIENCE_S = 120
@@ -61,7 +63,8 @@ def test_twenty_kills_leave_no_trace(undisturbed, tmp_path, rng):
         child = CHILDREN.Process(target=build_in_steps, args=(tmp_path,))
         child.start()
         deadline = time.monotonic() + PATIENCE_S
-        while child.is_alive() and time.monotonic() < deadline and lines_of(tmp_path) < 3 * kill:  # the next one gets a little further, however slow
+        # the next one gets a little further, however slow
+        while child.is_alive() and time.monotonic() < deadline and lines_of(tmp_path) < 3 * kill:
             time.sleep(one_image / 10)
         time.sleep(float(rng.uniform(0, 2)) * one_image)
         assert child.is_alive(), "the set was finished before the last kill"
@@ -95,7 +98,9 @@ def test_a_silent_scheduler_is_one_line(tmp_path):
 
 
 def build_with_little_room(root, answer):
-    """Build where no file may exceed 12 kB: images fit, the journal soon does not. That is how a full disk ends."""
+    """Build where no file may exceed 12 kB: images fit, the journal soon does not. That is how a
+    full disk ends.
+    """
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
     try:

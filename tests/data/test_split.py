@@ -19,7 +19,8 @@ from diffranet_utils.core.errors import DiffranetError, InputError, MissingDataE
 from diffranet_utils.instrument.geometry import Detector
 from diffranet_utils.studies.diffranet.stations import DIFFRANET
 
-# A small station, so that a test takes seconds: few domains, a coarse table, 96 x 96 pixels at the same angles.
+# A small station, so that a test takes seconds: few domains, a coarse table, 96 x 96 pixels at the
+# same angles.
 STATION = replace(
     DIFFRANET, name="tiny", detector=Detector(96, 96, 0.9173, 80.0),
     crystal=replace(DIFFRANET.crystal, n_domains=5, d_min_A=4.0),

@@ -1,4 +1,6 @@
-"""Imported once by the server that forks children: kernels compiled, tables made, no threads yet."""
+"""Imported once by the server that forks children: kernels compiled, tables made, no threads
+yet.
+"""
 
 from tests.data.test_split import STATION
 

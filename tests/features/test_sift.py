@@ -1,4 +1,6 @@
-"""Bag of visual words: keypoints where there are marks, a vocabulary from training images alone, a fixed order."""
+"""Bag of visual words: keypoints where there are marks, a vocabulary from training images alone, a
+fixed order.
+"""
 
 import numpy as np
 import pytest

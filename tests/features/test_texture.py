@@ -17,7 +17,9 @@ HARALICK = np.array(
 
 @pytest.fixture(scope="module")
 def images():
-    """Four kinds of image: read noise, background with a slope, spots that saturate, all grey values."""
+    """Four kinds of image: read noise, background with a slope, spots that saturate, all grey
+    values.
+    """
     rng = np.random.default_rng(3)
     slope = np.linspace(100, 900, 70)[:, None] * np.ones(64)
     spots = slope.copy()
@@ -113,7 +115,9 @@ def test_lbp_codes_of_images_smaller_than_the_circle(shape, rng):
 
 
 def test_lbp_by_hand():
-    """Centre 5 of a 3 x 3 image, four neighbours from the right, anticlockwise: 7, 1, 5, 2 against 5."""
+    """Centre 5 of a 3 x 3 image, four neighbours from the right, anticlockwise: 7, 1, 5, 2 against
+    5.
+    """
     image = np.array([[0, 1, 0], [5, 5, 7], [0, 2, 0]], np.uint8)
     assert (
         features.lbp_codes(image, 4, 1)[1, 1] == 5

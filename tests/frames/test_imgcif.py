@@ -96,7 +96,8 @@ def test_packed_without_the_section_before(values):
 
 
 def test_packed_by_hand():
-    # One run of two elements (code 1) of 4 bits (code 1): +3 from nothing, then -2 from 3; lowest bits first.
+    # One run of two elements (code 1) of 4 bits (code 1): +3 from nothing, then -2 from 3; lowest
+    # bits first.
     stream = 1 | 1 << 3 | 3 << 6 | (16 - 2) << 10
     content = bytes(cbf_binary.PACKED_START) + stream.to_bytes(2, "little")
     (section,) = cbf_binary.sections(binary(content, (1, 1, 2)))
@@ -214,8 +215,9 @@ def test_tiles_lie_where_the_axes_put_them(path, tiles):
     counts, header, gap = load(path)
     assert (header.wavelength_A, header.distance_mm, header.overload) == (1.25, 120.0, 9000)
     assert header.pixel_mm == pytest.approx(0.1)
-    # Tile 2 starts at (-2, 1) mm; turned by +90 degrees its fast axis points up and its slow axis to the right, so it
-    # reaches up to y = 4 and left to x = -2, which makes the corner of the image; tile 1 ends at (4, 0).
+    # Tile 2 starts at (-2, 1) mm; turned by +90 degrees its fast axis points up and its slow axis
+    # to the right, so it reaches up to y = 4 and left to x = -2, which makes the corner of the
+    # image; tile 1 ends at (4, 0).
     assert counts.shape == (40, 60)
     assert (header.beam_fast_px, header.beam_slow_px) == (pytest.approx(20), pytest.approx(40))
     np.testing.assert_array_equal(counts[20:40, 30:60], tiles[0])

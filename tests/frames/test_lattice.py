@@ -17,7 +17,9 @@ QUICK = LatticeSettings(n_directions=1500, n_turns=3)
 
 
 def lattice_spots(rng, n):
-    """`n` spots of a random cell in a random orientation, within the thickness of the Ewald sphere."""
+    """`n` spots of a random cell in a random orientation, within the thickness of the Ewald
+    sphere.
+    """
     edges = rng.uniform(40, 120, 3)
     reach = (HIGH_Q * edges).astype(int) + 1
     hkl = np.stack(np.meshgrid(*[np.arange(-m, m + 1) for m in reach], indexing="ij"), -1).reshape(

@@ -25,7 +25,9 @@ PILATUS = (
 
 
 def counts(dtype=np.int32):
-    """Background of 20 counts with one hot and one saturated pixel, and gaps where the type can say so."""
+    """Background of 20 counts with one hot and one saturated pixel, and gaps where the type can say
+    so.
+    """
     data = np.random.default_rng(1).poisson(20, SHAPE).astype(dtype) + 1
     data[10, 10] = 5000  # hot: nothing like it nearby
     data[20, 20:23] = (300, 900, 300)  # a spot

@@ -12,22 +12,25 @@ from diffranet_utils.instrument.geometry import Beam, Detector
 from diffranet_utils.studies.diffranet.experiment import CrystalRecipe
 
 BEAM = Beam(1.5, 1e12, 30.0)
-# The program that made the reference images puts the direct beam a pixel and a half from where nanoBragg does.
+# The program that made the reference images puts the direct beam a pixel and a half from where
+# nanoBragg does.
 NONBRAGG = Detector(512, 512, 0.172, 80.0, beam_fast_px=255.5, beam_slow_px=256.5)
 CENTRES = np.arange(254.5, 258.5, 0.5)  # pixel centres and corners around the middle, 256
 PROTEIN = {"C": 0.63, "N": 0.17, "O": 0.195, "S": 0.005}
 RECIPE = CrystalRecipe(
     "a small cell", (60.0, 60.0, 60.0, 90.0, 90.0, 90.0), "P 1", 8000, 17.0, 3.0, 0.0, 1
 )
-# Incoherent scattering functions in electrons at sin(theta)/lambda 0.2, 0.4 and 1.0 /A, from the tables (Hubbell et
-# al., 1975, doi:10.1063/1.555523; the same values in International Tables C).
+# Incoherent scattering functions in electrons at sin(theta)/lambda 0.2, 0.4 and 1.0 /A, from the
+# tables (Hubbell et al., 1975, doi:10.1063/1.555523; the same values in International Tables C).
 INCOHERENT = {
     "C": (2.604, 4.184, 5.348), "N": (2.858, 4.792, 6.113), "O": (2.799, 5.257, 6.901), "S": (4.960, 8.002, 12.472)
 }  # fmt: skip
 
 
 def mismatch(image, slow, fast):
-    """Rms difference of an image and itself turned by 180 degrees about a point, in pixels from the corner."""
+    """Rms difference of an image and itself turned by 180 degrees about a point, in pixels from the
+    corner.
+    """
     sums = [
         int(2 * centre) - 1 for centre in (slow, fast)
     ]  # of the indices of two pixels that face each other
@@ -40,7 +43,9 @@ def mismatch(image, slow, fast):
 
 
 def made_up_f2(stol):
-    """Squared amplitude of the made-up molecule whose table nonBragg read; golden/nanobragg has the formula."""
+    """Squared amplitude of the made-up molecule whose table nonBragg read; golden/nanobragg has the
+    formula.
+    """
     return (4 * np.exp(-((stol / 0.25) ** 2)) + 3 * np.exp(-(((stol - 0.16) / 0.06) ** 2))) ** 2
 
 
@@ -126,7 +131,9 @@ def test_water_ring_lies_at_the_distance_between_neighbours():
 
 
 def crystal_photons(part, stol_per_cell):
-    """Photons of one cell in each pixel, ours and from electrons squared per cell, with geometry by hand."""
+    """Photons of one cell in each pixel, ours and from electrons squared per cell, with geometry by
+    hand.
+    """
     detector = Detector(40, 60, 2.0, 70.0, beam_fast_px=10.0, beam_slow_px=5.0)
     slow, fast = np.indices(detector.shape) + 0.5
     path = np.sqrt(70.0**2 + (2 * (slow - 5)) ** 2 + (2 * (fast - 10)) ** 2)
@@ -139,8 +146,8 @@ def crystal_photons(part, stol_per_cell):
 
 
 def test_diffuse_scattering_is_what_moving_atoms_take_from_the_spots():
-    # Every atom on its own, displaced along q by a normal deviate of variance B / (8 pi^2) (Debye, 1913): intensity
-    # minus squared mean amplitude, the mean by quadrature over the displacements.
+    # Every atom on its own, displaced along q by a normal deviate of variance B / (8 pi^2) (Debye,
+    # 1913): intensity minus squared mean amplitude, the mean by quadrature over the displacements.
     rms = np.sqrt(17.0 / (8 * np.pi**2))
     u = np.linspace(-8, 8, 4001) * rms
     weight = np.exp(-0.5 * (u / rms) ** 2)
@@ -162,7 +169,8 @@ def test_compton_scattering_is_near_the_tabulated_functions():
         [sum(share * INCOHERENT[e][k] for e, share in PROTEIN.items()) for k in range(3)]
     )
     ratio = disorder.disorder_power(np.array([0.2, 0.4, 1.0]), RECIPE, "compton") / 8000 / tabulated
-    # Z - f^2 / Z takes all electrons of an atom alike, and so gives too much where the inner ones are still bound.
+    # Z - f^2 / Z takes all electrons of an atom alike, and so gives too much where the inner ones
+    # are still bound.
     assert (ratio > 0.95).all() and (ratio < [1.5, 1.35, 1.15]).all()
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from diffranet_utils.instrument import ice
 
-# Spacings of the rings that users exclude, angstrom (Garman and Schneider, 1997, doi:10.1107/S0021889897002677).
+# Spacings of the rings that users exclude, angstrom (Garman and Schneider, 1997,
+# doi:10.1107/S0021889897002677).
 PUBLISHED = (3.897, 3.669, 3.441, 2.671, 2.249, 2.072, 1.948, 1.918, 1.883, 1.721)
 
 
@@ -36,7 +37,8 @@ def test_amplitudes_equal_a_sum_over_four_molecules():
 
 
 def test_rings_hold_the_light_of_their_atoms():
-    # Averaged over many rings, a powder scatters like its atoms one by one, less what their motion takes.
+    # Averaged over many rings, a powder scatters like its atoms one by one, less what their motion
+    # takes.
     s = np.linspace(0.2, 0.48, 20_000)
     oxygen = gemmi.Element("O").it92
     f = oxygen.c + sum(a * np.exp(-b * s**2) for a, b in zip(oxygen.a, oxygen.b, strict=True))

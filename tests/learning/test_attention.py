@@ -1,4 +1,6 @@
-"""Attention maps on networks whose attention is known, and the score against the simulator's spots."""
+"""Attention maps on networks whose attention is known, and the score against the simulator's
+spots.
+"""
 
 import numpy as np
 import pytest

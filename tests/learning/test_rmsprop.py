@@ -7,7 +7,9 @@ from diffranet_utils.learning.rmsprop import RmsProp, RunningMean
 
 
 def test_steps_of_a_constant_gradient():
-    """The mean square of a constant g is g^2 + d^t (1 - g^2); without momentum a step is rate g / root."""
+    """The mean square of a constant g is g^2 + d^t (1 - g^2); without momentum a step is rate g /
+    root.
+    """
     weight = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
     optimizer = RmsProp([weight], lr=0.045, momentum=0.0, decay=0.9, epsilon=0.1)
     gradient, expected = 0.3, 0.0

@@ -1,4 +1,6 @@
-"""Training: schedule, mean image, stop and resume, divergence, and networks that come back from disk."""
+"""Training: schedule, mean image, stop and resume, divergence, and networks that come back from
+disk.
+"""
 
 import json
 import os
@@ -128,7 +130,9 @@ def test_trained_network_subtracts_the_training_mean(split):
 
 
 def test_statistics_do_not_hang_on_the_last_batches(split):
-    """Batch normalisation holds the mean over the sample, here all images in two batches, not an average that lags."""
+    """Batch normalisation holds the mean over the sample, here all images in two batches, not an
+    average that lags.
+    """
     network = fresh()
     settings = replace(SETTINGS, epochs=1, batch_size=1, n_statistics=22)
     training.train(network, split, settings, device="cpu")
@@ -145,7 +149,9 @@ def test_divergence_is_said_not_hidden(split):
 
 
 def test_class_weights_reach_the_loss(split):
-    """A class of weight zero cannot be learned: its rows of the classifier get no push towards it."""
+    """A class of weight zero cannot be learned: its rows of the classifier get no push towards
+    it.
+    """
     settings = replace(SETTINGS, epochs=1, batch_size=22, class_weights=(0.0, 1.0, 1.0, 1.0, 1.0))
     ones = split.labels == 1
     only = Split(split.images[ones], split.labels[ones], [])
@@ -283,7 +289,9 @@ if distributed.is_leader():
 
 
 def test_two_processes_average_their_gradients(split, tmp_path):
-    """One batch, shared by two: weight - rate * mean of the two halves' gradients, worked out by hand."""
+    """One batch, shared by two: weight - rate * mean of the two halves' gradients, worked out by
+    hand.
+    """
     script, path = tmp_path / "together.py", tmp_path / "together.safetensors"
     script.write_text(TOGETHER)
     command = [

@@ -91,7 +91,9 @@ def test_marks_are_short_safe_and_different():
 
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("[0-9]*.ipynb")), ids=lambda path: path.stem)
 def test_a_notebook_hands_its_parameters_on(path, tmp_path):
-    """The cell of parameters and the call that starts the run, executed as they stand: names must fit the chapter's."""
+    """The cell of parameters and the call that starts the run, executed as they stand: names must
+    fit the chapter's.
+    """
     cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
     literals = next(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", []))
     space = {"STUDY": study_of(path.stem), "provenance": provenance}

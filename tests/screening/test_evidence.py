@@ -1,4 +1,6 @@
-"""Evidence of frames whose content is known: flat noise, painted spots on a lattice, lone hot pixels."""
+"""Evidence of frames whose content is known: flat noise, painted spots on a lattice, lone hot
+pixels.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""The command that screens: lines, tables, a report, a folder that grows, and a thousand mangled files."""
+"""The command that screens: lines, tables, a report, a folder that grows, and a thousand mangled
+files.
+"""
 
 import bz2
 import json

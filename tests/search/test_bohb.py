@@ -1,4 +1,6 @@
-"""The search: HpBandSter's own services on closed-form losses, its records, its failures and its resumption."""
+"""The search: HpBandSter's own services on closed-form losses, its records, its failures and its
+resumption.
+"""
 
 import json
 import math

@@ -1,4 +1,6 @@
-"""The joint search: its space, its repeatability, its resume, and models that load without pickle."""
+"""The joint search: its space, its repeatability, its resume, and models that load without
+pickle.
+"""
 
 import json
 from dataclasses import replace

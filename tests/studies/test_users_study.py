@@ -1,4 +1,6 @@
-"""A user's first study, three classes and one chapter, runs on shared code that knows nothing of it."""
+"""A user's first study, three classes and one chapter, runs on shared code that knows nothing of
+it.
+"""
 
 import json
 

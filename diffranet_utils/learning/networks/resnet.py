@@ -1,4 +1,6 @@
-"""DeepFreak: ResNet-50 for one grey channel at 512 x 512 pixels, in the fourteen topologies of the paper's Table 9."""
+"""DeepFreak: ResNet-50 for one grey channel at 512 x 512 pixels, in the fourteen topologies of the
+paper's Table 9.
+"""
 
 import pandas as pd
 import torch
@@ -22,7 +24,8 @@ __all__ = [
 
 
 class Bottleneck(nn.Module):
-    """Residual block of three convolutions, 1 x 1, 3 x 3, 1 x 1 (He et al., 2016, doi:10.1109/CVPR.2016.90).
+    """Residual block of three convolutions, 1 x 1, 3 x 3, 1 x 1 (He et al., 2016,
+    doi:10.1109/CVPR.2016.90).
 
     Parameters
     ----------
@@ -46,7 +49,9 @@ class Bottleneck(nn.Module):
         )
 
     def forward(self, x):
-        """Add what the branch learned to the shortcut; (n, n_in, h, w) -> (n, 4 * width, h', w')."""
+        """Add what the branch learned to the shortcut; (n, n_in, h, w) -> (n, 4 * width, h',
+        w').
+        """
         return torch.relu_(self.branch(x) + self.shortcut(x))
 
 
@@ -112,10 +117,11 @@ def _stage(topology, k, n_in):
 def build_deepfreak(topology, n_classes=5, in_channels=1, image_size=512, generator=None):
     """Make a network with fresh weights.
 
-    Convolutions start as He et al. (2015, doi:10.1109/ICCV.2015.123) derive for rectified units: normal with
-    variance 2 / (kernel area * output channels). The last batch normalisation of each block starts at zero and so
-    the block as its shortcut (Goyal et al., 2017, arXiv:1706.02677): else the many inputs of the classifier, which no
-    global pooling averages, start so large that only tiny learning rates are stable.
+    Convolutions start as He et al. (2015, doi:10.1109/ICCV.2015.123) derive for rectified units:
+    normal with variance 2 / (kernel area * output channels). The last batch normalisation of each
+    block starts at zero and so the block as its shortcut (Goyal et al., 2017, arXiv:1706.02677):
+    else the many inputs of the classifier, which no global pooling averages, start so large that
+    only tiny learning rates are stable.
 
     Parameters
     ----------
@@ -166,8 +172,8 @@ def topology_table(image_size=512, n_classes=5):
     Returns
     -------
     DataFrame
-        Index: key of `TOPOLOGIES`. Columns: filters, the map sizes, ``flattened`` (inputs of the classifier),
-        ``parameters`` and ``gigamacs``, 10^9 multiply-adds for one image.
+        Index: key of `TOPOLOGIES`. Columns: filters, the map sizes, ``flattened`` (inputs of the
+        classifier), ``parameters`` and ``gigamacs``, 10^9 multiply-adds for one image.
     """
     rows = {}
     for key, topology in TOPOLOGIES.items():

@@ -1,4 +1,6 @@
-"""The fourteen topologies of the paper's Table 9, and what follows from their numbers alone: sizes, views, cost."""
+"""The fourteen topologies of the paper's Table 9, and what follows from their numbers alone: sizes,
+views, cost.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -90,7 +92,8 @@ def layers(topology):
     Returns
     -------
     list of (str, int, int, int)
-        Name, kernel, stride, padding, in pixels of the step's input; the 1 x 1 convolutions are left out.
+        Name, kernel, stride, padding, in pixels of the step's input; the 1 x 1 convolutions are
+        left out.
     """
     t = topology
     steps = [
@@ -141,7 +144,8 @@ def receptive_fields(topology):
     Returns
     -------
     dict of str to (int, int)
-        For the names of `map_sizes`: side of the receptive field and distance between neighbours, image pixels.
+        For the names of `map_sizes`: side of the receptive field and distance between neighbours,
+        image pixels.
     """
     field, jump, fields = 1, 1, {}
     for name, kernel, stride, _ in layers(topology):

@@ -1,4 +1,6 @@
-"""What a class should see in the half-day plan, from the records of the build that made the page."""
+"""What a class should see in the half-day plan, from the records of the build that made the
+page.
+"""
 
 from diffranet_utils.records.entries import MISSING
 from diffranet_utils.studies.diffranet import remarks

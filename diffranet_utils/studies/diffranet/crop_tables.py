@@ -1,4 +1,6 @@
-"""Tables of features of simulated crops: from stations drawn at random, or from fixed ones kept for testing."""
+"""Tables of features of simulated crops: from stations drawn at random, or from fixed ones kept for
+testing.
+"""
 
 from dataclasses import replace
 
@@ -16,8 +18,9 @@ from diffranet_utils.studies.diffranet.stations import CSPAD, DIFFRANET, LYSOZYM
 
 GROUP = 20  # crops are numbered in groups; another number would draw other crops
 
-# Stations to test on. No training crop comes from the last three; "diffranet" is the paper's own, where rungs without
-# variety train (other crops). The last has a charge-coupled device and the thick jet of an XFEL.
+# Stations to test on. No training crop comes from the last three; "diffranet" is the paper's own,
+# where rungs without variety train (other crops). The last has a charge-coupled device and the
+# thick jet of an XFEL.
 HELD_OUT = {
     "diffranet": replace(DIFFRANET, borders=variety.FEW_SPOTS),
     "pilatus": replace(PILATUS, borders=variety.FEW_SPOTS),
@@ -48,7 +51,8 @@ def draw_table(
     n_workers : int
         Processes.
     describe : callable
-        ``describe(image, mask)`` gives the features of a crop; defined in a module, so that it can travel.
+        ``describe(image, mask)`` gives the features of a crop; defined in a module, so that it can
+        travel.
 
     Returns
     -------

@@ -71,7 +71,9 @@ def recipe_of(name):
 
 
 def ensure_dataset(run):
-    """Folder of the run's data set, built if it is missing or stale; see `data.split.ensure_dataset`."""
+    """Folder of the run's data set, built if it is missing or stale; see
+    `data.split.ensure_dataset`.
+    """
     data_split.ensure_dataset(run.data_dir, recipe(run.preset), run.seed, run.scheduler)
     return run.data_dir
 

@@ -1,4 +1,6 @@
-"""What an experiment consists of: crystals, the stream that brings them, source, detector and shadows."""
+"""What an experiment consists of: crystals, the stream that brings them, source, detector and
+shadows.
+"""
 
 import math
 from dataclasses import dataclass, field
@@ -39,8 +41,8 @@ class CrystalRecipe:
     domain_um : float
         Edge of the block that is simulated before scaling up to the crystal.
     factors, column : str
-        File of structure factors: a PDB or mmCIF model, an MTZ file with the column's name, or a text of
-        h k l F. By default they are drawn from Wilson's statistics.
+        File of structure factors: a PDB or mmCIF model, an MTZ file with the column's name, or a
+        text of h k l F. By default they are drawn from Wilson's statistics.
 
     Raises
     ------
@@ -149,7 +151,8 @@ class Borders:
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Directions and wavelengths within one pulse, a grid of point sources; see `sources.source_grid`.
+    """Directions and wavelengths within one pulse, a grid of point sources; see
+    `sources.source_grid`.
 
     Parameters
     ----------
@@ -209,7 +212,8 @@ class Station:
     disorder : tuple of str
         What the crystal adds to the background: ``"diffuse"``, ``"compton"``, both or nothing.
     spot : {"tophat", "square", "gauss", "round"}
-        Shape of the spots, see `bragg.expected_photons`; all but ``"tophat"`` take the slow loop over pixels.
+        Shape of the spots, see `bragg.expected_photons`; all but ``"tophat"`` take the slow loop
+        over pixels.
     oversample : int
         Sub-pixels per pixel edge for the spots.
 

@@ -1,4 +1,6 @@
-"""What faults of the code that was published with the paper cost, measured: each beside the right way."""
+"""What faults of the code that was published with the paper cost, measured: each beside the right
+way.
+"""
 
 import numpy as np
 from skimage.feature import graycomatrix, graycoprops
@@ -24,8 +26,8 @@ def measure_faults(run):
     Returns
     -------
     dict
-        Entries of a record: ``texture_right``, ``rate_right``; ``order_wrong``, ``swap_wrong``, ``rate_wrong``; and the
-        share of training images that ``length_wrong`` concerns.
+        Entries of a record: ``texture_right``, ``rate_right``; ``order_wrong``, ``swap_wrong``,
+        ``rate_wrong``; and the share of training images that ``length_wrong`` concerns.
     """
     root = ensure_dataset(run)
     train_split, validation = (load_split(root, name) for name in ("train", "validation"))
@@ -57,13 +59,17 @@ def _forest(run, x, x_validation, labels, truth):
 
 
 def _swapped_glcm(image):
-    """Features with the two arguments in each other's place: distance 0 at an angle of 5, each pixel with itself."""
+    """Features with the two arguments in each other's place: distance 0 at an angle of 5, each
+    pixel with itself.
+    """
     matrix = graycomatrix(np.array(image), [ANGLE], [DISTANCE], 256, symmetric=True, normed=True)
     return np.array([graycoprops(matrix, name)[0, 0] for name in PROPERTIES])
 
 
 def _learning_rates(run, training, test):
-    """Small trainings at the rate asked for and at a tenth of it, which the fault makes of it: mean over seeds."""
+    """Small trainings at the rate asked for and at a tenth of it, which the fault makes of it: mean
+    over seeds.
+    """
     n = run.preset.network.n_study
     small, seen = first_images(training, n), first_images(test, 2 * n)
     rate = preset_settings(run)[1].learning_rate

@@ -1,7 +1,7 @@
 """Detectors drawn at random, by family, and what each writes of the photons that reach it.
 
-A family has the sizes, pixels, point spread, noise and marks for bad pixels that its kind is known for. A screener is
-trained on some families and tested on one that it has not met.
+A family has the sizes, pixels, point spread, noise and marks for bad pixels that its kind is known
+for. A screener is trained on some families and tested on one that it has not met.
 """
 
 from dataclasses import dataclass
@@ -87,7 +87,8 @@ class DrawnDetector:
     counting : bool
     spread_px, offset, read_noise, gain : float
     response_rms, pattern : float
-        Spread of the pixels' response, and of an offset that is left in each pixel, in what it writes.
+        Spread of the pixels' response, and of an offset that is left in each pixel, in what it
+        writes.
     gap, bad : ndarray, shape (n_slow, n_fast), bool
         Insensitive pixels between modules, and broken ones that a mask knows.
     edges : ndarray, shape (n_slow, n_fast), bool
@@ -250,7 +251,9 @@ def _pieces(detector, rng, level):
 
 
 def _pedestal(detector, rng):
-    """Offset, read noise, levels of rows and pieces, and now and then an uncorrected pattern of pixels."""
+    """Offset, read noise, levels of rows and pieces, and now and then an uncorrected pattern of
+    pixels.
+    """
     noise = detector.read_noise
     pedestal = np.float32(noise) * rng.standard_normal(detector.shape, np.float32)
     pedestal += rng.normal(0, noise * rng.uniform(0, 0.3), (detector.shape[0], 1)).astype(

@@ -1,6 +1,8 @@
-"""What a frame shows besides Bragg spots: scattering behind the sample, shadows, streaks, and stray counts.
+"""What a frame shows besides Bragg spots: scattering behind the sample, shadows, streaks, and stray
+counts.
 
-Everything here is to be ignored by a screener. Each part is drawn by itself, so that a frame may hold any of them.
+Everything here is to be ignored by a screener. Each part is drawn by itself, so that a frame may
+hold any of them.
 """
 
 import numpy as np
@@ -116,7 +118,9 @@ def shadows(image, radius, angle, rng):
 
 
 def flare(image, radius, angle, rng):
-    """Parasitic scattering around the beam: a star of slits, a halo, or the direct beam itself; in place."""
+    """Parasitic scattering around the beam: a star of slits, a halo, or the direct beam itself; in
+    place.
+    """
     level = float(image.mean()) + 0.1
     reach = log_uniform(rng, 3, 0.1 * float(np.hypot(*image.shape)))
     near = radius < 6 * reach
@@ -161,7 +165,8 @@ def spotty_rings(image, geometry, rng):
 
 
 def zingers(values, gain, rng):
-    """Charge of cosmic rays and of radioactive traces: one to a few pixels, or a straight track; in place.
+    """Charge of cosmic rays and of radioactive traces: one to a few pixels, or a straight track; in
+    place.
 
     They come after the point spread, which is that of light or of X-rays.
 
@@ -192,7 +197,8 @@ def zingers(values, gain, rng):
 
 
 def hot_pixels(values, edges, gain, rng):
-    """Hot pixels, small clusters, parts of lines, and bright edges of modules, that no mask knows; in place.
+    """Hot pixels, small clusters, parts of lines, and bright edges of modules, that no mask knows;
+    in place.
 
     Parameters
     ----------

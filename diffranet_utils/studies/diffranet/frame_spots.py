@@ -1,7 +1,9 @@
-"""Bragg spots of whole frames, quickly: reciprocal-lattice points near the Ewald sphere, drawn as small ellipses.
+"""Bragg spots of whole frames, quickly: reciprocal-lattice points near the Ewald sphere, drawn as
+small ellipses.
 
-For training a screener on frames of up to twenty megapixels the shape of a spot matters less than how many there are,
-where they lie and how they stand against their background; `crystals.bragg` computes the shapes.
+For training a screener on frames of up to twenty megapixels the shape of a spot matters less than
+how many there are, where they lie and how they stand against their background; `crystals.bragg`
+computes the shapes.
 """
 
 from dataclasses import dataclass
@@ -46,7 +48,9 @@ class Spots:
 
 
 def draw_cell(rng):
-    """A protein's cell, or in a fifth of the cases that of a small molecule; rows are vectors in angstrom."""
+    """A protein's cell, or in a fifth of the cases that of a small molecule; rows are vectors in
+    angstrom.
+    """
     low, high = (5, 25) if rng.random() < 0.2 else (30, 280)
     edges = np.exp(rng.uniform(np.log(low), np.log(high), 3))
     angles = np.full(3, 90.0) if rng.random() < 0.6 else rng.uniform(75, 115, 3)
@@ -65,7 +69,8 @@ def lattice_spots(geometry, shape, rng):
     Returns
     -------
     Spots
-        Photons on a relative scale: exponential (Wilson, 1949, doi:10.1107/S0365110X49000813) times a fall-off.
+        Photons on a relative scale: exponential (Wilson, 1949, doi:10.1107/S0365110X49000813) times
+        a fall-off.
     """
     cell = draw_cell(rng)
     many = np.linalg.norm(cell, axis=1).max() < 40 and rng.random() < 0.4
@@ -147,8 +152,9 @@ def ring_spots(geometry, shape, rng):
 def visible(spots, under, spread_px, noise_photons):
     """Which spots stand out: to the eye, and in sum.
 
-    To the eye a spot's brightest pixel exceeds the noise of single pixels; where it does not, the sum over the spot
-    may. Spots of the second kind alone make a frame neither a clear hit nor a clear miss.
+    To the eye a spot's brightest pixel exceeds the noise of single pixels; where it does not, the
+    sum over the spot may. Spots of the second kind alone make a frame neither a clear hit nor a
+    clear miss.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""Train the judge of whole frames on simulated stations alone, and set its limits on families of detectors left out."""
+"""Train the judge of whole frames on simulated stations alone, and set its limits on families of
+detectors left out.
+"""
 
 from collections import Counter
 
@@ -15,7 +17,8 @@ from diffranet_utils.screening.evidence import DIRECTIONS, NAMES, gather
 from diffranet_utils.studies.diffranet.whole_frames import draw_frame
 
 KINDS, ANSWERS = ("hit", "weak", "miss"), ("hit", "miss", "unsure")
-# Every so many frames the detector may have so many pixels, in millions; most are small, to save time.
+# Every so many frames the detector may have so many pixels, in millions; most are small, to save
+# time.
 SIZES = ((60, 20.0), (8, 6.5), (1, 1.0))
 FALSE_HITS, MISSED = (
     0.007,
@@ -70,8 +73,8 @@ def train(n, seed, n_workers=1):
     -------
     judge.Judge
     dict
-        ``n``, ``seed``, the code's origin, and ``held_out_families``: what it says of frames of each kind when their
-        family of detectors is left out of its training.
+        ``n``, ``seed``, the code's origin, and ``held_out_families``: what it says of frames of
+        each kind when their family of detectors is left out of its training.
 
     Raises
     ------
@@ -113,7 +116,9 @@ def fit(x, kinds, families):
 
 
 def _answers(chance, enough, limits):
-    """What the limits make of probabilities; evidence beyond doubt is left out, which can only add hits."""
+    """What the limits make of probabilities; evidence beyond doubt is left out, which can only add
+    hits.
+    """
     unclear = np.where(chance <= limits["miss"], "miss", "unsure")
     return np.where(~enough, "miss", np.where(chance >= limits["hit"], "hit", unclear))
 

@@ -26,7 +26,8 @@ class LabelledFrame:
 
 
 def find_real(folder=None):
-    """The labelled real frames named by ``DIFFRANET_REAL``: a folder with labels.csv (file, label, note).
+    """The labelled real frames named by ``DIFFRANET_REAL``: a folder with labels.csv (file, label,
+    note).
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""The label of a shot, read off its noiseless pattern: how many spots would an ideal observer see?"""
+"""The label of a shot, read off its noiseless pattern: how many spots would an ideal observer
+see?
+"""
 
 import numpy as np
 from numba import njit
@@ -8,7 +10,8 @@ from diffranet_utils.instrument.detector import noise_gain
 from diffranet_utils.studies.diffranet.labels import Label
 
 N_SIGMA = 5.0  # a spot is visible when it stands this far above the noise of its surroundings
-LEAST_NOISE = 1.0  # photons: where hardly anything is expected, five photons still make a spot, and one does not
+# photons: where hardly anything is expected, five photons still make a spot, and one does not
+LEAST_NOISE = 1.0
 
 
 def label_of(photons, n_visible, borders):
@@ -44,8 +47,8 @@ def count_visible(blurred, scale, back, station):
 
     A spot is a local maximum (3 x 3) of the point-spread Bragg image above 5 sigma, with
     ``sigma^2 = w (B + (c B)^2) + read_noise^2``: B the expected background, c the calibration
-    error, w the sum of the squared point spread, and sigma at least one photon. Nothing is visible in gaps and
-    bad pixels.
+    error, w the sum of the squared point spread, and sigma at least one photon. Nothing is visible
+    in gaps and bad pixels.
 
     Parameters
     ----------

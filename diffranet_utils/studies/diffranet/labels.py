@@ -34,7 +34,8 @@ class RealLabel(IntEnum):
 
 CLASS_NAMES = tuple(label.title for label in Label)
 # Okabe and Ito's palette, which readers with a colour-vision deficiency can tell apart
-# (https://jfly.uni-koeln.de/color/); the two misses are the cool colours, the three hits the warm and green ones.
+# (https://jfly.uni-koeln.de/color/); the two misses are the cool colours, the three hits the warm
+# and green ones.
 CLASS_COLORS = dict(
     zip(CLASS_NAMES, ("#707070", "#56B4E9", "#E69F00", "#009E73", "#D55E00"), strict=True)
 )

@@ -1,4 +1,6 @@
-"""One change at a time, several seeds each: what a network's accuracy owes to its input and to chance."""
+"""One change at a time, several seeds each: what a network's accuracy owes to its input and to
+chance.
+"""
 
 from dataclasses import dataclass, field, replace
 
@@ -48,7 +50,8 @@ VARIANTS = {
 
 
 def preset_settings(run):
-    """Topology and settings that chapter 40 trains: the paper's own where Table 11 has its topology, else `SMALL`.
+    """Topology and settings that chapter 40 trains: the paper's own where Table 11 has its
+    topology, else `SMALL`.
 
     Parameters
     ----------
@@ -74,7 +77,8 @@ def preset_settings(run):
 
 
 def preset_variants(preset):
-    """The variants that a preset compares: the paper's other configurations too, where it trains one of them.
+    """The variants that a preset compares: the paper's other configurations too, where it trains
+    one of them.
 
     Returns
     -------
@@ -128,8 +132,8 @@ def run_study(run, folder, training, test):
     Returns
     -------
     list of dict
-        Per variant and seed: ``variant``, ``title``, ``seed``, ``accuracy`` and ``hit_accuracy`` (record entries),
-        ``history``.
+        Per variant and seed: ``variant``, ``title``, ``seed``, ``accuracy`` and ``hit_accuracy``
+        (record entries), ``history``.
     """
     n, rows = run.preset.network.n_study, []
     for name, variant in preset_variants(run.preset).items():

@@ -1,7 +1,9 @@
-"""How large a run is: smoke for a look, workshop for an afternoon, overnight and full for the study's own.
+"""How large a run is: smoke for a look, workshop for an afternoon, overnight and full for the
+study's own.
 
-`overnight` has the study's data with networks that two cores train in a night; `full` its networks too, on a GPU.
-Each chapter has a small class of its own; its fields are the chapter's parameters in papermill and on the command line.
+`overnight` has the study's data with networks that two cores train in a night; `full` its networks
+too, on a GPU. Each chapter has a small class of its own; its fields are the chapter's parameters in
+papermill and on the command line.
 """
 
 from dataclasses import dataclass, replace
@@ -80,7 +82,9 @@ class Quickstart(Experiment):
 
 @parameters
 class Shots(Experiment):
-    """Chapters 10 to 12: one experiment looked at closely, in so many orientations where they are averaged."""
+    """Chapters 10 to 12: one experiment looked at closely, in so many orientations where they are
+    averaged.
+    """
 
     n_orientations: Annotated[int, Field(ge=1, le=1000)]
 
@@ -112,7 +116,9 @@ class Textures:
 
 @parameters
 class Words:
-    """Chapter 31: sizes of the vocabulary, classifiers, and the training images that SIFT sees (None: all)."""
+    """Chapter 31: sizes of the vocabulary, classifiers, and the training images that SIFT sees
+    (None: all).
+    """
 
     n_words: Annotated[tuple[Literal[N_WORDS], ...], Field(min_length=1)] = N_WORDS
     classifiers: Classifiers = ("rf", "svm")
@@ -121,7 +127,8 @@ class Words:
 
 @parameters
 class Search:
-    """Chapter 32: evaluations of Hyperopt, the part of the paper's space, and the training images that SIFT sees.
+    """Chapter 32: evaluations of Hyperopt, the part of the paper's space, and the training images
+    that SIFT sees.
 
     Parameters
     ----------
@@ -209,7 +216,9 @@ class Brackets:
 
 @parameters
 class RealFrames:
-    """Chapter 50: the models that meet real frames, and the folder of these (None: what DIFFRANET_REAL names)."""
+    """Chapter 50: the models that meet real frames, and the folder of these (None: what
+    DIFFRANET_REAL names).
+    """
 
     frames: str | None = None
     models: Annotated[tuple[Literal["rf", "svm", "deepfreak"], ...], Field(min_length=1)] = (
@@ -225,7 +234,9 @@ class RealFrames:
 
 @parameters
 class Ladder:
-    """Chapter 51: training crops at each rung, the share of searched models tried, and the folder of real frames."""
+    """Chapter 51: training crops at each rung, the share of searched models tried, and the folder
+    of real frames.
+    """
 
     n_train: Annotated[int, Field(ge=8, le=MANY)]
     share_tried: Share = 0.3

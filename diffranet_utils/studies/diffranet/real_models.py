@@ -1,4 +1,6 @@
-"""The models of a run, trained on simulation, before real frames; and the spot count that they have to beat."""
+"""The models of a run, trained on simulation, before real frames; and the spot count that they have
+to beat.
+"""
 
 import numpy as np
 
@@ -13,7 +15,8 @@ LEFT_OUT = {("deepfreak", "full")}
 def ensure_models(run):
     """Load the models of a run; train those that are missing by running their chapter.
 
-    A network of the paper's size is not trained on the way, which would take days without a GPU: it is left out.
+    A network of the paper's size is not trained on the way, which would take days without a GPU: it
+    is left out.
 
     Returns
     -------

@@ -1,4 +1,6 @@
-"""The frames that models are tested on: the reader's real ones, or a stand-in that says it is simulated."""
+"""The frames that models are tested on: the reader's real ones, or a stand-in that says it is
+simulated.
+"""
 
 import os
 from dataclasses import dataclass, replace
@@ -28,7 +30,8 @@ PUBLISHED = "real_raw"
 N_STAND_IN = 12
 OVERLOAD = 1_000_000
 
-# Unlike both stations that models train on: another cell, wavelength, distance, beam position and size.
+# Unlike both stations that models train on: another cell, wavelength, distance, beam position and
+# size.
 STAND_IN_STATION = replace(
     PILATUS,
     name="stand-in",
@@ -53,8 +56,8 @@ class RealSet:
     source : str
         `REAL` or `STAND_IN`: goes into every title, table and record.
     table : list of dict
-        One per frame: file, label (a title of `RealLabel`), note, n_spots, resolution_A, flags, and the verdict of the
-        screener in the package.
+        One per frame: file, label (a title of `RealLabel`), note, n_spots, resolution_A, flags, and
+        the verdict of the screener in the package.
     raw, mask : ndarray, shape (n_crops, 512, 512), uint8 and bool
     frame : ndarray, shape (n_crops,), int64
         Which frame a crop comes from.
@@ -71,7 +74,9 @@ class RealSet:
 
     @property
     def key(self):
-        """Word for keys of records: ``real`` or ``stand_in``, so that no stand-in number answers a real claim."""
+        """Word for keys of records: ``real`` or ``stand_in``, so that no stand-in number answers a
+        real claim.
+        """
         return "stand_in" if self.source == STAND_IN else "real"
 
     @property
@@ -92,7 +97,9 @@ class RealSet:
 
 @dataclass(frozen=True)
 class StandInFrame:
-    """A simulated frame that is of `STAND_IN_STATION`, read like a `labelled_frames.LabelledFrame`."""
+    """A simulated frame that is of `STAND_IN_STATION`, read like a
+    `labelled_frames.LabelledFrame`.
+    """
 
     seed: int
     number: int
@@ -127,7 +134,9 @@ class StandInFrame:
 
 @dataclass(frozen=True)
 class PublishedImage:
-    """A real image of the published DiffraNet, cut and converted by its authors; read like a labelled frame."""
+    """A real image of the published DiffraNet, cut and converted by its authors; read like a
+    labelled frame.
+    """
 
     path: Path
     label: RealLabel
@@ -148,7 +157,9 @@ class PublishedImage:
 
 
 def published_items(folder):
-    """Images of all splits of a published DiffraNet's ``real_raw``; None where the folder holds none."""
+    """Images of all splits of a published DiffraNet's ``real_raw``; None where the folder holds
+    none.
+    """
     splits = sorted(path.name for path in (Path(folder) / PUBLISHED).glob("*") if path.is_dir())
     tables = [published.scan(folder, f"{PUBLISHED}/{split}", KINDS) for split in splits]
     rows = [
@@ -164,7 +175,8 @@ def published_items(folder):
 def find_items(run):
     """The frames to test on, not yet read.
 
-    ``DIFFRANET_REAL`` names a folder of frames with labels.csv, or an unpacked DiffraNet with ``real_raw``.
+    ``DIFFRANET_REAL`` names a folder of frames with labels.csv, or an unpacked DiffraNet with
+    ``real_raw``.
 
     Returns
     -------
@@ -182,7 +194,8 @@ def find_items(run):
 
 
 def first_of_each(items):
-    """Open the first frame with diffraction and the first without; where one kind is missing, the first frames.
+    """Open the first frame with diffraction and the first without; where one kind is missing, the
+    first frames.
 
     Returns
     -------
@@ -240,9 +253,11 @@ def load(run):
 
 
 def image_kinds(found, synthetic_mean):
-    """The crops as they are, and as bright on average as simulated images: the paper's two kinds of real image.
+    """The crops as they are, and as bright on average as simulated images: the paper's two kinds of
+    real image.
 
-    Masked pixels are missing, not black: they are filled with the mirror image of what lies beside them.
+    Masked pixels are missing, not black: they are filled with the mirror image of what lies beside
+    them.
 
     Parameters
     ----------

@@ -1,6 +1,8 @@
-"""The paper's study of tuning (its Table 7): what to choose a model on, simulated images or real ones.
+"""The paper's study of tuning (its Table 7): what to choose a model on, simulated images or real
+ones.
 
-Training is on simulated images throughout. The configurations are those that the searches of chapters 32 and 41 tried.
+Training is on simulated images throughout. The configurations are those that the searches of
+chapters 32 and 41 tried.
 """
 
 import numpy as np
@@ -50,21 +52,22 @@ def tuning_studies(run, sets):
 
 
 def tuning_study(found, tried):
-    """Choose configurations on simulated validation images and on real ones, and test both on other real ones.
+    """Choose configurations on simulated validation images and on real ones, and test both on other
+    real ones.
 
     Parameters
     ----------
     found : real_set.RealSet
     tried : list of dict
-        Per configuration ``classifier``, ``settings``, ``accuracy`` on simulated images and ``hits``, which crops it
-        calls hits by source and kind of image.
+        Per configuration ``classifier``, ``settings``, ``accuracy`` on simulated images and
+        ``hits``, which crops it calls hits by source and kind of image.
 
     Returns
     -------
     dict
-        ``rows``: one per classifier, kind of image (raw, preprocessed) and choice (simulated, real), with the
-        settings chosen and accuracies on the real test crops as record entries; ``n_validation_frames`` and
-        ``n_test_frames``.
+        ``rows``: one per classifier, kind of image (raw, preprocessed) and choice (simulated,
+        real), with the settings chosen and accuracies on the real test crops as record entries;
+        ``n_validation_frames`` and ``n_test_frames``.
     """
     chosen_on = validation_frames(found)
     validation, rows = chosen_on[found.frame], []
@@ -157,7 +160,9 @@ def _texture_candidates(run, images):
 
 
 def _network_candidates(run, found, images):
-    """Networks that the search of chapter 41 saved, before the crops of one set; none if it has not run."""
+    """Networks that the search of chapter 41 saved, before the crops of one set; none if it has not
+    run.
+    """
     if not (run.results_dir / f"{NETWORK_CHAPTER}.json").exists():
         return []
     details, candidates = load_result(run.results_dir, NETWORK_CHAPTER)["details"], []
@@ -193,7 +198,9 @@ def _trials(run):
 
 
 def _images_of(run, sets):
-    """Crops of every set, as they are and as bright as the training images: (source, kind) to images."""
+    """Crops of every set, as they are and as bright as the training images: (source, kind) to
+    images.
+    """
     target = float(load_split(ensure_dataset(run), "train").images.mean())
     kinds = {found.source: real_set.image_kinds(found, target)[0] for found in sets}
     return {(source, kind): crops for source, both in kinds.items() for kind, crops in both.items()}

@@ -1,4 +1,6 @@
-"""What a record says of an accuracy on real frames beyond the accuracy itself, for the tables that print it."""
+"""What a record says of an accuracy on real frames beyond the accuracy itself, for the tables that
+print it.
+"""
 
 from diffranet_utils.records.entries import NO_CLAIM, format_entry
 from diffranet_utils.studies.diffranet.labels import is_hit
@@ -31,8 +33,8 @@ def remark(records, claim):
     Returns
     -------
     str
-        Begins with a semicolon and says whether every crop got the same answer, or which model was the best and how
-        many frames it saw; empty where there is nothing to say.
+        Begins with a semicolon and says whether every crop got the same answer, or which model was
+        the best and how many frames it saw; empty where there is nothing to say.
     """
     record = records.get(claim.chapter, {"values": {}})
     if claim.key not in record["values"]:
@@ -41,7 +43,9 @@ def remark(records, claim):
 
 
 def rows_beside(records):
-    """Rows of a Markdown table for numbers that the paper does not have, where the records hold them."""
+    """Rows of a Markdown table for numbers that the paper does not have, where the records hold
+    them.
+    """
     return [
         f"| {title} | {NO_CLAIM} | {format_entry(record['values'][key])} | {record['preset']} |"
         for key, title, chapter in BESIDE
@@ -57,7 +61,9 @@ def _chosen(record):
 
 
 def _same_answer(record, key):
-    """Which answer every crop got, and the balanced accuracy; empty if the answers differ or are not recorded."""
+    """Which answer every crop got, and the balanced accuracy; empty if the answers differ or are
+    not recorded.
+    """
     crops = key.removesuffix("_accuracy").replace("_real_", " ")
     hit = only_answer(record.get("details", {}).get("crop_labels", {}).get(crops, []))
     if hit is None:

@@ -1,4 +1,6 @@
-"""Every number of the records beside the paper's: chapter 60, and the tables of the book and the README."""
+"""Every number of the records beside the paper's: chapter 60, and the tables of the book and the
+README.
+"""
 
 from pathlib import Path
 
@@ -34,7 +36,8 @@ FULL_SIZE = (
 
 
 def load_records(folder):
-    """All records of a folder by chapter, in the order of the book; chapters without one are left out.
+    """All records of a folder by chapter, in the order of the book; chapters without one are left
+    out.
 
     Raises
     ------
@@ -57,8 +60,9 @@ def compare(claim, ours, committed):
     Returns
     -------
     dict
-        ``key``, ``title``, ``chapter``, ``source``; ``ours``, ``full_size`` and ``paper``, each an entry of a
-        record or None; ``remarks`` on ours and on the full-size one; ``verdict`` of ours against the paper.
+        ``key``, ``title``, ``chapter``, ``source``; ``ours``, ``full_size`` and ``paper``, each an
+        entry of a record or None; ``remarks`` on ours and on the full-size one; ``verdict`` of ours
+        against the paper.
     """
     entries = [_entry(records, claim) for records in (ours, committed)]
     paper = claim_entry(claim)
@@ -86,7 +90,8 @@ def verdict(ours, paper):
     Returns
     -------
     str
-        ``not yet measured``, ``below``, ``intervals overlap`` or ``above``. Overlap is no proof of equality.
+        ``not yet measured``, ``below``, ``intervals overlap`` or ``above``. Overlap is no proof of
+        equality.
     """
     if ours is None or ours.get("value") is None:
         return MISSING
@@ -139,9 +144,9 @@ def page_tables(results_dir):
     Returns
     -------
     dict of str
-        ``results``: paper beside committed records. ``this_build``: paper beside this build. ``run_times``: seconds of
-        every chapter when the smoke book was last timed. ``faults``: what faults of the original code cost.
-        ``expected``: what a class should see, from this build.
+        ``results``: paper beside committed records. ``this_build``: paper beside this build.
+        ``run_times``: seconds of every chapter when the smoke book was last timed. ``faults``: what
+        faults of the original code cost. ``expected``: what a class should see, from this build.
     """
     ours = load_records(results_dir)
     tables = {
@@ -201,7 +206,9 @@ def _value(record, key):
 
 
 def _means(record):
-    """Mean accuracy over the seeds of the network of chapter 40 with a mean per pixel and with one for all."""
+    """Mean accuracy over the seeds of the network of chapter 40 with a mean per pixel and with one
+    for all.
+    """
     if not record:
         return None, None
     study = record["details"]["study"]

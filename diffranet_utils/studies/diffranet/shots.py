@@ -1,4 +1,6 @@
-"""One shot: draw its pulse and crystal, render the image, and read the label off the noiseless truth."""
+"""One shot: draw its pulse and crystal, render the image, and read the label off the noiseless
+truth.
+"""
 
 from dataclasses import dataclass
 
@@ -75,8 +77,8 @@ class ShotImage:
     counts : ndarray, shape (n_slow, n_fast), float32
         What the detector writes.
     masks : dict
-        Name to ndarray, shape (n_slow, n_fast), bool: pixels ``stopped``, ``gap``, ``hot``, ``dead``; empty where
-        the station has no shadows.
+        Name to ndarray, shape (n_slow, n_fast), bool: pixels ``stopped``, ``gap``, ``hot``,
+        ``dead``; empty where the station has no shadows.
     """
 
     image: np.ndarray
@@ -91,9 +93,10 @@ class ShotImage:
 def sample_shot(rng, station):
     """Draw one shot.
 
-    Pulse energy ~ N(1, energy_sigma), negative values set to zero; wavelength ~ N(1, wavelength_sigma);
-    a crystal is present in a share of the pulses that are not blank; its orientation is uniform, its edge
-    log-normal up to a limit. More crystals, and ice, come where the station's stream has them.
+    Pulse energy ~ N(1, energy_sigma), negative values set to zero; wavelength ~ N(1,
+    wavelength_sigma); a crystal is present in a share of the pulses that are not blank; its
+    orientation is uniform, its edge log-normal up to a limit. More crystals, and ice, come where
+    the station's stream has them.
 
     Parameters
     ----------
@@ -234,7 +237,8 @@ def spot_lists(shot, image, station):
     Returns
     -------
     list of ndarray
-        One table per crystal as `bragg.spot_list` gives it, photons of the whole crystal, before any shadow.
+        One table per crystal as `bragg.spot_list` gives it, photons of the whole crystal, before
+        any shadow.
     """
     beam, form = station.beam(shot.photons, shot.wavelength_A), unit_crystal(station.crystal)
     tables = []
@@ -279,7 +283,9 @@ def unit_pattern(pose, station, beam, backend="auto"):
 
 
 def _crystal_patterns(shot, station, beam, back, backend):
-    """Bragg photons, background with disorder, edges and visible spots at the first sizes that show enough."""
+    """Bragg photons, background with disorder, edges and visible spots at the first sizes that show
+    enough.
+    """
     if not shot.crystals:
         return np.zeros(station.detector.shape, np.float32), back, [], 0
     units = [unit_pattern(pose, station, beam, backend)[0] for pose in shot.crystals]

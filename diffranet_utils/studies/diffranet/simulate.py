@@ -1,4 +1,6 @@
-"""Single shots from the shell: a station with some of its settings changed, images with their truth beside them."""
+"""Single shots from the shell: a station with some of its settings changed, images with their truth
+beside them.
+"""
 
 import json
 import math
@@ -33,8 +35,8 @@ def change(station, settings):
     ----------
     station : Station
     settings : sequence of str
-        ``name=value``; a dot leads into a part. Values are JSON. ``layers.water=0.02`` sets a thickness (mm), 0
-        removes the layer; ``shadows.beamstop={"radius_mm": 4}`` adds a part.
+        ``name=value``; a dot leads into a part. Values are JSON. ``layers.water=0.02`` sets a
+        thickness (mm), 0 removes the layer; ``shadows.beamstop={"radius_mm": 4}`` adds a part.
 
     Returns
     -------
@@ -171,7 +173,9 @@ def crystal_from_file(recipe, path, column=""):
 
 
 def _atoms(volume_A3):
-    """Non-hydrogen atoms of a protein crystal, half of it solvent: one per 38 cubic angstrom of the cell."""
+    """Non-hydrogen atoms of a protein crystal, half of it solvent: one per 38 cubic angstrom of the
+    cell.
+    """
     return volume_A3 / 38
 
 
@@ -187,8 +191,8 @@ def check(station, arrays=False):
     Raises
     ------
     InputError
-        If the crystal cannot be used, a corner of the detector sees finer spacings than the table of structure
-        factors has, or the crystal's spots cannot be listed.
+        If the crystal cannot be used, a corner of the detector sees finer spacings than the table
+        of structure factors has, or the crystal's spots cannot be listed.
     """
     crystal = stations.unit_crystal(
         station.crystal
@@ -203,7 +207,9 @@ def check(station, arrays=False):
 
 
 def _check_corners(station):
-    """No pixel may see finer spacings than the table has, at the shortest wavelength that is likely within a run."""
+    """No pixel may see finer spacings than the table has, at the shortest wavelength that is likely
+    within a run.
+    """
     detector, d_min = station.detector, station.crystal.d_min_A
     shortest = (
         station.wavelength_A
@@ -223,7 +229,8 @@ def _check_corners(station):
 
 
 def simulate_one(stem, seed, station, arrays=False):
-    """Write one shot as ``.pgm``, its truth as ``.json``, and on request everything else as ``.npz``.
+    """Write one shot as ``.pgm``, its truth as ``.json``, and on request everything else as
+    ``.npz``.
 
     Parameters
     ----------
@@ -232,7 +239,8 @@ def simulate_one(stem, seed, station, arrays=False):
     seed : int or sequence of int
     station : Station
     arrays : bool
-        Also write counts, expected photons (``bragg``, ``background``), masks and spots (one table per crystal).
+        Also write counts, expected photons (``bragg``, ``background``), masks and spots (one table
+        per crystal).
 
     Returns
     -------

@@ -55,8 +55,9 @@ def attention_on_spots(network, split, name, run, n_images, methods=None):
     Returns
     -------
     list of dict
-        Per image and method: ``id``, ``label``, ``predicted``, ``method``, ``share``, ``area``, and as a control
-        ``turned``, the share on the same spots turned by 90 degrees about the middle of the image.
+        Per image and method: ``id``, ``label``, ``predicted``, ``method``, ``share``, ``area``, and
+        as a control ``turned``, the share on the same spots turned by 90 degrees about the middle
+        of the image.
     """
     network.cpu().eval()
     rows = []
@@ -86,7 +87,9 @@ def attention_on_spots(network, split, name, run, n_images, methods=None):
 
 
 def attention_values(rows):
-    """Record entries: mean share of the attention on spots, and on spots turned, per method, and of the pixels."""
+    """Record entries: mean share of the attention on spots, and on spots turned, per method, and of
+    the pixels.
+    """
     values = {}
     for method, mine in grouped(rows, "method").items():
         key = method.lower().replace("-", "_")

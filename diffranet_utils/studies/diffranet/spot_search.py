@@ -1,4 +1,6 @@
-"""What ten lines of physics reach: a search over statistics of spots, and the limit that counting noise sets."""
+"""What ten lines of physics reach: a search over statistics of spots, and the limit that counting
+noise sets.
+"""
 
 from itertools import combinations
 
@@ -45,8 +47,8 @@ def spot_search(run, splits, rows, rival):
     Returns
     -------
     values, details : dict
-        Record entries ``spots_test_accuracy``, ``spots_hit_accuracy`` and so on; ``spots_glcm`` has the
-        co-occurrence features beside. Details of both, a learning curve, and `exposures`.
+        Record entries ``spots_test_accuracy``, ``spots_hit_accuracy`` and so on; ``spots_glcm`` has
+        the co-occurrence features beside. Details of both, a learning curve, and `exposures`.
     """
     train, validation, test = (splits[name] for name in ("train", "validation", "test"))
     evaluator = Evaluator(train, validation, run, n_classes=len(Label), is_hit=is_hit)
@@ -105,7 +107,8 @@ def learning_curve(evaluator, config, run):
     Returns
     -------
     list of dict
-        ``n``, ``accuracies`` (one per seed, each with training images of its own) and their ``interval``.
+        ``n``, ``accuracies`` (one per seed, each with training images of its own) and their
+        ``interval``.
     """
     x, y, x_test = evaluator.tables(config)
     points = []
@@ -124,10 +127,10 @@ def learning_curve(evaluator, config, run):
 def exposures(run, model, test, rows):
     """Test images near a border exposed anew: which errors are the noise of one exposure?
 
-    The shot stays the same, and so does its label; counting and read noise are drawn afresh. What the model says
-    differently from one exposure to the next is due to noise. What it gets wrong in most exposures is its own fault.
-    Beside it stands an ideal counter: who knows where every spot lies, counts those that stand out in one exposure,
-    and knows what number to expect.
+    The shot stays the same, and so does its label; counting and read noise are drawn afresh. What
+    the model says differently from one exposure to the next is due to noise. What it gets wrong in
+    most exposures is its own fault. Beside it stands an ideal counter: who knows where every spot
+    lies, counts those that stand out in one exposure, and knows what number to expect.
 
     Parameters
     ----------
@@ -140,9 +143,10 @@ def exposures(run, model, test, rows):
     Returns
     -------
     dict
-        Numbers of images (``n_test``, ``n_near``, ``n_exposed``) and exposures, ``agreement`` of two exposures of one
-        shot, and shares of the whole test split that is wrong: ``model_error``, ``noise_error`` (labelled otherwise
-        than in most exposures), ``counter_error``. Only the numbers where no image lies near a border.
+        Numbers of images (``n_test``, ``n_near``, ``n_exposed``) and exposures, ``agreement`` of
+        two exposures of one shot, and shares of the whole test split that is wrong:
+        ``model_error``, ``noise_error`` (labelled otherwise than in most exposures),
+        ``counter_error``. Only the numbers where no image lies near a border.
     """
     station = run.preset.dataset.experiment
     borders = np.array([station.borders.weak, station.borders.good, station.borders.strong])
@@ -182,10 +186,12 @@ def _labels_anew(model, shot, station, seed):
 
 
 def counter_error(shot, station, borders):
-    """Chance that the ideal counter of `exposures` finds a shot on the wrong side of the nearest border.
+    """Chance that the ideal counter of `exposures` finds a shot on the wrong side of the nearest
+    border.
 
-    A spot of height h (in sigma) stands out of one exposure with probability P(h + noise > 5). The number that stands
-    out has a known mean and the variance of a sum of Bernoulli trials; it is taken as normal.
+    A spot of height h (in sigma) stands out of one exposure with probability P(h + noise > 5). The
+    number that stands out has a known mean and the variance of a sum of Bernoulli trials; it is
+    taken as normal.
 
     Parameters
     ----------

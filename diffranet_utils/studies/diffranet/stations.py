@@ -70,7 +70,8 @@ PILATUS = Station(
     beam_um=20.0,
     stream=Stream(edge_median_um=10.0, edge_max_um=20.0),
     borders=Borders(40, 240, 300),  # a small cell has few spots; most of them show at once
-    # Gaps as between the modules of a PILATUS, of which the image is a part; the beamstop hangs on a thin arm.
+    # Gaps as between the modules of a PILATUS, of which the image is a part; the beamstop hangs on
+    # a thin arm.
     shadows=Shadows(
         beamstop=Beamstop(4.0, 1.0, transmission=0.03),
         modules=Modules((195, 487), (17, 7), first=(60, 230)),
@@ -99,7 +100,8 @@ CSPAD = Station(
     beam_um=10.0,
     stream=Stream(edge_median_um=2.5, edge_sigma=0.6, edge_max_um=10.0),
     borders=Borders(30, 120, 150),
-    # The spectrum of one self-amplified pulse, and tiles of a CSPAD around the opening for the direct beam.
+    # The spectrum of one self-amplified pulse, and tiles of a CSPAD around the opening for the
+    # direct beam.
     spectrum=Spectrum(bandpass=0.003, n_wavelengths=3),
     shadows=Shadows(
         modules=Modules((185, 194), (8, 6), first=(30, 40), hole_mm=6.0),
@@ -128,13 +130,14 @@ def get(name):
 def unit_crystal(recipe):
     """The simulated block of a recipe, axes along the laboratory's, with its structure factors.
 
-    The table is part of the recipe: where it is random, its seed is fixed, so that every shot sees the same form.
+    The table is part of the recipe: where it is random, its seed is fixed, so that every shot sees
+    the same form.
 
     Raises
     ------
     InputError
-        If the cell does not fit the space group, the recipe's file cannot be used or fits no such cell, or the table of
-        structure factors would be too large.
+        If the cell does not fit the space group, the recipe's file cannot be used or fits no such
+        cell, or the table of structure factors would be too large.
     """
     check_symmetry(recipe.cell, recipe.space_group)
     # Blocks of any size and mosaicity share one table.

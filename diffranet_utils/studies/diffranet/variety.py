@@ -1,4 +1,6 @@
-"""Stations drawn at random, one property after the other: what a model must see to ignore it at a beamline."""
+"""Stations drawn at random, one property after the other: what a model must see to ignore it at a
+beamline.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -39,7 +41,9 @@ def _log_uniform(rng, low, high):
 
 
 def geometry(station, rng):
-    """Wavelength, pixel, resolution at the edge, and a beam centre anywhere on the image or at its edge."""
+    """Wavelength, pixel, resolution at the edge, and a beam centre anywhere on the image or at its
+    edge.
+    """
     wavelength, pixel = rng.uniform(0.8, 1.9), float(rng.choice(PIXELS_MM))
     edge_A = max(rng.uniform(1.6, 4.0), 0.75 * wavelength)
     distance = 400 * pixel / np.tan(2 * np.arcsin(wavelength / 2 / edge_A))
@@ -48,7 +52,8 @@ def geometry(station, rng):
     detector = Detector(
         n_slow, n_fast, pixel, float(distance), beam_fast_px=float(fast), beam_slow_px=float(slow)
     )
-    # A beam is as bright as the detector can take: what a pixel of this size at this distance sees stays alike.
+    # A beam is as bright as the detector can take: what a pixel of this size at this distance sees
+    # stays alike.
     solid_angle = (pixel / distance) ** 2 / (0.172 / 80.0) ** 2
     return replace(
         station,
@@ -67,7 +72,9 @@ def background(station, rng):
 
 
 def readout(station, rng):
-    """A counting detector, a fibre-coupled or directly lit charge-coupled device, or an integrating one of tiles."""
+    """A counting detector, a fibre-coupled or directly lit charge-coupled device, or an integrating
+    one of tiles.
+    """
     kind, seed = rng.integers(4), int(rng.integers(1, 50))
     noise = {"calibration_rms": _log_uniform(rng, 0.003, 0.05), "calibration_seed": seed}
     if kind == 0:
@@ -107,7 +114,9 @@ def shadows(station, rng):
 
 
 def spots(station, rng):
-    """Size and mosaicity of the crystals' blocks, crystal sizes, a second crystal, and the spectrum of the pulse."""
+    """Size and mosaicity of the crystals' blocks, crystal sizes, a second crystal, and the spectrum
+    of the pulse.
+    """
     mosaic = _log_uniform(rng, 0.03, 1.0)
     crystal = replace(station.crystal, mosaic_deg=mosaic, n_domains=int(np.clip(300 * mosaic, 40, 250)),
                       domain_um=_log_uniform(rng, 0.06, 0.25))  # fmt: skip
@@ -167,7 +176,8 @@ def varied_station(rng, properties=tuple(PROPERTIES), base=DIFFRANET):
     require(
         not unknown, f"Unknown property {sorted(unknown)}: choose from {', '.join(PROPERTIES)}."
     )
-    # Many crystals show too little at a weak exposure: more of them keep hits and misses in balance.
+    # Many crystals show too little at a weak exposure: more of them keep hits and misses in
+    # balance.
     station = replace(base, stream=replace(base.stream, p_crystal=0.7), borders=FEW_SPOTS)
     for name, change in PROPERTIES.items():
         if name in properties:
@@ -224,7 +234,9 @@ def draw_crop(rng, properties=tuple(PROPERTIES), base=DIFFRANET):
 
 
 def unevenness(counts, station, rng):
-    """Add what an integrating detector leaves uncorrected: a level for each tile, and a common one for each row."""
+    """Add what an integrating detector leaves uncorrected: a level for each tile, and a common one
+    for each row.
+    """
     readout, modules = station.readout, station.shadows.modules
     if readout.offset == 0:  # it counts photons
         return counts

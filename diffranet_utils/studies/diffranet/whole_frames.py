@@ -1,8 +1,8 @@
 """Whole frames of stations drawn at random, as a file holds them: what the screener is trained on.
 
-Each frame has a detector of some family, a geometry that the screener may or may not be told, a background of some
-style, nuisances of all kinds, and Bragg spots of crystals in about half of the cases. How many spots are to be seen is
-known from the noiseless image.
+Each frame has a detector of some family, a geometry that the screener may or may not be told, a
+background of some style, nuisances of all kinds, and Bragg spots of crystals in about half of the
+cases. How many spots are to be seen is known from the noiseless image.
 """
 
 from dataclasses import dataclass
@@ -43,8 +43,8 @@ class WholeFrame:
     geometry : FlatGeometry or None
         As a header tells it: nearly right, or missing.
     n_visible, n_in_sum : int
-        Bragg spots that stand out to the eye, each by itself, and when their pixels are added up; not counting those
-        in gaps.
+        Bragg spots that stand out to the eye, each by itself, and when their pixels are added up;
+        not counting those in gaps.
     family, style : str
     nuisances : tuple of str
     """
@@ -151,7 +151,8 @@ def _seen(spots, photons, detector, under=None):
 
 
 def _still_visible(spots, photons, detector):
-    """Numbers of spots that are visible after what came over them: shadows take light, scattering adds some.
+    """Numbers of spots that are visible after what came over them: shadows take light, scattering
+    adds some.
 
     What lies under a spot is the darkest of the pixels a few widths away, each way.
     """
@@ -210,7 +211,9 @@ def _stray(values, detector, rng):
 
 
 def _told(geometry, rng):
-    """What a header tells: nothing in a third of the cases, else a beam centre that is a pixel or so off."""
+    """What a header tells: nothing in a third of the cases, else a beam centre that is a pixel or
+    so off.
+    """
     if rng.random() < 0.35:
         return None
     error = log_uniform(rng, 0.05, 6) * rng.standard_normal(2)

@@ -42,7 +42,9 @@ def texture_table(shelf, crop, n_workers=1):
 
 
 def forest(table, labels, seed, n_workers=1):
-    """Fit a random forest of 100 trees with scikit-learn's own settings, as chapter 30 does before any search."""
+    """Fit a random forest of 100 trees with scikit-learn's own settings, as chapter 30 does before
+    any search.
+    """
     return make_classifier(UNTUNED["rf"], seed, n_workers).fit(table, labels)
 
 

@@ -1,4 +1,6 @@
-"""Comparisons of chapter 81 that train networks of their own: label errors, resolution, augmentation."""
+"""Comparisons of chapter 81 that train networks of their own: label errors, resolution,
+augmentation.
+"""
 
 from dataclasses import replace
 
@@ -140,7 +142,8 @@ def variants(run, bench, sets):
     Returns
     -------
     values, details : dict
-        ``gain_of_double_resolution`` and ``gain_of_augmentation``, and a row for each variant and seed.
+        ``gain_of_double_resolution`` and ``gain_of_augmentation``, and a row for each variant and
+        seed.
     """
     rows = [
         _variant(run, bench, sets, name, seed)

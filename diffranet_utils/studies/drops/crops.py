@@ -1,4 +1,6 @@
-"""Crops of labelled pictures for the network: read, brought to one height, cut, changed, batched."""
+"""Crops of labelled pictures for the network: read, brought to one height, cut, changed,
+batched.
+"""
 
 from dataclasses import dataclass, field, replace
 

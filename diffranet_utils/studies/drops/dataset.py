@@ -66,7 +66,9 @@ def make_drop(seed, split, number, shares="equal"):
 
 
 def make_for(imager, rng):
-    """Draw a class with the collection's shares and render a picture of it; see `render.render_drop`."""
+    """Draw a class with the collection's shares and render a picture of it; see
+    `render.render_drop`.
+    """
     return render.render_drop(rng, imager, CLASSES[draw_labels(rng, 1)[0]])
 
 
@@ -95,7 +97,9 @@ def recipe(preset):
 
 
 def ensure_dataset(run):
-    """Folder of the run's pictures, rendered if missing or stale; see `data.split.ensure_dataset`."""
+    """Folder of the run's pictures, rendered if missing or stale; see
+    `data.split.ensure_dataset`.
+    """
     # Another study's set of the same preset lies in the folder above.
     root = run.data_dir / "drops"
     return data_split.ensure_dataset(root, recipe(run.preset), run.seed, run.scheduler)

@@ -16,10 +16,14 @@ from .preprocess import centre_crop
 
 N_SAMPLES = 16
 NOISE = 0.15
-"""Noise over the range of the values, -1 to 1: between the 10 and 20 % that Smilkov et al. (2017) recommend."""
+"""Noise over the range of the values, -1 to 1: between the 10 and 20 % that Smilkov et al. (2017)
+recommend.
+"""
 
 REACH = 0.015
-"""How far beside a crystal or grain attention still counts as on it, over the side of the square."""
+"""How far beside a crystal or grain attention still counts as on it, over the side of the
+square.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Look:
 
 
 def attention_map(network, square, label):
-    """SmoothGrad of one class (Smilkov et al., 2017, arXiv:1706.03825), the largest of the three colours.
+    """SmoothGrad of one class (Smilkov et al., 2017, arXiv:1706.03825), the largest of the three
+    colours.
 
     Parameters
     ----------
@@ -113,7 +118,8 @@ def target_mask(truth, framing):
 def score(looked):
     """How much of the attention is on the mask: ``share``, ``area`` and, as a control, ``turned``.
 
-    The control is the same mask turned by 180 degrees: as large, as far from the middle, but in another place.
+    The control is the same mask turned by 180 degrees: as large, as far from the middle, but in
+    another place.
     """
     share, area = concentration(looked.attention, looked.mask)
     return {
@@ -124,7 +130,8 @@ def score(looked):
 
 
 def scores(network, framing, rows, shares, n_explained):
-    """Score the attention on the first pictures of crystals and of precipitate whose mask the square has.
+    """Score the attention on the first pictures of crystals and of precipitate whose mask the
+    square has.
 
     Parameters
     ----------
@@ -159,7 +166,9 @@ def scores(network, framing, rows, shares, n_explained):
 
 
 def attention_values(found):
-    """Record entries: attention on crystals and grains over what their area asks for, and the control's."""
+    """Record entries: attention on crystals and grains over what their area asks for, and the
+    control's.
+    """
     values = {}
     for name in (CLASSES[Label.CRYSTALS], CLASSES[Label.PRECIPITATE]):
         mine = [row for row in found if row["class"] == name]

@@ -41,7 +41,8 @@ def worst(probabilities, given, fraction=REVISITED):
 
 
 def tempered(probabilities, given):
-    """Probabilities at the temperature at which they fit the labels best (Guo et al., 2017, arXiv:1706.04599).
+    """Probabilities at the temperature at which they fit the labels best (Guo et al., 2017,
+    arXiv:1706.04599).
 
     Parameters
     ----------
@@ -68,8 +69,9 @@ def tempered(probabilities, given):
 def confident_joint(probabilities, given):
     """Counts of pictures by label (row) and the class that they confidently are (column).
 
-    A picture confidently is of a class if its probability reaches the mean one of the pictures with that label; where
-    several do, the most probable counts (Northcutt, Jiang and Chuang, 2021, doi:10.1613/jair.1.12125, equation 1).
+    A picture confidently is of a class if its probability reaches the mean one of the pictures with
+    that label; where several do, the most probable counts (Northcutt, Jiang and Chuang, 2021,
+    doi:10.1613/jair.1.12125, equation 1).
 
     Parameters
     ----------
@@ -97,16 +99,17 @@ def confident_joint(probabilities, given):
 def error_probability(probabilities, given, noise=None):
     """Probability that each label is wrong, by Bayes' rule.
 
-    What the networks say, tempered, is the prior of a picture's class; the noise is what people are known to do. A
-    weak network, whose word is little better than the class fractions, therefore leaves most labels alone.
+    What the networks say, tempered, is the prior of a picture's class; the noise is what people are
+    known to do. A weak network, whose word is little better than the class fractions, therefore
+    leaves most labels alone.
 
     Parameters
     ----------
     probabilities : ndarray, shape (n, 4), float64
     given : ndarray, shape (n,), int
     noise : ndarray, shape (4, 4), float64, optional
-        Chance that a picture of class i (row) is labelled j (column); by default as the paper found it, see
-        `label_noise.noise_matrix`.
+        Chance that a picture of class i (row) is labelled j (column); by default as the paper found
+        it, see `label_noise.noise_matrix`.
 
     Returns
     -------
@@ -118,7 +121,9 @@ def error_probability(probabilities, given, noise=None):
 
 
 def flagged(probabilities, given):
-    """Labels that are more probably wrong than right, see `error_probability`; places in the set, int64."""
+    """Labels that are more probably wrong than right, see `error_probability`; places in the set,
+    int64.
+    """
     return np.flatnonzero(error_probability(probabilities, given) > 0.5)
 
 
@@ -129,7 +134,9 @@ def flagged_by_confidence(probabilities, given):
 
 
 def flagged_by_cleanlab(probabilities, given):
-    """Labels that cleanlab finds by its own default, or None where that package is not installed."""
+    """Labels that cleanlab finds by its own default, or None where that package is not
+    installed.
+    """
     try:
         from cleanlab.filter import find_label_issues
     except ImportError:
@@ -146,8 +153,8 @@ def out_of_fold(given, n_folds, seed, judge):
         Labels; each fold has all classes in proportion where they are frequent enough.
     n_folds, seed : int
     judge : callable
-        ``judge(fold, training, held_out)`` takes the number of the fold and places in the set, and returns the
-        probabilities of the held-out pictures, shape (n_held_out, n_classes).
+        ``judge(fold, training, held_out)`` takes the number of the fold and places in the set, and
+        returns the probabilities of the held-out pictures, shape (n_held_out, n_classes).
 
     Returns
     -------
@@ -191,14 +198,18 @@ class Search:
 
     @property
     def precision(self):
-        """Fraction of the flagged labels that are wrong, as a record entry; without a value if none was flagged."""
+        """Fraction of the flagged labels that are wrong, as a record entry; without a value if none
+        was flagged.
+        """
         if not self.n_flagged:
             return {"value": None, "n": 0}
         return metrics.proportion(self.n_right, self.n_flagged)
 
     @property
     def recall(self):
-        """Fraction of the wrong labels that were flagged, as a record entry; without a value if none is wrong."""
+        """Fraction of the wrong labels that were flagged, as a record entry; without a value if
+        none is wrong.
+        """
         return (
             metrics.proportion(self.n_right, self.n_wrong)
             if self.n_wrong

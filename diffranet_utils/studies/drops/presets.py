@@ -1,6 +1,8 @@
-"""How large a run is: smoke for a look, workshop for an hour, overnight and full for the study's own.
+"""How large a run is: smoke for a look, workshop for an hour, overnight and full for the study's
+own.
 
-Each chapter has a small class of its own; its fields are the chapter's parameters in papermill and on the command line.
+Each chapter has a small class of its own; its fields are the chapter's parameters in papermill and
+on the command line.
 """
 
 from dataclasses import dataclass, replace
@@ -50,11 +52,13 @@ class Network:
     width : float
         Factor on all filters; 1 is the paper's network.
     schedule : str
-        ``paper``: the rate falls by 0.94 every two epochs; ``short``: as far as there, but within the epochs given.
+        ``paper``: the rate falls by 0.94 every two epochs; ``short``: as far as there, but within
+        the epochs given.
     epochs, batch_size : int
     learning_rate : float
-        Of the first epoch. At the paper's 0.045 one narrow network on 3,000 pictures, in batches of 32, stayed at the
-        class shares for ten epochs (accuracy 0.49, n = 1,600); the small presets begin lower.
+        Of the first epoch. At the paper's 0.045 one narrow network on 3,000 pictures, in batches of
+        32, stayed at the class shares for ten epochs (accuracy 0.49, n = 1,600); the small presets
+        begin lower.
     average : float
         Memory of the running mean of the weights.
     patience : int
@@ -111,7 +115,8 @@ class Network:
         return replace(PAPER_TRAINING, **self._sizes(), epochs=self.epochs, patience=self.patience)
 
     def short_training(self, epochs):
-        """The same training within fewer epochs, for the comparisons: the rate falls as far, and none stops early.
+        """The same training within fewer epochs, for the comparisons: the rate falls as far, and
+        none stops early.
 
         Parameters
         ----------
@@ -139,7 +144,8 @@ class Preset:
 
 
 LAST_RATE = 0.02
-"""Rate after a short training over that of its first epoch; the paper's 260 epochs end at 0.0003, of which no short
+"""Rate after a short training over that of its first epoch; the paper's 260 epochs end at 0.0003,
+of which no short
 training has the time."""
 
 SECTIONS = {"80_crystallisation_drops": "dataset", "81_inception_on_drops": "network"}

@@ -1,4 +1,6 @@
-"""What a classifier of drops is worth: the paper's tables, its ROC curves, and the price of a missed crystal."""
+"""What a classifier of drops is worth: the paper's tables, its ROC curves, and the price of a
+missed crystal.
+"""
 
 from dataclasses import dataclass
 
@@ -13,7 +15,9 @@ OPERATING_POINTS = {
     "crystals": ((0.19, 0.987), (0.016, 0.94)),
     "precipitate": ((0.25, 0.996), (0.034, 0.94)),
 }
-"""False-positive rate and recall that the paper quotes (Figure 3 of doi:10.1371/journal.pone.0198883)."""
+"""False-positive rate and recall that the paper quotes (Figure 3 of
+doi:10.1371/journal.pone.0198883).
+"""
 
 PAPER_AUC = {"crystals": 0.988, "precipitate": 0.989}
 """Area below the same curves."""
@@ -30,7 +34,9 @@ TABLE_6 = {
     "DeepCrystal": {"precision": 0.4928, "recall": 0.4520, "accuracy": 0.7391},
     "MARCO": {"precision": 0.7777, "recall": 0.8663, "accuracy": 0.9018},
 }
-"""New pictures of one institution (Table 6 of the same paper): crystals or not, and the accuracy."""
+"""New pictures of one institution (Table 6 of the same paper): crystals or not, and the
+accuracy.
+"""
 
 N_BOOTSTRAP = 1000
 
@@ -53,7 +59,8 @@ def row_fractions(matrix):
 
 
 def spread_over_groups(truth, predicted, groups):
-    """Standard deviation of the confusion matrix's fractions over groups of pictures, such as imagers (Table 5).
+    """Standard deviation of the confusion matrix's fractions over groups of pictures, such as
+    imagers (Table 5).
 
     Parameters
     ----------
@@ -87,8 +94,8 @@ def crystal_scores(truth, predicted):
     Returns
     -------
     dict
-        ``precision``, ``recall`` and ``accuracy`` as record entries; precision or recall is None where nothing was
-        called, or is, a crystal.
+        ``precision``, ``recall`` and ``accuracy`` as record entries; precision or recall is None
+        where nothing was called, or is, a crystal.
     """
     truth, predicted = np.asarray(truth), np.asarray(predicted)
     there, called = truth == Label.CRYSTALS, predicted == Label.CRYSTALS
@@ -116,7 +123,9 @@ class Roc:
     n_negative: int
 
     def recall_at(self, false_positive):
-        """Largest recall at no more than this rate of false positives, as a record entry (Wilson)."""
+        """Largest recall at no more than this rate of false positives, as a record entry
+        (Wilson).
+        """
         place = np.flatnonzero(self.false_positive <= false_positive)[-1]
         return metrics.proportion(round(self.recall[place] * self.n_positive), self.n_positive)
 
@@ -196,7 +205,8 @@ def auc_entry(positive, score, rng):
 def looks_per_thousand(false_positive, recall, crystal_rate, price):
     """Expected cost of screening a thousand drops, in looks by a person.
 
-    Every drop that is called a crystal is looked at; each crystal that is not called costs `price` looks.
+    Every drop that is called a crystal is looked at; each crystal that is not called costs `price`
+    looks.
 
     Parameters
     ----------
@@ -227,8 +237,8 @@ def price_table(choosing, judging, rates=(0.01, 0.02, 0.05), prices=(10, 100, 10
     Returns
     -------
     list of dict
-        ``crystal_rate``, ``price``, ``threshold``; ``looks`` as in `looks_per_thousand`; ``look_at_all`` (1,000) and
-        ``look_at_none``; ``false_positive`` and ``recall``.
+        ``crystal_rate``, ``price``, ``threshold``; ``looks`` as in `looks_per_thousand`;
+        ``look_at_all`` (1,000) and ``look_at_none``; ``false_positive`` and ``recall``.
     """
     rows = []
     for rate in rates:

@@ -117,4 +117,6 @@ PAPER_TRAINING = Training(
     patience=10,
     distortion=Distortion(),
 )
-"""As in doi:10.1371/journal.pone.0198883, *Training*; memory and patience are ours, it names none."""
+"""As in doi:10.1371/journal.pone.0198883, *Training*; memory and patience are ours, it names
+none.
+"""

@@ -1,4 +1,6 @@
-"""Crystallisation drops as shared code is handed them: classes, presets, the paper's numbers, chapters."""
+"""Crystallisation drops as shared code is handed them: classes, presets, the paper's numbers,
+chapters.
+"""
 
 from diffranet_utils.records.study import Study
 

@@ -1,4 +1,6 @@
-"""Train the network for drops as the paper does; stop early, stop and go on, on several GPUs too."""
+"""Train the network for drops as the paper does; stop early, stop and go on, on several GPUs
+too.
+"""
 
 import json
 import time
@@ -141,7 +143,9 @@ class Trainer:
         return torch.tensor([loss.item() * len(labels), right, len(labels)], dtype=torch.float64)
 
     def _validate(self, validation, n_workers):
-        """Accuracy with the mean weights, which are used at test time; the trained ones come back."""
+        """Accuracy with the mean weights, which are used at test time; the trained ones come
+        back.
+        """
         trained = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         self.network.load_state_dict(self.mean.mean)
         accuracy = predict(

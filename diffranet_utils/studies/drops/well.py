@@ -54,7 +54,9 @@ def paint_light(scene, rng, imager):
 
 @njit(cache=True, fastmath=True)
 def _distance(dx, dy, half, corner, flat):
-    """Signed distance to a square with round corners cut off below, the joints rounded; < 0 inside."""
+    """Signed distance to a square with round corners cut off below, the joints rounded; < 0
+    inside.
+    """
     none = F32(0)
     qx, qy = abs(dx) - (half - corner), abs(dy) - (half - corner)
     beyond = np.sqrt(qx * qx + qy * qy) if qx > none and qy > none else max(qx, qy)

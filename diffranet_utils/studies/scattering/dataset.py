@@ -1,4 +1,6 @@
-"""The collection on disk: simulated once for a preset and a seed, read by every chapter after it."""
+"""The collection on disk: simulated once for a preset and a seed, read by every chapter after
+it.
+"""
 
 import numpy as np
 

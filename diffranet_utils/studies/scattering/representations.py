@@ -1,7 +1,7 @@
 """The 25 representations of a pattern by name, and how each becomes a table of features.
 
-Algorithm 1 of Ushizima et al. (2021): two classic descriptors, six networks trained on each of three
-training sets, five networks with the weights of natural images. Three more stand beside them.
+Algorithm 1 of Ushizima et al. (2021): two classic descriptors, six networks trained on each of
+three training sets, five networks with the weights of natural images. Three more stand beside them.
 """
 
 import time

@@ -1,4 +1,6 @@
-"""The scattering study as shared code is handed it: classes, presets, the paper's numbers, chapters."""
+"""The scattering study as shared code is handed it: classes, presets, the paper's numbers,
+chapters.
+"""
 
 from diffranet_utils.records.study import Study
 from diffranet_utils.studies.scattering import presets

@@ -1,4 +1,5 @@
-"""Wide-angle scattering: powder rings of crystals, texture, grains and the halo of what has no order.
+"""Wide-angle scattering: powder rings of crystals, texture, grains and the halo of what has no
+order.
 
 q is 1/angstrom with the 2 pi, lattice constants are angstrom.
 """

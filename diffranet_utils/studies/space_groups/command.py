@@ -1,4 +1,6 @@
-"""The command `diffranet space-group`: ranked space groups of measured curves, CIF files and JSON structures."""
+"""The command `diffranet space-group`: ranked space groups of measured curves, CIF files and JSON
+structures.
+"""
 
 import csv
 import io

@@ -110,7 +110,9 @@ class Bench:
 
     @cached_property
     def cnn(self):
-        """The paper's network: its ensemble, and the history of the first member, on the random split."""
+        """The paper's network: its ensemble, and the history of the first member, on the random
+        split.
+        """
         train, test = self.parts("random")
         members = [
             kept_network(
@@ -422,7 +424,9 @@ def _calibration(bench, probabilities, curves):
 
 
 def held_out_temperature(bench):
-    """Temperature of our network from the last of the splits, whose structures are least like the training's."""
+    """Temperature of our network from the last of the splits, whose structures are least like the
+    training's.
+    """
     kind = list(bench.splits)[-1]
     _, test = bench.parts(kind)
     return scores.best_temperature(predict(bench.own[kind], test.x), test.labels)

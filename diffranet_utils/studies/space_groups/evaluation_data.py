@@ -1,7 +1,7 @@
 """Data that no model learns from: another data base of structures, and measured curves.
 
-The environment variable DIFFRANET_PDF names a folder with ``.gr`` files, their ``labels.csv`` (columns
-``file`` and ``space_group``) and, for the other data base, ``mp_binaries.json.gz``.
+The environment variable DIFFRANET_PDF names a folder with ``.gr`` files, their ``labels.csv``
+(columns ``file`` and ``space_group``) and, for the other data base, ``mp_binaries.json.gz``.
 """
 
 import csv

@@ -1,4 +1,6 @@
-"""Networks that are trained once and kept: a training that was stopped goes on, a finished one is read."""
+"""Networks that are trained once and kept: a training that was stopped goes on, a finished one is
+read.
+"""
 
 import hashlib
 import json

@@ -134,5 +134,7 @@ SpaceGroup = _Titled("SpaceGroup", {f"SG_{number}": number for number in NUMBERS
 
 
 def symbol(number):
-    """Hermann-Mauguin symbol of one of the study's groups, with its number, such as ``Fm-3m (225)``."""
+    """Hermann-Mauguin symbol of one of the study's groups, with its number, such as ``Fm-3m
+    (225)``.
+    """
     return f"{GROUPS[number][0]} ({number})"

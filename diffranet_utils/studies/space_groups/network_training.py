@@ -164,7 +164,8 @@ def _epoch(network, optimiser, criterion, data, settings, epoch):
 
 
 def stretching(n_points, strain, first=FIRST_POINT):
-    """Matrix that stretches curves along r, by the Lanczos kernel: points lie as the band limit asks.
+    """Matrix that stretches curves along r, by the Lanczos kernel: points lie as the band limit
+    asks.
 
     Parameters
     ----------
@@ -196,7 +197,9 @@ def _followed(network, test):
 
 
 def scores_of(network, x, batch_size=512):
-    """Scores before the softmax, shape (n, n_classes), float64; the network is left in evaluation mode."""
+    """Scores before the softmax, shape (n, n_classes), float64; the network is left in evaluation
+    mode.
+    """
     device = next(network.parameters()).device
     network.eval()
     curves = torch.as_tensor(np.asarray(x, np.float32))

@@ -47,7 +47,8 @@ def ratio_against_number(ax, rows, key="right"):
 
 
 def group_confusion(ax, counts):
-    """Confusion matrix of all groups, pairs of subgroup and supergroup framed: the paper's Figure 6.
+    """Confusion matrix of all groups, pairs of subgroup and supergroup framed: the paper's Figure
+    6.
 
     Parameters
     ----------

@@ -1,6 +1,8 @@
-"""How large a run is: smoke for a look, workshop for half an hour, overnight and full for the study's own.
+"""How large a run is: smoke for a look, workshop for half an hour, overnight and full for the
+study's own.
 
-`overnight` has the whole mineral data base; `full` the paper's network to its end, or a folder of CIF files.
+`overnight` has the whole mineral data base; `full` the paper's network to its end, or a folder of
+CIF files.
 """
 
 from dataclasses import dataclass

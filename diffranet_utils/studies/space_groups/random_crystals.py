@@ -54,7 +54,9 @@ class Site:
 
 @lru_cache(maxsize=64)
 def operations(group):
-    """Rotations (n, 3, 3) and translations (n, 3) of a group in its first setting, with centring."""
+    """Rotations (n, 3, 3) and translations (n, 3) of a group in its first setting, with
+    centring.
+    """
     seitz = np.array(
         [op.float_seitz() for op in gemmi.find_spacegroup_by_number(group).operations()]
     )
@@ -180,7 +182,9 @@ def _elements(rng):
 
 
 def _roomiest(site, group, lattice, places, rng):
-    """Images of that candidate whose nearest neighbour is furthest, or None where atoms fall together."""
+    """Images of that candidate whose nearest neighbour is furthest, or None where atoms fall
+    together.
+    """
     rotations, shifts = operations(group)
     candidates = site.draw(1 if len(site.directions) == 0 else N_CANDIDATES, rng)
     best, best_gap = None, 0.02

@@ -162,7 +162,9 @@ def reliability(probabilities, truth):
 
 
 def softened(probabilities, temperature):
-    """Probabilities whose logarithms are divided by a temperature (Guo et al., 2017, PMLR 70, 1321)."""
+    """Probabilities whose logarithms are divided by a temperature (Guo et al., 2017, PMLR 70,
+    1321).
+    """
     scores = np.log(np.maximum(probabilities, 1e-12)) / temperature
     scores = np.exp(scores - scores.max(axis=1, keepdims=True))
     return scores / scores.sum(axis=1, keepdims=True)

@@ -1,4 +1,5 @@
-"""The model that `diffranet space-group` uses: our network without torch, so that it starts at once.
+"""The model that `diffranet space-group` uses: our network without torch, so that it starts at
+once.
 
 Its batch normalisations are folded into the convolutions before them, and NumPy does the rest.
 """
@@ -28,7 +29,8 @@ class GroupModel:
     tensors : dict of str to ndarray
         See `folded`.
     about : dict
-        ``groups``, ``temperature``, ``fading_limits``, ``least_mass``, and how it was trained and tested.
+        ``groups``, ``temperature``, ``fading_limits``, ``least_mass``, and how it was trained and
+        tested.
     """
 
     tensors: dict
@@ -56,7 +58,9 @@ class GroupModel:
         return _relu(layer.reshape(len(layer), -1) @ t["hidden.weight"].T + t["hidden.bias"])
 
     def answers(self, x):
-        """Calibrated probabilities, shape (n, 45), float64, of normalised curves, shape (n, 209)."""
+        """Calibrated probabilities, shape (n, 45), float64, of normalised curves, shape (n,
+        209).
+        """
         scores = self.hidden(x) @ self.tensors["classify.weight"].T + self.tensors["classify.bias"]
         scores = scores.astype(float) / self.about["temperature"]
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
@@ -102,7 +106,9 @@ def _relu(x):
 
 
 def _convolve(x, weight, bias, stride=1):
-    """Convolve (n, channels_in, length) with (channels_out, channels_in, kernel), zeros beyond both ends."""
+    """Convolve (n, channels_in, length) with (channels_out, channels_in, kernel), zeros beyond both
+    ends.
+    """
     kernel = weight.shape[-1]
     padded = np.pad(x, ((0, 0), (0, 0), (kernel // 2, kernel // 2)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=2)[:, :, ::stride]

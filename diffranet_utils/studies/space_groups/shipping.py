@@ -1,4 +1,6 @@
-"""Make the shipped model: the network of chapter 91's random split, with limits from held-out structures."""
+"""Make the shipped model: the network of chapter 91's random split, with limits from held-out
+structures.
+"""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
 """More structures from known ones: other elements of the same charge on the sites of a prototype.
 
-Two compounds are isotypic if the same sites are filled by other elements (Lima-de-Faria et al., 1990,
-Acta Cryst. A46, 1). The group stays, the distances and the scattering powers change.
+Two compounds are isotypic if the same sites are filled by other elements (Lima-de-Faria et al.,
+1990, Acta Cryst. A46, 1). The group stays, the distances and the scattering powers change.
 """
 
 from dataclasses import replace
@@ -11,7 +11,8 @@ import numpy as np
 
 from diffranet_utils.studies.space_groups.structures import with_symmetry
 
-#: Charge: radius of each ion, angstrom, mostly six-coordinate (Shannon, 1976, Acta Cryst. A32, 751).
+# : Charge: radius of each ion, angstrom, mostly six-coordinate (Shannon, 1976, Acta Cryst. A32,
+# 751).
 IONIC_RADII_A = {
     1: {"Li": 0.76, "Cu": 0.77, "Na": 1.02, "Ag": 1.15, "K": 1.38, "Tl": 1.50, "Rb": 1.52, "Cs": 1.67},
     2: {
@@ -56,7 +57,8 @@ def substituted(entry, rng):
     Returns
     -------
     Entry or None
-        Same name, group and Wyckoff letters, confirmed by spglib; None where `MOST_TRIES` draws fail.
+        Same name, group and Wyckoff letters, confirmed by spglib; None where `MOST_TRIES` draws
+        fail.
     """
     for _ in range(MOST_TRIES):
         swaps, scale = _swaps(entry.crystal, rng)
@@ -88,7 +90,8 @@ def ion_families(symbol, symbols):
     Returns
     -------
     list of dict
-        Radii in angstrom by element, a family for each charge; empty where the element has no partner.
+        Radii in angstrom by element, a family for each charge; empty where the element has no
+        partner.
     """
     anions = next((row for row in ANIONS if set(row) & set(symbols)), ())
     sign = -1 if symbol in anions else 1

@@ -1,7 +1,9 @@
-"""Make the crops of this folder: python tests/golden/nanobragg/make_golden.py FOLDER_OF_PROGRAMS [WHERE_TO].
+"""Make the crops of this folder: python tests/golden/nanobragg/make_golden.py FOLDER_OF_PROGRAMS
+[WHERE_TO].
 
-FOLDER_OF_PROGRAMS holds nanoBragg and nonBragg, unchanged, in the form of 2019 to 2022 (see README.md). Everything
-they read is written here from formulas; nothing of the package is used, so that the crops are independent of it.
+FOLDER_OF_PROGRAMS holds nanoBragg and nonBragg, unchanged, in the form of 2019 to 2022 (see
+README.md). Everything they read is written here from formulas; nothing of the package is used, so
+that the crops are independent of it.
 """
 
 import json
@@ -20,8 +22,8 @@ SHARED = ["-flux", "1e12", "-beamsize", "0.03", "-exposure", "1", "-noprogress"]
 ORTHORHOMBIC, MONOCLINIC, TRICLINIC = (
     [60.1, 72.3, 88.9, 90, 90, 90], [50.2, 61.7, 70.4, 90, 104.3, 90], [44.3, 52.9, 63.1, 81.2, 97.4, 108.6]
 )  # fmt: skip
-# Defaults of a case; sizes and beam are (slow, fast), a crop is its corner and its size. Without `beam_px` the program
-# places the beam.
+# Defaults of a case; sizes and beam are (slow, fast), a crop is its corner and its size. Without
+# `beam_px` the program places the beam.
 CASE = {
     "cell": ORTHORHOMBIC, "turn_deg": [10, 20, 30], "n_cells": [8, 7, 6], "spot": "tophat", "oversample": 2,
     "pixels": [256, 256], "distance_mm": 80.0, "beam_px": None, "crop": [20, 90, 150, 160], "extra": [],
@@ -65,7 +67,9 @@ LIQUID = {
 
 
 def amplitudes(hkl):
-    """Structure factors of 20 to 1016 electrons, so uneven that no sign or axis can be taken for another."""
+    """Structure factors of 20 to 1016 electrons, so uneven that no sign or axis can be taken for
+    another.
+    """
     return 20 + np.asarray(hkl) @ [73, 179, 283] % 997
 
 
@@ -75,7 +79,9 @@ def liquid_amplitude(stol):
 
 
 def uniform(n, seed):
-    """Numbers of the minimal standard generator with Bays and Durham's shuffle (Park & Miller, 1988), in float32."""
+    """Numbers of the minimal standard generator with Bays and Durham's shuffle (Park & Miller,
+    1988), in float32.
+    """
     modulus, state = 2**31 - 1, seed
     drawn = []
     for _ in range(n + 40):
@@ -188,7 +194,9 @@ def window(crop):
 
 
 def nearest_reflections(case, cells, sources):
-    """Every h k l that is nearest to some sub-pixel of the crop, for some domain and source: (n, 3)."""
+    """Every h k l that is nearest to some sub-pixel of the crop, for some domain and source: (n,
+    3).
+    """
     slow, fast = case["beam_px"] or [n / 2 + 1 for n in case["pixels"]]
     down, along = (
         (np.arange(n * case["oversample"]) + 0.5) / case["oversample"] for n in case["crop"][2:]

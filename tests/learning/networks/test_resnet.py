@@ -135,5 +135,6 @@ def test_table_holds_every_topology():
     table = deepfreak.topology_table()
     assert list(table.index) == list(topologies.TOPOLOGIES)
     assert table.loc[0, "flattened"] == 2048 * 10 * 10
-    # ResNet-50 takes 4.1e9 multiply-adds at 224 pixels (torchvision's documentation), and here 512 / 224 squared more.
+    # ResNet-50 takes 4.1e9 multiply-adds at 224 pixels (torchvision's documentation), and here 512
+    # / 224 squared more.
     assert table.loc[0, "gigamacs"] == pytest.approx(4.1 * (512 / 224) ** 2, rel=0.03)

@@ -1,4 +1,6 @@
-"""The paper's numbers: each is consistent with the paper's own counts, and answered by a chapter that exists."""
+"""The paper's numbers: each is consistent with the paper's own counts, and answered by a chapter
+that exists.
+"""
 
 import numpy as np
 import pytest
@@ -57,7 +59,8 @@ def test_shares_are_whole_numbers_of_images(claim):
         assert claim.interval() is None
         return
     nearest = round(claim.value * claim.n) / claim.n
-    # The untuned accuracies on 457 real frames are the exception: no count of images gives what Table 7 prints.
+    # The untuned accuracies on 457 real frames are the exception: no count of images gives what
+    # Table 7 prints.
     assert (abs(nearest - claim.value) < 6e-5) == (claim.n != claims.REAL_ALL)
     low, high = claim.interval()
     assert low < claim.value < high

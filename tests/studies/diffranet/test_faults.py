@@ -1,4 +1,6 @@
-"""What faults of the original code cost: the faults are those described, and the table says what was measured."""
+"""What faults of the original code cost: the faults are those described, and the table says what
+was measured.
+"""
 
 import numpy as np
 import pytest
@@ -21,7 +23,9 @@ def test_swapped_arguments_pair_each_pixel_with_itself(rng):
 
 @pytest.fixture
 def stripes(monkeypatch, rng, tmp_path):
-    """A run whose two kinds of image have the same grey values, in blocks or in stripes of one pixel."""
+    """A run whose two kinds of image have the same grey values, in blocks or in stripes of one
+    pixel.
+    """
 
     def split(n):
         labels = np.arange(n) % 2 + 1

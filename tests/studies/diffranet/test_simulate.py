@@ -69,7 +69,9 @@ def mtz(tmp_path):
 
 @pytest.fixture
 def refused(tmp_path, monkeypatch, capsys):
-    """Run the command in this process; it must fail with exit code 2 and one line, which is returned."""
+    """Run the command in this process; it must fail with exit code 2 and one line, which is
+    returned.
+    """
 
     def run(*options):
         monkeypatch.setattr(
@@ -354,7 +356,8 @@ def test_bad_lists_are_named(refused, tmp_path, text, word):
 
 
 def test_corners_beyond_the_table_are_refused(refused, mtz):
-    # Bragg's law at the farthest corner, 256.5 pixels down and across, for a wavelength three sigma below the mean.
+    # Bragg's law at the farthest corner, 256.5 pixels down and across, for a wavelength three sigma
+    # below the mean.
     angle = np.arctan(256.5 * np.sqrt(2) * 0.172 / 50)
     finest = 1.5 * (1 - 3 * 0.005) / (2 * np.sin(angle / 2))
     line = refused("--set", "detector.distance_mm=50")

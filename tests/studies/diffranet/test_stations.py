@@ -1,4 +1,6 @@
-"""Stations: crystals from a text table, and divergence and bandpass, against positions worked out by hand."""
+"""Stations: crystals from a text table, and divergence and bandpass, against positions worked out
+by hand.
+"""
 
 from dataclasses import replace
 
@@ -33,7 +35,9 @@ def station(tmp_path, lines, spectrum=None):
 
 
 def leaning():
-    """The rotation after which 0 5 0 and 0 0 5 fulfil Bragg's law at once; columns are the new a, b, c."""
+    """The rotation after which 0 5 0 and 0 0 5 fulfil Bragg's law at once; columns are the new a,
+    b, c.
+    """
     b = np.array([-SINE, np.sqrt(1 - SINE**2), 0])
     c = np.array([-SINE, -(SINE**2) / b[1], 0])
     c[2] = np.sqrt(1 - c @ c)
@@ -48,7 +52,9 @@ def pattern(some_station):
 
 
 def place(q, wavelength=1.5, towards=(1.0, 0.0, 0.0)):
-    """Row and column where the ray of a scattering vector meets the detector, pixel centres at whole numbers."""
+    """Row and column where the ray of a scattering vector meets the detector, pixel centres at
+    whole numbers.
+    """
     towards = np.array(towards) / np.linalg.norm(towards)
     x, y, z = towards / wavelength + q
     return 200.0 - 80 * y / x / 0.1, 150.0 + 80 * z / x / 0.1
@@ -71,7 +77,8 @@ def test_only_reflections_of_the_text_are_lit(tmp_path):
 def test_sources_of_a_station_have_the_stated_spread():
     spectrum = Spectrum(divergence_mrad=(2.0, 1.0), steps=(3, 3), bandpass=0.01, n_wavelengths=3)
     directions, wavelengths = replace(DIFFRANET, spectrum=spectrum).beam(1e12, 1.3).incident()
-    # Five directions, a cross without corners: the axis, two at +-1 mrad to the sides, two at +-0.5 mrad up and down.
+    # Five directions, a cross without corners: the axis, two at +-1 mrad to the sides, two at +-0.5
+    # mrad up and down.
     assert len(directions) == 15 and np.allclose(directions.mean(axis=0), [1, 0, 0], atol=1e-6)
     assert directions[:, 2].std() == pytest.approx(1e-3 * np.sqrt(2 / 5), rel=1e-5)
     assert directions[:, 1].std() == pytest.approx(0.5e-3 * np.sqrt(2 / 5), rel=1e-5)
@@ -82,8 +89,8 @@ def test_sources_of_a_station_have_the_stated_spread():
 
 
 def test_spots_of_a_divergent_beam_of_three_wavelengths_lie_where_they_must(tmp_path):
-    # 10 mrad up and down and 6 % of wavelength part the spot of 0 0 5 into nine; Bragg's law holds for all of them
-    # within the width of the spot, 0.6 / 1000 A.
+    # 10 mrad up and down and 6 % of wavelength part the spot of 0 0 5 into nine; Bragg's law holds
+    # for all of them within the width of the spot, 0.6 / 1000 A.
     spectrum = Spectrum(divergence_mrad=(0.0, 10.0), steps=(1, 3), bandpass=0.06, n_wavelengths=3)
     image = pattern(station(tmp_path, ["0 0 5 100"], spectrum))
     plain = pattern(station(tmp_path, ["0 0 5 100"]))

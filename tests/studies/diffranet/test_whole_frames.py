@@ -1,4 +1,6 @@
-"""Whole simulated frames: reproducible, of their detector's kind, and with spots where they are said to be."""
+"""Whole simulated frames: reproducible, of their detector's kind, and with spots where they are
+said to be.
+"""
 
 import numpy as np
 import pytest

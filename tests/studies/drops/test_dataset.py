@@ -1,4 +1,6 @@
-"""The rendered set: built by the common builder, resumed, its truth made again from the manifest."""
+"""The rendered set: built by the common builder, resumed, its truth made again from the
+manifest.
+"""
 
 import dataclasses
 

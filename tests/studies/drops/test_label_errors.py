@@ -1,4 +1,6 @@
-"""The search for wrong labels, on classifiers whose quality is known, and beside cleanlab where it is installed."""
+"""The search for wrong labels, on classifiers whose quality is known, and beside cleanlab where it
+is installed.
+"""
 
 import numpy as np
 import pytest

@@ -16,7 +16,9 @@ CASES = [(label, variety) for label in CLASSES for variety in VARIETIES[label]]
 
 
 def pairs(varieties, n_imagers):
-    """Each variety with some of the imagers, turn by turn, so that all imagers and all varieties occur."""
+    """Each variety with some of the imagers, turn by turn, so that all imagers and all varieties
+    occur.
+    """
     chosen = [
         (IMAGERS[(k + 2 * j) % len(IMAGERS)], v)
         for k, v in enumerate(varieties)

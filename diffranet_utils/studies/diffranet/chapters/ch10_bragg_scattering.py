@@ -16,7 +16,8 @@ DOMAIN_COUNTS = (1, 3, 10, 30, 100, 300)
 def step(run):
     """Time the reflection loop against the pixel loop on one image, and vary the number of domains.
 
-    Where the environment variable DIFFRANET_REFERENCE names images of nanoBragg, compare with these too.
+    Where the environment variable DIFFRANET_REFERENCE names images of nanoBragg, compare with these
+    too.
 
     Parameters
     ----------

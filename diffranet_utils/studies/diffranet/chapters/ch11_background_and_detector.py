@@ -64,9 +64,10 @@ def photon_transfer(station, level, seed):
     Returns
     -------
     dict
-        ``level``, ``mean``, ``variance`` of one exposure with ``expected_variance`` in closed form, and
-        ``difference_variance``, half the variance of the difference of two exposures: what remains when the fixed
-        pattern cancels; ``grey_difference_variance`` is the same after the square root to 8 bits.
+        ``level``, ``mean``, ``variance`` of one exposure with ``expected_variance`` in closed form,
+        and ``difference_variance``, half the variance of the difference of two exposures: what
+        remains when the fixed pattern cancels; ``grey_difference_variance`` is the same after the
+        square root to 8 bits.
     """
     rng = np.random.default_rng([seed, 2000])
     flat = np.full(station.detector.shape, level)

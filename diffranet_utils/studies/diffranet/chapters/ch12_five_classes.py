@@ -45,7 +45,8 @@ def step(run):
 def visible_spots(run, number):
     """Count visible spots of one orientation for every edge and energy.
 
-    The Bragg pattern is computed once and scaled: it is proportional to the crystal's volume and the pulse.
+    The Bragg pattern is computed once and scaled: it is proportional to the crystal's volume and
+    the pulse.
 
     Parameters
     ----------

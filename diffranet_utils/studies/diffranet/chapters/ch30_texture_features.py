@@ -29,7 +29,8 @@ def step(run):
     Returns
     -------
     values, details : dict
-        See `provenance.save_result`. Values are those of the forest; ``details["rows"]`` has the SVM's too.
+        See `provenance.save_result`. Values are those of the forest; ``details["rows"]`` has the
+        SVM's too.
     """
     root = ensure_dataset(run)
     train, validation = (load_split(root, split) for split in ("train", "validation"))
@@ -68,7 +69,8 @@ def step(run):
 
 
 def property_drops(model, x, truth, rng, names=None):
-    """Accuracy lost when all columns of one Haralick feature are shuffled among the images (Breiman, 2001).
+    """Accuracy lost when all columns of one Haralick feature are shuffled among the images
+    (Breiman, 2001).
 
     Parameters
     ----------

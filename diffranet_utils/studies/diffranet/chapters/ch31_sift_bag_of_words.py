@@ -29,8 +29,9 @@ def step(run):
     Returns
     -------
     values, details : dict
-        See `provenance.save_result`. Vocabularies that need more keypoints than there are get no row;
-        ``rf_separate`` repeats a fault of the original code, a second vocabulary for the validation images.
+        See `provenance.save_result`. Vocabularies that need more keypoints than there are get no
+        row; ``rf_separate`` repeats a fault of the original code, a second vocabulary for the
+        validation images.
     """
     asked, root = run.preset.words, ensure_dataset(run)
     untuned = {kind: UNTUNED[kind] for kind in asked.classifiers}

@@ -1,4 +1,6 @@
-"""What a finished search means: seeds, where the errors lie, what peeking costs, and a baseline that learns nothing."""
+"""What a finished search means: seeds, where the errors lie, what peeking costs, and a baseline
+that learns nothing.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,7 +22,9 @@ from diffranet_utils.studies.diffranet.joint_search import search_step
 from diffranet_utils.studies.diffranet.labels import Label, is_hit
 from diffranet_utils.studies.diffranet.spot_search import spot_search
 
-N_SEEDS = 5  # of a search on at least `search.TIMED_FROM` images; two of a smaller one, which shows the code only
+# of a search on at least `search.TIMED_FROM` images; two of a smaller one, which shows the code
+# only
+N_SEEDS = 5
 N_TOP = (
     10  # configurations whose test accuracy is looked at, to measure what peeking would have cost
 )
@@ -103,7 +107,8 @@ def over_seeds(evaluator, config, run):
     Returns
     -------
     scores : dict
-        ``accuracies``, one per seed, and their ``interval`` (mean, low, high). An SVM has no randomness.
+        ``accuracies``, one per seed, and their ``interval`` (mean, low, high). An SVM has no
+        randomness.
     model : estimator
         Of the run's own seed.
     tables : tuple
@@ -143,7 +148,8 @@ def by_visible(n_visible, wrong):
     Returns
     -------
     list of dict
-        One per bin that has images: ``low``, ``high`` (not included), and a record entry per classifier.
+        One per bin that has images: ``low``, ``high`` (not included), and a record entry per
+        classifier.
     """
     rows = []
     for low, high in zip(BINS, BINS[1:], strict=False):
@@ -159,7 +165,8 @@ def by_visible(n_visible, wrong):
 
 
 def peeking(trials, evaluator):
-    """What choosing on test images would report: the best of the leading configurations by the wrong split.
+    """What choosing on test images would report: the best of the leading configurations by the
+    wrong split.
 
     Parameters
     ----------
@@ -170,8 +177,9 @@ def peeking(trials, evaluator):
     Returns
     -------
     dict
-        ``rows`` (settings, validation and test accuracy), ``honest`` and ``peeked``: test accuracy of the configuration
-        that validation chooses, and of the one that the test images would choose.
+        ``rows`` (settings, validation and test accuracy), ``honest`` and ``peeked``: test accuracy
+        of the configuration that validation chooses, and of the one that the test images would
+        choose.
     """
     done = {describe(t["config"]): t for t in trials if t["status"] == "ok"}
     top = sorted(done.values(), key=lambda t: -t["accuracy"])[:N_TOP]
@@ -187,7 +195,8 @@ def peeking(trials, evaluator):
 
 
 def spot_count(validation, test, n_workers=1):
-    """Label test images by their number of spots and their mean grey value, with borders set on the validation split.
+    """Label test images by their number of spots and their mean grey value, with borders set on the
+    validation split.
 
     Parameters
     ----------
@@ -198,7 +207,8 @@ def spot_count(validation, test, n_workers=1):
     Returns
     -------
     values, details : dict
-        Accuracies over five classes and over hit or miss, as record entries; borders and confusion matrix.
+        Accuracies over five classes and over hit or miss, as record entries; borders and confusion
+        matrix.
     """
     x, x_test = (_spots_and_grey(split.images, n_workers) for split in (validation, test))
     # Five leaves on two numbers are four borders: what a person would set by eye.

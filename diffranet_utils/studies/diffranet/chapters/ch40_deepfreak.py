@@ -22,7 +22,8 @@ from diffranet_utils.studies.diffranet.spot_attention import attention_on_spots,
 
 
 def step(run):
-    """Train the preset's topology, evaluate it once on the test split, vary one thing at a time, look where it looks.
+    """Train the preset's topology, evaluate it once on the test split, vary one thing at a time,
+    look where it looks.
 
     Parameters
     ----------

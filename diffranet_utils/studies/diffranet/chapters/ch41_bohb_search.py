@@ -1,4 +1,6 @@
-"""The heavy step of the BOHB chapter: networks as configurations, a search, its blind twin, and workers elsewhere."""
+"""The heavy step of the BOHB chapter: networks as configurations, a search, its blind twin, and
+workers elsewhere.
+"""
 
 import socket
 from dataclasses import asdict, dataclass, replace
@@ -36,7 +38,8 @@ PORT = 9377  # of the name server, where workers elsewhere look for a search
 
 @dataclass(frozen=True)
 class NetworkEvaluation:
-    """Trains a configuration for a budget of epochs; a larger budget goes on from the smaller one's checkpoint.
+    """Trains a configuration for a budget of epochs; a larger budget goes on from the smaller one's
+    checkpoint.
 
     Parameters
     ----------
@@ -75,7 +78,9 @@ class NetworkEvaluation:
         return 1 - seen.accuracy, info | {"network": saved.name}
 
     def _forget_before(self, iteration):
-        """Delete checkpoints of brackets that are over: with their momenta they take twice the room of the networks."""
+        """Delete checkpoints of brackets that are over: with their momenta they take twice the room
+        of the networks.
+        """
         for path in (self.folder / "checkpoints").glob("*.safetensors"):
             if int(path.name.split("_")[0]) < iteration:
                 path.unlink(missing_ok=True)
@@ -84,7 +89,8 @@ class NetworkEvaluation:
 def preset_space(preset, seed):
     """The part of the space that a preset can afford.
 
-    No topology has more filters than the one that the preset trains, and an epoch has four steps or more.
+    No topology has more filters than the one that the preset trains, and an epoch has four steps or
+    more.
 
     Returns
     -------
@@ -133,7 +139,9 @@ def can_listen(host, port):
 
 
 def _prepare(run):
-    """What master and workers share: the evaluation of a configuration, and a name only the same search has."""
+    """What master and workers share: the evaluation of a configuration, and a name only the same
+    search has.
+    """
     root, n = dataset.ensure_dataset(run), run.preset.brackets.n_train
     training, validation = (
         first_images(dataset.load_split(root, name), n) for name in ("train", "validation")

@@ -1,4 +1,6 @@
-"""A ladder of training sets, from the paper's station towards any station, tested on real crops at each rung."""
+"""A ladder of training sets, from the paper's station towards any station, tested on real crops at
+each rung.
+"""
 
 from dataclasses import dataclass
 from functools import partial
@@ -65,10 +67,12 @@ LADDER = (
 
 
 def normalise(image, mask):
-    """Take the background off an 8-bit image and put its noise on one scale, so that exposure no longer matters.
+    """Take the background off an 8-bit image and put its noise on one scale, so that exposure no
+    longer matters.
 
-    Masked pixels are filled by mirroring first, so that a gap has the texture of what is around it. The
-    noise is 1.4826 times the median absolute deviation, at least 0.3 grey values (rounding alone makes 0.29).
+    Masked pixels are filled by mirroring first, so that a gap has the texture of what is around it.
+    The noise is 1.4826 times the median absolute deviation, at least 0.3 grey values (rounding
+    alone makes 0.29).
 
     Parameters
     ----------
@@ -90,7 +94,8 @@ def normalise(image, mask):
 
 
 def texture(images, n_workers=1):
-    """Features of the ladder: two sizes of local binary pattern and the co-occurrence at three distances.
+    """Features of the ladder: two sizes of local binary pattern and the co-occurrence at three
+    distances.
 
     Parameters
     ----------
@@ -138,7 +143,8 @@ def describe(image, mask, views):
 def distance_to(inside, outside):
     """How far rows lie from a training set, in units of how far its own rows lie from one another.
 
-    Features are standardised by the training set; its unit is the median distance to the nearest other row.
+    Features are standardised by the training set; its unit is the median distance to the nearest
+    other row.
 
     Parameters
     ----------
@@ -162,7 +168,9 @@ def distance_to(inside, outside):
 
 
 def classifiers(seed):
-    """The two classical models of the ladder, at scikit-learn's defaults but for the class weights."""
+    """The two classical models of the ladder, at scikit-learn's defaults but for the class
+    weights.
+    """
     return {
         "random forest": RandomForestClassifier(300, class_weight="balanced", random_state=seed),
         "SVM": make_pipeline(StandardScaler(), SVC(class_weight="balanced", random_state=seed)),
@@ -244,8 +252,9 @@ def climb(run, real, hits, check, n):
     Returns
     -------
     list of dict
-        One per rung and model: rung, model, view, predicted (one bool per real crop), and balanced accuracies as
-        record entries: real (and real_accuracy), stations (by name) and check (those of `CHOOSE_ON` together).
+        One per rung and model: rung, model, view, predicted (one bool per real crop), and balanced
+        accuracies as record entries: real (and real_accuracy), stations (by name) and check (those
+        of `CHOOSE_ON` together).
     """
     trained, rows = training_sets(run, n), []
     for rung in LADDER:
@@ -276,7 +285,8 @@ def climb(run, real, hits, check, n):
 
 
 def step(run):
-    """Heavy step of chapter 51: the study of tuning, the ladder, the screener, and the count that they have to beat.
+    """Heavy step of chapter 51: the study of tuning, the ladder, the screener, and the count that
+    they have to beat.
 
     The model to report is the best one on the stations of `CHOOSE_ON`; real crops choose nothing.
 

@@ -17,8 +17,8 @@ def step(run):
     values : dict
         Empty: the scorecard measures nothing of its own.
     details : dict
-        ``rows``, one per number of the paper (see `compare`); ``runs``, one per chapter with its seconds,
-        commit and device, and whether other code than this made it.
+        ``rows``, one per number of the paper (see `compare`); ``runs``, one per chapter with its
+        seconds, commit and device, and whether other code than this made it.
     """
     ours, committed = load_records(run.results_dir), load_records(COMMITTED / "full")
     rows = [compare(claim, ours, committed) for claim in claims.CLAIMS]

@@ -1,4 +1,6 @@
-"""Heavy step of chapter 80: render the set, time the renderer, and confuse some labels as people do."""
+"""Heavy step of chapter 80: render the set, time the renderer, and confuse some labels as people
+do.
+"""
 
 from time import process_time
 
@@ -56,7 +58,8 @@ def step(run):
 
 
 def imager_rates(seed):
-    """Pictures a second of processor time for each imager, classes in proportion: what one idle core renders.
+    """Pictures a second of processor time for each imager, classes in proportion: what one idle
+    core renders.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""Heavy step of chapter 81: train the paper's network, make its tables, and ask what it does not."""
+"""Heavy step of chapter 81: train the paper's network, make its tables, and ask what it does
+not.
+"""
 
 import time
 from dataclasses import asdict, dataclass
@@ -75,7 +77,9 @@ def _seconds(bench):
 
 
 def _main(run, bench, sets):
-    """The network of the chapter: Tables 3, 4 and 5, Figures 2, 3 and 4, the price of a miss, the time of a picture."""
+    """The network of the chapter: Tables 3, 4 and 5, Figures 2, 3 and 4, the price of a miss, the
+    time of a picture.
+    """
     asked = run.preset.network
     trained = bench.train(
         "main", sets["train"].shelf, asked.training, run.seed, sets["validation"].shelf
@@ -179,7 +183,9 @@ def _by_variety(test, rows):
 
 
 def _left_out(run, bench, sets):
-    """Table 6: an imager that training has not seen, beside the main network's word on the same pictures."""
+    """Table 6: an imager that training has not seen, beside the main network's word on the same
+    pictures.
+    """
     asked, truth, predicted, rows = run.preset.network, [], [], []
     for name in asked.left_out:
         kept, held_out = (
@@ -207,7 +213,9 @@ def _left_out(run, bench, sets):
 
 
 def _forest(run, sets):
-    """The simple rival: texture features and a random forest, on the squares that the network sees."""
+    """The simple rival: texture features and a random forest, on the squares that the network
+    sees.
+    """
     crop, workers = run.preset.network.crop, run.preset.n_workers
     tables = {}
     for name in ("train", "test"):
@@ -227,7 +235,8 @@ def _forest(run, sets):
 
 
 def ms_per_image(trained, shelf, asked):
-    """Processor time to judge one picture on one core, from its file to the four probabilities: the median.
+    """Processor time to judge one picture on one core, from its file to the four probabilities: the
+    median.
 
     Parameters
     ----------

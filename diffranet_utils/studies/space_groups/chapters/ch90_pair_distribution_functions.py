@@ -1,4 +1,6 @@
-"""Heavy step of chapter 90: read the structures, time their curves, compare these with another program's."""
+"""Heavy step of chapter 90: read the structures, time their curves, compare these with another
+program's.
+"""
 
 import json
 from time import perf_counter
@@ -21,7 +23,8 @@ GOLDEN = ROOT / "tests" / "golden" / "pdf"
 
 
 def step(run):
-    """Read the collection, count its groups, time its curves and compare four with diffpy.pdffit2's.
+    """Read the collection, count its groups, time its curves and compare four with
+    diffpy.pdffit2's.
 
     Parameters
     ----------

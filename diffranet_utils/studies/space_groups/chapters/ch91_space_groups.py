@@ -21,7 +21,8 @@ PARTS = {
 
 
 def step(run):
-    """Train the paper's models and ours, and score them on held-out structures, another data base and measured curves.
+    """Train the paper's models and ours, and score them on held-out structures, another data base
+    and measured curves.
 
     A part that is done is kept, so that a stopped run goes on after it.
 
@@ -47,7 +48,8 @@ def step(run):
 
 
 def kept_part(bench, name):
-    """Values and details of one of `PARTS`, from the file of an earlier run of the same code and sizes if there is one.
+    """Values and details of one of `PARTS`, from the file of an earlier run of the same code and
+    sizes if there is one.
 
     Parameters
     ----------

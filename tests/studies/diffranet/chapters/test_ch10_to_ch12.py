@@ -1,4 +1,6 @@
-"""Steps of the simulation chapters: closed forms, order, and records that can be written as JSON."""
+"""Steps of the simulation chapters: closed forms, order, and records that can be written as
+JSON.
+"""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,6 @@
-"""The chapter on shapes: a data set, a searched forest on textures, a small network, and what they get right."""
+"""The chapter on shapes: a data set, a searched forest on textures, a small network, and what they
+get right.
+"""
 
 import numpy as np
 import torch
