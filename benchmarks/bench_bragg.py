@@ -89,7 +89,8 @@ def main():
     ours = median(seconds["reflection loop"])
     for name, values in seconds.items():
         print(
-            f"{name:16s} {median(values):8.4f} s   {median(values) / ours:7.1f} x ours   ({len(values)} runs)"
+            f"{name:16s} {median(values):8.4f} s   {median(values) / ours:7.1f} x ours   "
+            f"({len(values)} runs)"
         )
     write_json("results/bench/bragg.json", {"seconds": seconds, **provenance.origin()})
 

@@ -28,7 +28,8 @@ from diffranet_utils.studies.diffranet.stations import DIFFRANET, unit_crystal
 PRESET, SEED = presets.get("smoke"), 11
 N_IMAGES, REPEATS = 80, 9
 MEMORY = (
-    "import resource, diffranet_utils.studies.diffranet.dataset as d, diffranet_utils.studies.diffranet.stations as s\n"
+    "import resource, diffranet_utils.studies.diffranet.dataset as d, "
+    "diffranet_utils.studies.diffranet.stations as s\n"
     + (
         "for k in range(20): d.make_image(s.DIFFRANET, 11, 'train', k)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"

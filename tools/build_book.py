@@ -55,7 +55,8 @@ def chapters(toc):
     for name in names:
         if not (ROOT / "notebooks" / f"{name}.ipynb").exists():
             raise MissingDataError(
-                f"_toc.yml lists notebooks/{name}.ipynb, which does not exist: write it or unlist it."
+                f"_toc.yml lists notebooks/{name}.ipynb, which does not exist: write it or unlist "
+                "it."
             )
     return names
 
@@ -121,7 +122,8 @@ def execute(name, preset):
         # our count from one.
         head = "\n".join(f"    {line}" for line in error.source.strip().splitlines()[:4])
         raise DiffranetError(
-            f"notebooks/{name}.ipynb failed in cell {error.cell_index}: {error.ename}: {error.evalue}\n{head}"
+            f"notebooks/{name}.ipynb failed in cell {error.cell_index}: {error.ename}: "
+            f"{error.evalue}\n{head}"
         ) from error
     except RuntimeError as error:  # nbclient's for a kernel that dies, at its start or later
         message = f"notebooks/{name}.ipynb: {error}. Memory may have run out; close other programs."

@@ -40,7 +40,8 @@ def main():
         _fail(error, error.exit_code)
     except OSError as error:
         _fail(
-            f"{error.strerror or error}: {error.filename or 'file'}. Check the path and its permissions.",
+            f"{error.strerror or error}: {error.filename or 'file'}. Check the path and its "
+            "permissions.",
             1,
         )
     except typer.Abort:

@@ -41,7 +41,8 @@ def atomic_path(path):
         os.replace(temporary, path)
     except OSError as error:
         raise DiffranetError(
-            f"Cannot write {path}: {error.strerror or error}. Free some space or choose a writable folder."
+            f"Cannot write {path}: {error.strerror or error}. Free some space or choose a "
+            "writable folder."
         ) from error
     finally:
         with suppress(OSError):  # a folder that cannot be written holds no temporary file either

@@ -132,15 +132,25 @@ def build_dataset(root, recipe, seed, workers=None, scheduler=None):
             journal.append([row for _, _, row in made])
             bar.update(len(made))
     counts, sha256 = write_manifest(root, journal, recipe.classes)
-    card = identity | origin() | {"made": n_missing, "seconds": round(perf_counter() - start, 2), "counts": counts}
-    card |= {"workers": scheduler or workers, "manifest_sha256": sha256, "shares": class_shares(counts, recipe.classes)}
+    card = (
+        identity
+        | origin()
+        | {"made": n_missing, "seconds": round(perf_counter() - start, 2), "counts": counts}
+    )
+    card |= {
+        "workers": scheduler or workers,
+        "manifest_sha256": sha256,
+        "shares": class_shares(counts, recipe.classes),
+    }
     write_json(root / "card.json", card)
     return card
 
 
 def class_shares(counts, classes):
     """Share of each class in all splits together, from the counts of a card."""
-    total = {label.title: sum(of_split[label.title] for of_split in counts.values()) for label in classes}
+    total = {
+        label.title: sum(of_split[label.title] for of_split in counts.values()) for label in classes
+    }
     return {name: round(n / sum(total.values()), 5) for name, n in total.items()}
 
 
@@ -151,7 +161,12 @@ def identity_of(recipe, seed):
     -------
     dict
     """
-    return {"preset": recipe.preset, "seed": seed, "split_sizes": recipe.split_sizes, **recipe.identity}
+    return {
+        "preset": recipe.preset,
+        "seed": seed,
+        "split_sizes": recipe.split_sizes,
+        **recipe.identity,
+    }
 
 
 def open_journal(root, recipe, check_files=True):
@@ -206,8 +221,13 @@ def _claim(root, identity):
         write_json(path, identity)
     known = read_json(path)
     held, asked = known.get("preset"), identity["preset"]
-    require(held == asked, f"{root} holds the data set of preset {held}, not {asked}: choose another folder.")
-    differing = [key for key in identity if key != "split_sizes" and known.get(key, False) != identity[key]]
+    require(
+        held == asked,
+        f"{root} holds the data set of preset {held}, not {asked}: choose another folder.",
+    )
+    differing = [
+        key for key in identity if key != "split_sizes" and known.get(key, False) != identity[key]
+    ]
     changed = "program version" if differing == ["code"] else ", ".join(differing)
     require(not differing, f"{root} holds a data set of another {changed}: choose an empty folder.")
 
@@ -220,5 +240,11 @@ def make_file(recipe, seed, name, split, number):
     """Make one image: its path below the root, its bytes and its row of the manifest."""
     label, content, truth = recipe.make(seed, split, number)
     path = Path("synthetic") / split / str(int(label)) / f"{name}{recipe.suffix}"
-    row = {"id": name, "split": split, "label": int(label), "path": path.as_posix(), "sha256": sha256_of(content)}
+    row = {
+        "id": name,
+        "split": split,
+        "label": int(label),
+        "path": path.as_posix(),
+        "sha256": sha256_of(content),
+    }
     return path, content, row | truth | {"seed": f"{seed}/{SPLITS.index(split)}/{number}"}

@@ -45,20 +45,33 @@ def scan(root, split, kinds):
     require(kind in kinds, f"Unknown kind of images {kind!r}: choose one of {known}.")
     folder = Path(root) / kind / name
     if not folder.is_dir():
-        raise MissingDataError(f"No folder {folder}: a DiffraNet has {kind}/{name} with one folder per class.")
-    rows = [row for label in _class_folders(folder, kinds[kind]) for row in _images(Path(root), folder, label)]
+        raise MissingDataError(
+            f"No folder {folder}: a DiffraNet has {kind}/{name} with one folder per class."
+        )
+    rows = [
+        row
+        for label in _class_folders(folder, kinds[kind])
+        for row in _images(Path(root), folder, label)
+    ]
     if not rows:
-        raise MissingDataError(f"No PNG or PGM image in the class folders of {folder}: unpack the archive again.")
+        raise MissingDataError(
+            f"No PNG or PGM image in the class folders of {folder}: unpack the archive again."
+        )
     return pd.DataFrame(rows, columns=["id", "label", "path", "sha256"])
 
 
 def _class_folders(folder, classes):
     """Labels of the class folders that are there."""
-    found = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    found = sorted(
+        path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
+    )
     names = {str(int(label)): int(label) for label in classes}
     strange = [name for name in found if name not in names]
     meaning = ", ".join(f"{int(label)} ({label.title})" for label in classes)
-    require(not strange, f"{folder}/{strange[0] if strange else ''} is no class folder: expected {meaning}.")
+    require(
+        not strange,
+        f"{folder}/{strange[0] if strange else ''} is no class folder: expected {meaning}.",
+    )
     return [names[name] for name in found]
 
 

@@ -60,7 +60,8 @@ SOURCES = {
         {"diffranet.zip": None},
     ),
     "thaumatin-grid": Source(
-        "nine PILATUS3 6M frames of a raster scan over a thaumatin crystal, test images of the DIALS project",
+        "nine PILATUS3 6M frames of a raster scan over a thaumatin crystal, test images of the "
+        "DIALS project",
         GRID,
         GRID_SHA256,
         {name: GRID_MISS if name[9:13] in ("0016", "0018") else GRID_HIT for name in GRID_SHA256},
@@ -95,7 +96,10 @@ def fetch(name, folder, sources=SOURCES):
     require(name in sources, f"Unknown data {name!r}: choose one of {', '.join(sources)}.")
     source, folder = sources[name], Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [_fetch_file(source.base + file, folder / file, digest) for file, digest in source.files.items()]
+    paths = [
+        _fetch_file(source.base + file, folder / file, digest)
+        for file, digest in source.files.items()
+    ]
     if source.labels:
         rows = [f"{name},{label},{note}\n" for name, (label, note) in source.labels.items()]
         write_bytes(folder / "labels.csv", "".join(["file,label,note\n", *rows]).encode())
@@ -113,9 +117,13 @@ def _fetch_file(url, path, digest):
         part.replace(output_file)
 
     try:
-        pooch.retrieve(url, known_hash=known, fname=path.name, path=path.parent, downloader=downloader)
+        pooch.retrieve(
+            url, known_hash=known, fname=path.name, path=path.parent, downloader=downloader
+        )
     except ValueError as error:
-        raise DiffranetError(f"{url} is not the file that was expected ({_hashes(error)}). It was deleted.") from error
+        raise DiffranetError(
+            f"{url} is not the file that was expected ({_hashes(error)}). It was deleted."
+        ) from error
     if known is None:
         records = path.parent / FIRST_USE
         known_files = read_json(records) if records.exists() else {}
@@ -131,7 +139,11 @@ def _first_use(path):
 
 def _hashes(error):
     found = re.findall(r"[0-9a-f]{64}", str(error))
-    return f"SHA-256 {found[-1][:12]}..., not {found[0][:12]}..." if len(found) > 1 else "wrong SHA-256"
+    return (
+        f"SHA-256 {found[-1][:12]}..., not {found[0][:12]}..."
+        if len(found) > 1
+        else "wrong SHA-256"
+    )
 
 
 def download(url, part):
@@ -159,12 +171,17 @@ def download(url, part):
         if error.code == 416:  # nothing is missing
             total = have
         else:
-            raise MissingDataError(f"The server has no {url} ({error.code} {error.reason}).") from error
+            raise MissingDataError(
+                f"The server has no {url} ({error.code} {error.reason})."
+            ) from error
     except OSError as error:
         raise DiffranetError(f"Cannot download {url}: {error}. Run it again to go on.") from error
     if total is not None and part.stat().st_size != total:
         have = part.stat().st_size
-        raise DiffranetError(f"The connection was cut at {have:,} of {total:,} bytes of {url}: run it again to go on.")
+        raise DiffranetError(
+            f"The connection was cut at {have:,} of {total:,} bytes of {url}: "
+            "run it again to go on."
+        )
 
 
 def _receive(answer, part, have):
@@ -173,7 +190,10 @@ def _receive(answer, part, have):
     """
     length = answer.headers.get("Content-Length")
     total = None if length is None else have + int(length)
-    with part.open("ab" if have else "wb") as file, progress(total=total, title=part.stem, unit="B") as bar:
+    with (
+        part.open("ab" if have else "wb") as file,
+        progress(total=total, title=part.stem, unit="B") as bar,
+    ):
         bar.update(have)
         while chunk := answer.read(CHUNK):
             file.write(chunk)

@@ -18,7 +18,10 @@ def encode_pgm(image):
     -------
     bytes
     """
-    return b"P5\n%d %d\n255\n" % (image.shape[1], image.shape[0]) + np.ascontiguousarray(image).tobytes()
+    return (
+        b"P5\n%d %d\n255\n" % (image.shape[1], image.shape[0])
+        + np.ascontiguousarray(image).tobytes()
+    )
 
 
 def read_image(path):

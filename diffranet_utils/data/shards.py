@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from diffranet_utils.data.split import load_manifest
 from diffranet_utils.core.errors import DiffranetError, require
 from diffranet_utils.core.files import atomic_path
 from diffranet_utils.core.progress import progress
+from diffranet_utils.data.split import load_manifest
 
 
 def write_shards(root, out, per_shard=1000):
@@ -48,7 +48,10 @@ def write_shards(root, out, per_shard=1000):
         parts = [records[k : k + per_shard] for k in range(0, len(records), per_shard)]
         for number, part in enumerate(progress(parts, title=f"shards of {split}", unit="shard")):
             path = Path(out) / f"{split}-{number:06d}.tar"
-            with atomic_path(path) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
+            with (
+                atomic_path(path) as temporary,
+                tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar,
+            ):
                 for row in part:
                     _add(tar, f"{row['id']}.pgm", _content(Path(root) / row["path"]))
                     _add(tar, f"{row['id']}.json", json.dumps(row).encode())
@@ -87,7 +90,9 @@ def read_shards(paths):
                     else:
                         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
         except (tarfile.TarError, EOFError, ValueError, OSError) as error:
-            raise DiffranetError(f"Cannot read the shard {path}: {error}. Write it again.") from error
+            raise DiffranetError(
+                f"Cannot read the shard {path}: {error}. Write it again."
+            ) from error
 
 
 def _add(tar, name, content):

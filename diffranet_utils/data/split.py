@@ -55,7 +55,10 @@ def ensure_dataset(root, recipe, seed, scheduler=None):
     with locked(root):
         known = read_json(root / "identity.json") if (root / "identity.json").exists() else identity
         there, wanted = known.get("seed"), identity["seed"]
-        require(there == wanted, f"{root} holds images of seed {there}: give seed {wanted} another data folder.")
+        require(
+            there == wanted,
+            f"{root} holds images of seed {there}: give seed {wanted} another data folder.",
+        )
         if any(known.get(key, False) != value for key, value in recipe.identity.items()):
             remove_dataset(root, recipe)
         elif card.exists() and read_json(card)["split_sizes"] == identity["split_sizes"]:
@@ -67,7 +70,10 @@ def ensure_dataset(root, recipe, seed, scheduler=None):
 def remove_dataset(root, recipe):
     """Delete what `build_dataset` wrote under `root`, and nothing else."""
     folders = (f"synthetic/*/{int(label)}/*{recipe.suffix}" for label in recipe.classes)
-    for path in [*(path for folder in folders for path in Path(root).glob(folder)), *Path(root).glob("*.npy")]:
+    for path in [
+        *(path for folder in folders for path in Path(root).glob(folder)),
+        *Path(root).glob("*.npy"),
+    ]:
         path.unlink()
     for name in ("journal.jsonl", "manifest.csv", "card.json", "identity.json"):
         (Path(root) / name).unlink(missing_ok=True)
@@ -83,7 +89,9 @@ def load_manifest(root):
     """
     path = Path(root) / "manifest.csv"
     if not path.exists():
-        raise MissingDataError(f"No data set in {root}: run `diffranet dataset --root {root}` first.")
+        raise MissingDataError(
+            f"No data set in {root}: run `diffranet dataset --root {root}` first."
+        )
     return pd.read_csv(path)
 
 
@@ -129,9 +137,12 @@ def _rows_of(root, split, kinds):
     """Rows of one split: from the manifest, or from class folders where there is none."""
     require(
         split in SPLITS or split.startswith("real_"),
-        f"Unknown split {split!r}: choose one of {', '.join(SPLITS)}, or real_raw/test and the like.",
+        f"Unknown split {split!r}: choose one of {', '.join(SPLITS)}, or real_raw/test and the "
+        "like.",
     )
-    by_folder = split not in SPLITS or (not (root / "manifest.csv").exists() and (root / "synthetic").is_dir())
+    by_folder = split not in SPLITS or (
+        not (root / "manifest.csv").exists() and (root / "synthetic").is_dir()
+    )
     if by_folder:
         return class_folders.scan(root, split, kinds)
     manifest = load_manifest(root)
@@ -144,6 +155,9 @@ def _pack(root, rows, packed):
         array = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(rows), *first.shape))
         for k, path in enumerate(rows.path):
             image = read_image(root / path)
-            require(image.shape == first.shape, f"{root / path} is {image.shape}, others {first.shape}: rebuild it.")
+            require(
+                image.shape == first.shape,
+                f"{root / path} is {image.shape}, others {first.shape}: rebuild it.",
+            )
             array[k] = image
         array.flush()

@@ -5,11 +5,11 @@ on request.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from diffranet_utils.data.split import load_manifest
-from diffranet_utils.data.build import image_number, make_file, open_journal, write_manifest
 from diffranet_utils.core.errors import DiffranetError, MissingDataError
 from diffranet_utils.core.files import read_json, sha256_of, write_bytes, write_json
 from diffranet_utils.core.progress import progress
+from diffranet_utils.data.build import image_number, make_file, open_journal, write_manifest
+from diffranet_utils.data.split import load_manifest
 
 
 @dataclass
@@ -45,11 +45,18 @@ class Report:
         """The report in words, one finding a line."""
         found = [("damaged", self.damaged), ("missing", self.missing), ("foreign", self.foreign)]
         done = set(self.repaired)
-        lines = [f"{what}: {path}{' (made again)' if path in done else ''}" for what, paths in found for path in paths]
+        lines = [
+            f"{what}: {path}{' (made again)' if path in done else ''}"
+            for what, paths in found
+            for path in paths
+        ]
         if not self.manifest_ok:
             lines.append("damaged: manifest.csv")
         n_wrong = len(self.damaged) + len(self.missing)
-        return [*lines, f"{self.n} images, {n_wrong} damaged or missing, {len(self.foreign)} foreign files"]
+        return [
+            *lines,
+            f"{self.n} images, {n_wrong} damaged or missing, {len(self.foreign)} foreign files",
+        ]
 
 
 def verify(root, recipe_of, repair=False):
@@ -77,7 +84,9 @@ def verify(root, recipe_of, repair=False):
     """
     root = Path(root)
     if not (root / "card.json").exists():
-        raise MissingDataError(f"No finished data set in {root}: run `diffranet dataset --root {root}` first.")
+        raise MissingDataError(
+            f"No finished data set in {root}: run `diffranet dataset --root {root}` first."
+        )
     card = read_json(root / "card.json")
     recipe = recipe_of(card["preset"])
     report = Report(manifest_ok=_manifest_ok(root, card))
@@ -92,7 +101,11 @@ def verify(root, recipe_of, repair=False):
         elif sha256_of(path) != row.sha256:
             report.damaged.append(row.path)
     known = set(rows.path)
-    present = (p.relative_to(root).as_posix() for p in sorted((root / "synthetic").rglob("*")) if p.is_file())
+    present = (
+        p.relative_to(root).as_posix()
+        for p in sorted((root / "synthetic").rglob("*"))
+        if p.is_file()
+    )
     report.n, report.foreign = len(rows), [path for path in present if path not in known]
     if repair:
         _repair(root, rows, report, card["seed"], recipe)
@@ -105,7 +118,9 @@ def _manifest_ok(root, card):
 
 
 def _restore_manifest(root, card, recipe):
-    counts, sha256 = write_manifest(root, open_journal(root, recipe, check_files=False), recipe.classes)
+    counts, sha256 = write_manifest(
+        root, open_journal(root, recipe, check_files=False), recipe.classes
+    )
     write_json(root / "card.json", card | {"counts": counts, "manifest_sha256": sha256})
 
 
@@ -116,7 +131,8 @@ def _repair(root, rows, report, seed, recipe):
         path, content, _ = make_file(recipe, seed, row.id, row.split, image_number(row.id))
         if path.as_posix() != row.path or sha256_of(content) != row.sha256:
             raise DiffranetError(
-                f"{row.path} comes out differently: another version of the program made {root}. Build it anew."
+                f"{row.path} comes out differently: another version of the program made {root}. "
+                "Build it anew."
             )
         write_bytes(root / path, content)
         report.repaired.append(row.path)

@@ -107,7 +107,8 @@ def glcm_columns(distances, angles_deg):
     known = set(distances) <= set(DISTANCES) and set(angles_deg) <= set(ANGLES_DEG)
     require(
         known,
-        f"GLCM table has distances {DISTANCES} and angles {ANGLES_DEG}, not {distances} and {angles_deg}.",
+        f"GLCM table has distances {DISTANCES} and angles {ANGLES_DEG}, not {distances} and "
+        f"{angles_deg}.",
     )
     place = {name: k for k, name in enumerate(glcm_names())}
     return np.array([place[name] for name in glcm_names(distances, angles_deg)])

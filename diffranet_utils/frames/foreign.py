@@ -12,7 +12,8 @@ MAGICS = (
     (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000", "convert it to TIFF with opj_decompress"),
     (rb"\xff\xd8\xff", "JPEG, whose compression hides weak spots", "give the detector's own file"),
     (rb"GIF8", "GIF", "give the detector's own file"),
-    (rb"\0\0\0[\x03\x04].{8}\0\0\0[\0\x01]|\0\0\0[\x03\x04].{4}\0\0\0[\0\x01]", "DM3 or DM4 of a Gatan camera",
+    (rb"\0\0\0[\x03\x04].{8}\0\0\0[\0\x01]|\0\0\0[\x03\x04].{4}\0\0\0[\0\x01]", "DM3 or DM4 of a "
+    "Gatan camera",
      "export it as TIFF from DigitalMicrograph, or convert it with rosettasciio"),
     (rb".{208}MAP ", "MRC or CCP4 map", CONVERT),
     (rb"PK\x03\x04", "a ZIP archive (.npz too)", "unpack it, or save one array with numpy.save"),
@@ -24,7 +25,8 @@ MAGICS = (
     (rb"SIMPLE  =", "FITS", CONVERT),
     (rb"PAR1", "a Parquet table", CONVERT),
     (rb".{0,4}(\x94|\x93|\xdc..|[\x80-\x8f]|\xd9\xd9\xf7).{0,200}?(htype|dimage|dheader|type).{0,80}",
-     "a dump of the detector's ZeroMQ stream", "write the stream to HDF5 with the station's receiver"),
+     "a dump of the detector's ZeroMQ stream", "write the stream to HDF5 with the station's "
+     "receiver"),
     (rb"P[1346]\s", "a Netpbm picture that is not grey", "give a greyscale image"),
     (rb"BM....\0\0\0\0", "a BMP picture", "give the detector's own file"),
 )  # fmt: skip

@@ -229,7 +229,8 @@ class Series:
             return fits, ()
         path, mask = order[0]
         return {}, (
-            f"its mask {path} of shape {mask.shape} does not fit images of {stack.shape}: it is not used",
+            f"its mask {path} of shape {mask.shape} does not fit images of {stack.shape}: it is "
+            "not used",
         )
 
     def _left_out(self):

@@ -85,7 +85,8 @@ class LatticeSettings:
     def __post_init__(self):
         require(
             0 < self.shortest_A < self.longest_A,
-            f"Spacings from {self.shortest_A} to {self.longest_A}: give two rising numbers above 0.",
+            f"Spacings from {self.shortest_A} to {self.longest_A}: give two rising numbers above "
+            "0.",
         )
         require(self.n_directions >= 8, f"n_directions is {self.n_directions}: give 8 or more.")
         require(self.n_turns >= 2, f"n_turns is {self.n_turns}: give 2 or more.")
@@ -483,7 +484,8 @@ def _evidence(q, directions, n_axes, rng, settings):
     q = np.asarray(q, float)
     require(
         q.ndim == 2 and q.shape[1] == 3 and bool(np.isfinite(q).all()),
-        f"Scattering vectors of shape {q.shape} cannot be used: give finite numbers, three for each spot.",
+        f"Scattering vectors of shape {q.shape} cannot be used: give finite numbers, three for "
+        "each spot.",
     )
     n_spots = len(q)
     if n_spots < settings.least_spots:

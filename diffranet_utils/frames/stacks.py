@@ -43,7 +43,8 @@ class Stack:
         self.n = declared if n is None else min(n, declared)
         if self.module_axis is not None:
             self.notes = (
-                f"{self.n_modules} modules are read one below the other, not where they lie on the detector",
+                f"{self.n_modules} modules are read one below the other, not where they lie on "
+                "the detector",
             )
 
     def __len__(self):

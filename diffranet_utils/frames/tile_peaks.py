@@ -198,11 +198,13 @@ def _prepared(frame, usable, limits=None):
     frame = np.asarray(frame)
     require(
         frame.ndim == 2 and frame.size > 0 and frame.dtype.name in TYPES,
-        f"A frame of shape {frame.shape} and type {frame.dtype} cannot be searched: give two axes of numbers.",
+        f"A frame of shape {frame.shape} and type {frame.dtype} cannot be searched: give two axes "
+        "of numbers.",
     )
     require(
         usable is None or usable.shape == frame.shape,
-        f"The mask has shape {np.shape(usable)}, the frame {frame.shape}: give one value per pixel.",
+        f"The mask has shape {np.shape(usable)}, the frame {frame.shape}: give one value per "
+        "pixel.",
     )
     limits = _within(frame.dtype, limits) if limits else _limits(frame.dtype, usable is None)
     frame = np.ascontiguousarray(frame, TYPES[frame.dtype.name])

@@ -299,7 +299,8 @@ def _check_data(network, training, settings):
     smallest = (len(labels) - 1) % settings.batch_size + 1
     require(
         smallest * last > 1,
-        f"A batch of one image leaves topology {network.topology.name} one pixel per channel to normalise: use two.",
+        f"A batch of one image leaves topology {network.topology.name} one pixel per channel to "
+        "normalise: use two.",
     )
 
 

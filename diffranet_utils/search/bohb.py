@@ -64,7 +64,8 @@ class SearchSettings:
         fits = 0 < self.min_budget <= self.max_budget
         require(
             fits,
-            f"Budgets from {self.min_budget} to {self.max_budget}: give a positive one, then a larger one.",
+            f"Budgets from {self.min_budget} to {self.max_budget}: give a positive one, then a "
+            "larger one.",
         )
         require(
             self.eta >= 2 and self.n_iterations >= 1,

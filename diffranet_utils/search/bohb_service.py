@@ -253,7 +253,8 @@ def _watch(thread, log, box, total, timeout_s):
             idle = time.monotonic() - log.last_change
             if idle > timeout_s:
                 raise DiffranetError(
-                    f"No evaluation finished in {idle:.0f} s: {_waiting_for(box)}; see {log.lines.path}."
+                    f"No evaluation finished in {idle:.0f} s: {_waiting_for(box)}; see "
+                    f"{log.lines.path}."
                 )
 
 

@@ -17,7 +17,8 @@ PROGRAM = next(
 )
 OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-dev-shm-usage", "--remote-debugging-port=0", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--disable-dev-shm-usage", "--remote-debugging-port=0", "--host-resolver-rules=MAP * "
+    "~NOTFOUND, EXCLUDE 127.0.0.1",
 )  # fmt: skip
 
 

@@ -264,17 +264,21 @@ SENTENCES = [
     ("notebooks/00_quickstart.ipynb", "The intervals are wide.",
      lambda: all(entry["high"] - entry["low"] > 0.1 for entry in record("00_quickstart")["values"].values())),
     ("notebooks/10_bragg_scattering.ipynb", "More domains cost in proportion at most", lambda: max(slopes()) < 1.1),
-    ("notebooks/10_bragg_scattering.ipynb", "Half of all light still falls on a small share of the lit pixels.",
+    ("notebooks/10_bragg_scattering.ipynb", "Half of all light still falls on a small share of "
+    "the lit pixels.",
      lambda: all(row["pixels_with_half"] < 0.12 * row["lit_pixels"] for row in
                  record("10_bragg_scattering")["details"]["domains"])),
     ("notebooks/11_background_and_detector.ipynb", "The points lie on lines that were not fitted",
      lambda: value("11_background_and_detector", "largest_gap_to_closed_form") < 2),
-    ("notebooks/11_background_and_detector.ipynb", "Air wins, though fewer of its molecules are in the beam.",
+    ("notebooks/11_background_and_detector.ipynb", "Air wins, though fewer of its molecules are "
+    "in the beam.",
      lambda: value("11_background_and_detector", "mean_air_photons")
      > value("11_background_and_detector", "mean_water_photons")),
-    ("notebooks/11_background_and_detector.ipynb", "for the largest crystals add more than half as much light again",
+    ("notebooks/11_background_and_detector.ipynb", "for the largest crystals add more than half "
+    "as much light again",
      lambda: 0.5 < disorder_of_the_largest() < 0.75),
-    ("notebooks/11_background_and_detector.ipynb", "dimmer left and right than above and below by up to a quarter",
+    ("notebooks/11_background_and_detector.ipynb", "dimmer left and right than above and below by "
+    "up to a quarter",
      lambda: 0.2 < polarised_loss() < 0.25),
     ("notebooks/12_five_classes.ipynb", "A higher border helps the forest.",
      lambda: max(at_borders("rf")) - next(at_borders("rf")) > 0.005),
@@ -282,42 +286,54 @@ SENTENCES = [
      lambda: max(at_borders("svm")) - next(at_borders("svm")) < 0.002),
     ("notebooks/12_five_classes.ipynb", "most of its errors lie at the other two borders",
      lambda: machine_errors_at_the_upper_borders() > 0.6),
-    ("notebooks/12_five_classes.ipynb", "does so three times as often as the paper's, our machine a sixth as often",
+    ("notebooks/12_five_classes.ipynb", "does so three times as often as the paper's, our machine "
+    "a sixth as often",
      same_weak_errors_as_the_paper),
     ("book/paper_vs_ours.md", "(the forest three times as often, the machine a sixth)", same_weak_errors_as_the_paper),
-    ("notebooks/12_five_classes.ipynb", "here the machine is ahead of the forest, at every border of the table",
+    ("notebooks/12_five_classes.ipynb", "here the machine is ahead of the forest, at every border "
+    "of the table",
      lambda: all(svm > rf for svm, rf in zip(at_borders("svm"), at_borders("rf"), strict=True))),
     ("notebooks/12_five_classes.ipynb", "in the paper the forest is ahead of the machine",
      lambda: claimed("rf_test_accuracy") > claimed("svm_test_accuracy")),
-    ("notebooks/12_five_classes.ipynb", "neighbours along its longest edges stand two to three pixels apart",
+    ("notebooks/12_five_classes.ipynb", "neighbours along its longest edges stand two to three "
+    "pixels apart",
      lambda: all(2 < spacing_px(edge) < 3.5 for edge in DIFFRANET.crystal.cell[1:3])),
     ("notebooks/20_dataset.ipynb", "Hundreds of core-hours are a day on a large workstation",
      lambda: 100 < scaling.cost(25_000_000, bench("dataset")["images_per_second"]["1"], 262_159)["core_hours"] < 1000),
-    ("notebooks/31_sift_bag_of_words.ipynb", "Word 7 of one and word 7 of the other then have nothing to do",
+    ("notebooks/31_sift_bag_of_words.ipynb", "Word 7 of one and word 7 of the other then have "
+    "nothing to do",
      lambda: value("31_sift_bag_of_words", "separate_vocabularies_accuracy")
      < value("31_sift_bag_of_words", "sift_validation_accuracy") - 0.05),
-    ("notebooks/32_hyperopt_search.ipynb", "Far from the lines, with enough images to see it, hardly one is wrong.",
+    ("notebooks/32_hyperopt_search.ipynb", "Far from the lines, with enough images to see it, "
+    "hardly one is wrong.",
      lambda: min(far_from_borders()) > 0.99),
-    ("notebooks/32_hyperopt_search.ipynb", "They fail beside the two upper lines, where one spot more or less changes",
+    ("notebooks/32_hyperopt_search.ipynb", "They fail beside the two upper lines, where one spot "
+    "more or less changes",
      lowest_beside_a_border),
     ("notebooks/32_hyperopt_search.ipynb", "The machine has no randomness, so its seeds agree.",
      lambda: len(set(record("32_hyperopt_search")["details"]["seeds"]["svm"]["accuracies"])) == 1),
-    ("notebooks/32_hyperopt_search.ipynb", "At full size a learned classifier has to earn its place beside it",
+    ("notebooks/32_hyperopt_search.ipynb", "At full size a learned classifier has to earn its "
+    "place beside it",
      lambda: min(value("32_hyperopt_search", f"{kind}_test_accuracy") for kind in ("rf", "svm"))
      > value("32_hyperopt_search", "spot_count_test_accuracy")),
-    ("notebooks/32_hyperopt_search.ipynb", "on hit or miss the rule beats the forest (in all three the intervals",
+    ("notebooks/32_hyperopt_search.ipynb", "on hit or miss the rule beats the forest (in all "
+    "three the intervals",
      lambda: apart("svm_test_accuracy", "spot_count_test_accuracy")
      and apart("svm_hit_accuracy", "spot_count_hit_accuracy") and apart("spot_count_hit_accuracy", "rf_hit_accuracy")),
-    ("notebooks/32_hyperopt_search.ipynb", "In five classes the intervals of forest and rule overlap",
+    ("notebooks/32_hyperopt_search.ipynb", "In five classes the intervals of forest and rule "
+    "overlap",
      lambda: not any(apart(f"{a}_test_accuracy", f"{b}_test_accuracy")
                      for a, b in (("rf", "spot_count"), ("spot_count", "rf")))),
-    ("notebooks/32_hyperopt_search.ipynb", "The machine is ahead, by far more than the forest's seeds scatter and than",
+    ("notebooks/32_hyperopt_search.ipynb", "The machine is ahead, by far more than the forest's "
+    "seeds scatter and than",
      lambda: lead_of_the_machine() > 4),
     ("notebooks/32_hyperopt_search.ipynb", "In the paper it is the other way round",
      lambda: claimed("rf_test_accuracy") > claimed("svm_test_accuracy")),
-    ("notebooks/32_hyperopt_search.ipynb", "gave the forest 33 of its 150 trials and found nothing better",
+    ("notebooks/32_hyperopt_search.ipynb", "gave the forest 33 of its 150 trials and found "
+    "nothing better",
      first_forest_is_the_best),
-    ("notebooks/32_hyperopt_search.ipynb", "gets 98.00 % of the validation images right, this one 97.75 %",
+    ("notebooks/32_hyperopt_search.ipynb", "gets 98.00 % of the validation images right, this one "
+    "97.75 %",
      lambda: (value("30_texture_features", "glcm_all_accuracy"), value("32_hyperopt_search", "rf_validation_accuracy"))
      == (0.98, 0.9775)),
     ("notebooks/32_hyperopt_search.ipynb", "Six strong images are called no-crystal",
@@ -325,40 +341,49 @@ SENTENCES = [
     ("notebooks/41_bohb_search.ipynb", "In the record of the workshop size BOHB ended ahead",
      lambda: value("41_bohb_search", "bohb_validation_accuracy", "workshop")
      > value("41_bohb_search", "random_validation_accuracy", "workshop")),
-    ("notebooks/41_bohb_search.ipynb", "its evaluations were too few for one, and none was proposed by it",
+    ("notebooks/41_bohb_search.ipynb", "its evaluations were too few for one, and none was "
+    "proposed by it",
      lambda: not any(run["model_based"] for run in record("41_bohb_search", "workshop")["details"]["runs"])),
     ("notebooks/41_bohb_search.ipynb", "HpBandSter gives the second bracket 9 configurations",
      lambda: bohb.brackets(bohb.SearchSettings(1, 27, 4))[1][0] == (9, 3)),
-    ("notebooks/41_bohb_search.ipynb", "seventeen looks and random search four, two of these at rates of 0.05 and 4",
+    ("notebooks/41_bohb_search.ipynb", "seventeen looks and random search four, two of these at "
+    "rates of 0.05 and 4",
      lambda: value("41_bohb_search", "bohb_evaluations", "workshop") == 17 and len(blind_rates()) == 4
      and np.allclose(blind_rates()[2:], (0.05, 4), rtol=0.02)),
     ("notebooks/40_deepfreak.ipynb", "scaling to 224 pixels costs most by far",
      lambda: gain("224_pixels")["high"] < -0.15),
     ("notebooks/40_deepfreak.ipynb", "is right as often as one that calls every image a miss",
      lambda: max(hits_of("224_pixels")) < 0.45),
-    ("notebooks/40_deepfreak.ipynb", "Of the other two changes, three seeds of this size cannot say",
+    ("notebooks/40_deepfreak.ipynb", "Of the other two changes, three seeds of this size cannot "
+    "say",
      lambda: all(gain(name)["low"] < 0 < gain(name)["high"] for name in ("scalar_mean", "turned_images"))),
-    ("notebooks/40_deepfreak.ipynb", "the spots of good and strong images get far more attention than their area",
+    ("notebooks/40_deepfreak.ipynb", "the spots of good and strong images get far more attention "
+    "than their area",
      lambda: all(gathers(method, label) for method in ("Grad-CAM", "SmoothGrad") for label in (4, 5))),
     ("notebooks/40_deepfreak.ipynb", "there in all twelve of these images. On weak images",
      lambda: all([above(method, k) for k in (4, 5)] == [(9, 9), (3, 3)] for method in ("Grad-CAM", "SmoothGrad"))),
     ("notebooks/40_deepfreak.ipynb", "nothing is left: about half are above",
      lambda: all(5 <= above(method, 3)[0] <= 7 and above(method, 3)[1] == 12 for method in ("Grad-CAM", "SmoothGrad"))),
     ("notebooks/40_deepfreak.ipynb", "64 of them in batches of 16", lambda: fixed_sample() == (64, 16)),
-    ("notebooks/51_reality_gap.ipynb", "the right features make it easy even from the plain station",
+    ("notebooks/51_reality_gap.ipynb", "the right features make it easy even from the plain "
+    "station",
      lambda: min(rungs("check", "spots")) > 0.98 and max(rungs("check", "texture")) < 0.9),
     ("notebooks/51_reality_gap.ipynb", "every texture fails about one crop in seven or more",
      lambda: max(rungs("check", "texture")) < 0.87),
-    ("notebooks/51_reality_gap.ipynb", "the count gets 88 % (balanced), and the forest every crop right",
+    ("notebooks/51_reality_gap.ipynb", "the count gets 88 % (balanced), and the forest every crop "
+    "right",
      lambda: round(100 * counted_on("diffranet")) == 88 and chosen_row()["stations"]["diffranet"]["value"] == 1),
     ("notebooks/51_reality_gap.ipynb", "of our nine only two are misses",
      lambda: record("51_reality_gap")["details"]["frame_hits"].count(False) == 2),
-    ("notebooks/51_reality_gap.ipynb", "textures too get all test crops right on several rungs, and on the next",
+    ("notebooks/51_reality_gap.ipynb", "textures too get all test crops right on several rungs, "
+    "and on the next",
      lambda: sum(v == 1.0 for v in rungs("real", "texture")) > 3 and min(rungs("real", "texture")) == 0.5),
-    ("notebooks/60_scorecard.ipynb", "It holds three of the paper's other five tuned accuracies, 90.1, 91.1 and 91.2 %",
+    ("notebooks/60_scorecard.ipynb", "It holds three of the paper's other five tuned accuracies, "
+    "90.1, 91.1 and 91.2 %",
      lambda: [f"{100 * share:.1f}" for share in sorted(claims.TUNED_REAL) if inside_the_best(share)]
      == ["90.1", "91.1", "91.2"] and len(claims.TUNED_REAL) == 5),
-    ("notebooks/60_scorecard.ipynb", "of two samples of one size whose intervals just touch, $p$ is already below 0.01",
+    ("notebooks/60_scorecard.ipynb", "of two samples of one size whose intervals just touch, $p$ "
+    "is already below 0.01",
      lambda: 2 * norm.sf(norm.isf(0.025) * 2**0.5) < 0.01),
     ("book/paper_vs_ours.md", "50 visible spots in the data set, 15 for all crops of",
      lambda: presets.get("full").dataset.experiment.borders.weak == 50

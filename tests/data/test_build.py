@@ -7,16 +7,15 @@ import os
 import resource
 import signal
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from diffranet_utils.studies.diffranet.dataset import make_image, recipe
-from tests.data.test_split import STATION, TINY, digest, resized
 
-from diffranet_utils.data import build as dataset_build
 from diffranet_utils.core.errors import DiffranetError
 from diffranet_utils.core.journal import Journal
+from diffranet_utils.data import build as dataset_build
+from diffranet_utils.studies.diffranet.dataset import make_image, recipe
+from tests.data.test_split import STATION, TINY, digest, resized
 
 KILLS = 20
 # Four rows of the detector are enough: what matters here is files, not physics.
@@ -43,7 +42,11 @@ def undisturbed(tmp_path_factory):
 
 def same_set(one, other):
     manifests = [(root / "manifest.csv").read_bytes() for root in (one, other)]
-    return digest(one) == digest(other) and manifests[0] == manifests[1] and not list(one.rglob("*.tmp"))
+    return (
+        digest(one) == digest(other)
+        and manifests[0] == manifests[1]
+        and not list(one.rglob("*.tmp"))
+    )
 
 
 def seconds_of_an_image():
@@ -85,9 +88,16 @@ def test_a_dask_cluster_makes_the_same_bytes(undisturbed, tmp_path):
     from dask.distributed import LocalCluster
 
     with LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, host="127.0.0.1", protocol="tcp", dashboard_address=None
+        n_workers=1,
+        threads_per_worker=2,
+        processes=False,
+        host="127.0.0.1",
+        protocol="tcp",
+        dashboard_address=None,
     ) as cluster:
-        card = dataset_build.build_dataset(tmp_path, recipe(LONG), 3, scheduler=cluster.scheduler_address)
+        card = dataset_build.build_dataset(
+            tmp_path, recipe(LONG), 3, scheduler=cluster.scheduler_address
+        )
     assert card["workers"].startswith("tcp://127.0.0.1")
     assert same_set(tmp_path, undisturbed)
 
@@ -115,7 +125,9 @@ def test_a_full_disk_stops_with_one_line_and_resumes(undisturbed, tmp_path):
     child.start()
     message = answer.get(timeout=120)
     child.join()
-    assert "Cannot write" in message and "journal.jsonl" in message and len(message.splitlines()) == 1
+    assert (
+        "Cannot write" in message and "journal.jsonl" in message and len(message.splitlines()) == 1
+    )
     assert (tmp_path / "journal.jsonl").read_bytes().endswith(b"\n")
     dataset_build.build_dataset(tmp_path, recipe(LONG), 3, workers=1)
     assert same_set(tmp_path, undisturbed)
@@ -131,8 +143,12 @@ def test_a_read_only_folder_stops_with_one_line(tmp_path):
 
 
 def test_a_smaller_set_may_follow_a_larger_one(undisturbed, tmp_path):
-    dataset_build.build_dataset(tmp_path, recipe(resized(LONG, n_train=8, n_validation=2, n_test=2)), 3, workers=1)
-    card = dataset_build.build_dataset(tmp_path, recipe(resized(LONG, n_train=3, n_validation=4, n_test=2)), 3, workers=1)
+    dataset_build.build_dataset(
+        tmp_path, recipe(resized(LONG, n_train=8, n_validation=2, n_test=2)), 3, workers=1
+    )
+    card = dataset_build.build_dataset(
+        tmp_path, recipe(resized(LONG, n_train=3, n_validation=4, n_test=2)), 3, workers=1
+    )
     assert card["made"] == 2 and sum(card["counts"]["train"].values()) == 3
     expected = digest(undisturbed)
     assert all(expected[path] == sha for path, sha in digest(tmp_path).items())

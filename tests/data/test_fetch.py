@@ -6,10 +6,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from diffranet_utils.studies.diffranet import labelled_frames
-from diffranet_utils.data import fetch
-from diffranet_utils.frames import read as frames
 from diffranet_utils.core.errors import DiffranetError, InputError, MissingDataError
+from diffranet_utils.data import fetch
+from diffranet_utils.studies.diffranet import labelled_frames
 
 CONTENT = bytes(range(256)) * 8000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -97,12 +96,18 @@ def test_what_is_not_there_is_named(server, tmp_path):
 
 
 def test_known_files_are_those_of_the_real_frames(real_dir):
-    listed = dict(reversed(line.split()) for line in (real_dir / "sha256.txt").read_text().splitlines())
+    listed = dict(
+        reversed(line.split()) for line in (real_dir / "sha256.txt").read_text().splitlines()
+    )
     assert fetch.SOURCES["thaumatin-grid"].files == listed
 
 
 def test_labels_come_with_frames_that_have_them(server, tmp_path):
-    labelled = {"data": fetch.Source("a test", server.base, {"file.bin": SHA256}, {"file.bin": fetch.GRID_MISS})}
+    labelled = {
+        "data": fetch.Source(
+            "a test", server.base, {"file.bin": SHA256}, {"file.bin": fetch.GRID_MISS}
+        )
+    }
     fetch.fetch("data", tmp_path, labelled)
     (item,) = labelled_frames.find_real(tmp_path)
     assert item.path == tmp_path / "file.bin" and item.label.title == "no-diffraction"
@@ -110,4 +115,6 @@ def test_labels_come_with_frames_that_have_them(server, tmp_path):
 
 def test_the_labels_of_the_grid_are_those_given_by_eye(real_dir):
     given = {item.path.name: item.label.title for item in labelled_frames.find_real(real_dir)}
-    assert {name: label for name, (label, _) in fetch.SOURCES["thaumatin-grid"].labels.items()} == given
+    assert {
+        name: label for name, (label, _) in fetch.SOURCES["thaumatin-grid"].labels.items()
+    } == given

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from diffranet_utils.studies.diffranet import dataset
-from diffranet_utils.studies.diffranet.dataset import recipe
-from diffranet_utils.data.build import build_dataset
-from diffranet_utils.data.split import load_manifest
-from diffranet_utils.data.pgm import read_image
-from diffranet_utils.data import build as dataset_build
-from diffranet_utils.studies.diffranet import presets
-from diffranet_utils.records import provenance
+
 from diffranet_utils.core.errors import DiffranetError, InputError, MissingDataError
+from diffranet_utils.data.build import build_dataset
+from diffranet_utils.data.pgm import read_image
+from diffranet_utils.data.split import load_manifest
 from diffranet_utils.instrument.geometry import Detector
+from diffranet_utils.records import provenance
+from diffranet_utils.studies.diffranet import dataset, presets
+from diffranet_utils.studies.diffranet.dataset import recipe
 from diffranet_utils.studies.diffranet.stations import DIFFRANET
 
 # A small station, so that a test takes seconds: few domains, a coarse table, 96 x 96 pixels at the
@@ -26,7 +25,8 @@ STATION = replace(
     crystal=replace(DIFFRANET.crystal, n_domains=5, d_min_A=4.0),
 )  # fmt: skip
 TINY = replace(
-    presets.get("smoke"), dataset=presets.DataSet(station=STATION, n_train=14, n_validation=5, n_test=6)
+    presets.get("smoke"),
+    dataset=presets.DataSet(station=STATION, n_train=14, n_validation=5, n_test=6),
 )
 
 
@@ -44,7 +44,9 @@ def built(tmp_path_factory):
 
 def digest(root):
     files = sorted(p for p in Path(root).rglob("*.pgm"))
-    return {p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+    return {
+        p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files
+    }
 
 
 def test_layout_manifest_and_card_agree(built):
@@ -72,13 +74,17 @@ def test_pgm_is_read_by_an_independent_library(built):
 
 
 def test_bytes_do_not_depend_on_workers_or_size(built, tmp_path):
-    build_dataset(tmp_path, recipe(resized(TINY, n_train=12, n_validation=2, n_test=1)), 7, workers=2)
+    build_dataset(
+        tmp_path, recipe(resized(TINY, n_train=12, n_validation=2, n_test=1)), 7, workers=2
+    )
     smaller, larger = digest(tmp_path), digest(built)
     assert len(smaller) == 15 and all(larger[name] == value for name, value in smaller.items())
 
 
 def test_another_seed_makes_other_images(built, tmp_path):
-    build_dataset(tmp_path, recipe(resized(TINY, n_train=2, n_validation=1, n_test=1)), 8, workers=1)
+    build_dataset(
+        tmp_path, recipe(resized(TINY, n_train=2, n_validation=1, n_test=1)), 8, workers=1
+    )
     assert not set(digest(tmp_path).values()) & set(digest(built).values())
 
 
@@ -102,7 +108,10 @@ def test_split_arrays_equal_the_files(built):
     assert split.images.shape == (6, 96, 96) and split.images.dtype == np.uint8
     rows = load_manifest(built).query("split == 'test'")
     assert split.labels.tolist() == rows.label.tolist() and split.ids == rows.id.tolist()
-    assert all(np.array_equal(split.images[k], read_image(built / path)) for k, path in enumerate(rows.path))
+    assert all(
+        np.array_equal(split.images[k], read_image(built / path))
+        for k, path in enumerate(rows.path)
+    )
 
 
 def test_ensure_builds_once_and_again_for_new_code(tmp_path, monkeypatch):

@@ -2,8 +2,7 @@
 yet.
 """
 
-from tests.data.test_split import STATION
-
 from diffranet_utils.studies.diffranet.dataset import make_image
+from tests.data.test_split import STATION
 
 make_image(STATION, 3, "train", 0)

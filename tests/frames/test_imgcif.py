@@ -65,7 +65,8 @@ def binary(content, shape, number=1, conversion="x-CBF_PACKED", checksum=None):
     head = (
         f'Content-Type: application/octet-stream;\n     conversions="{conversion}"\n'
         f"X-Binary-Size: {len(content)}\nX-Binary-ID: {number}\n"
-        'X-Binary-Element-Type: "signed 32-bit integer"\nX-Binary-Element-Byte-Order: LITTLE_ENDIAN\n'
+        'X-Binary-Element-Type: "signed 32-bit integer"\nX-Binary-Element-Byte-Order: '
+        "LITTLE_ENDIAN\n"
         f"Content-MD5: {checksum}\nX-Binary-Size-Fastest-Dimension: {shape[2]}\n"
         f"X-Binary-Size-Second-Dimension: {shape[1]}\nX-Binary-Size-Third-Dimension: {shape[0]}\n\n"
     )

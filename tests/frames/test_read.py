@@ -19,7 +19,8 @@ from diffranet_utils.studies.diffranet.labels import RealLabel
 
 SHAPE = (60, 80)
 PILATUS = (
-    "# Detector: PILATUS3 6M\r\n# Pixel_size 172e-6 m x 172e-6 m\r\n# Count_cutoff 115897 counts\r\n"
+    "# Detector: PILATUS3 6M\r\n# Pixel_size 172e-6 m x 172e-6 m\r\n# Count_cutoff 115897 "
+    "counts\r\n"
     "# Wavelength 0.97000 A\r\n# Detector_distance 0.20000 m\r\n# Beam_xy (41.50, 29.25) pixels\r\n"
 )
 
@@ -53,7 +54,8 @@ def write_smv(path, data):
     text = (
         "{\nHEADER_BYTES=  512;\nDIM=2;\nBYTE_ORDER=little_endian;\nTYPE=unsigned_short;\n"
         f"SIZE1={data.shape[1]};\nSIZE2={data.shape[0]};\nPIXEL_SIZE=0.1024;\nDISTANCE=250.000;\n"
-        "SOURCE_WAVELENGTH=1 1.5;\nWAVELENGTH=1.1000;\nBEAM_CENTER_X=3.072;\nBEAM_CENTER_Y=4.096;\n}\n"
+        "SOURCE_WAVELENGTH=1 "
+        "1.5;\nWAVELENGTH=1.1000;\nBEAM_CENTER_X=3.072;\nBEAM_CENTER_Y=4.096;\n}\n"
     )
     path.write_bytes(text.encode().ljust(512) + data.astype("<u2").tobytes())
     return path

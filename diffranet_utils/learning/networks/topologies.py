@@ -128,7 +128,8 @@ def map_sizes(topology, image_size=512):
     for name, kernel, stride, padding in layers(topology):
         require(
             size + 2 * padding >= kernel,
-            f"{image_size} pixels are too few for topology {topology.name}: {size} reach the {name} of {kernel}.",
+            f"{image_size} pixels are too few for topology {topology.name}: {size} reach the "
+            f"{name} of {kernel}.",
         )
         size = (size + 2 * padding - kernel) // stride + 1
         sizes[name] = size

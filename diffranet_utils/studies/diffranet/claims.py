@@ -34,5 +34,6 @@ CLAIMS = (
     Claim("rf_real_preprocessed_accuracy", "Random forest, real preprocessed, untuned", 0.4520, REAL_ALL, "Table 7", "50_real_frames"),
     Claim("svm_real_preprocessed_accuracy", "SVM, real preprocessed, untuned", 0.5480, REAL_ALL, "Table 7", "50_real_frames"),
     Claim("deepfreak_real_preprocessed_accuracy", "DeepFreak, real preprocessed, untuned", 0.7205, REAL_ALL, "Table 7", "50_real_frames"),
-    Claim("best_real_accuracy", "Best model on real frames (the paper: tuned on others of them)", 0.9451, REAL_TEST, "Table 7", "51_reality_gap"),
+    Claim("best_real_accuracy", "Best model on real frames (the paper: tuned on others of "
+    "them)", 0.9451, REAL_TEST, "Table 7", "51_reality_gap"),
 )  # fmt: skip

@@ -210,7 +210,8 @@ class Brackets:
         few, many = self.min_epochs, self.max_epochs
         require(
             few <= many,
-            f"min_epochs is {few} and max_epochs {many}: give a largest budget that is not smaller.",
+            f"min_epochs is {few} and max_epochs {many}: give a largest budget that is not "
+            "smaller.",
         )
 
 

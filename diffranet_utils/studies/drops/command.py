@@ -195,6 +195,7 @@ def _figure(row, picture):
     words = f"{row['class']}, crystals {float(row['crystals']):.0%}"
     colour = CLASS_COLORS.get(row["class"], "#707070")
     return (
-        f'<figure style="border-color:{colour}"><img alt="{name}" src="data:image/jpeg;base64,{data}">'
+        f'<figure style="border-color:{colour}"><img alt="{name}" '
+        f'src="data:image/jpeg;base64,{data}">'
         f"<figcaption>{name}<br>{html.escape(words)}</figcaption></figure>"
     )

@@ -40,7 +40,8 @@ class Variety:
         )
         require(
             min(self.shift_A, self.noise) >= 0 and 0 <= self.strain < 0.5,
-            f"Shift {self.shift_A}, strain {self.strain}, noise {self.noise}: give 0 or more, strain below 0.5.",
+            f"Shift {self.shift_A}, strain {self.strain}, noise {self.noise}: give 0 or more, "
+            "strain below 0.5.",
         )
 
 

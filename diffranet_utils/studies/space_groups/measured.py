@@ -166,7 +166,8 @@ def _check(path, r, g, header):
     even = step > 0 and np.abs(steps - step).max() < 0.25 * step
     require(
         even,
-        f"{path} has gaps or steps that differ near r = {r[np.abs(steps - step).argmax()]:.4g}. Use one step.",
+        f"{path} has gaps or steps that differ near r = {r[np.abs(steps - step).argmax()]:.4g}. "
+        "Use one step.",
     )
     nanometres = bool(_NANOMETRES.search(header)) or (r[-1] <= 10 and step < 0.005)
     require(

@@ -61,12 +61,14 @@ class FitSettings:
         """Check the numbers (raises `InputError`)."""
         require(
             self.epochs >= 1 and self.batch_size >= 2 and self.rate > 0 and self.noise >= 0,
-            f"{self.epochs} epochs in batches of {self.batch_size} at rate {self.rate}, noise {self.noise}: "
+            f"{self.epochs} epochs in batches of {self.batch_size} at rate {self.rate}, noise "
+            f"{self.noise}: "
             "give at least 1 epoch, 2 curves, a positive rate and no negative noise.",
         )
         require(
             0 <= self.strain <= LARGEST_STRAIN,
-            f"A strain of {self.strain}: give 0 to {LARGEST_STRAIN}, so that few points leave the curve.",
+            f"A strain of {self.strain}: give 0 to {LARGEST_STRAIN}, so that few points leave the "
+            "curve.",
         )
 
     def rate_of(self, epoch):

@@ -27,7 +27,8 @@ def write(path, r, g, header=""):
     "header, q_max, q_damp",
     [
         (
-            "[DEFAULT]\nversion = pdfgetx3-2.1\nqmaxinst = 30.0\nqmax = 27.5\n#### start data\n#L r G\n",
+            "[DEFAULT]\nversion = pdfgetx3-2.1\nqmaxinst = 30.0\nqmax = 27.5\n#### start data\n#L "
+            "r G\n",
             27.5,
             None,
         ),

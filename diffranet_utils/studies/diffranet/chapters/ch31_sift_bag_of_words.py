@@ -61,7 +61,8 @@ def step(run):
         rows.append({"n_words": n_words} | scores)
     require(
         rows,
-        f"{len(descriptors)} keypoints in {len(y)} training images make no vocabulary: use more images.",
+        f"{len(descriptors)} keypoints in {len(y)} training images make no vocabulary: use more "
+        "images.",
     )
     guess = np.full_like(truth, np.bincount(y).argmax())
     values = {
