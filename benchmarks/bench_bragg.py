@@ -48,9 +48,12 @@ def nanobragg_command(program, folder):
         program, "-hkl", "f.hkl", "-cell", *map(str, cell), "-misset", "10", "20", "30",
         "-lambda", str(station.wavelength_A), "-distance", str(detector.distance_mm),
         "-detpixels", str(detector.n_fast), "-pixel", str(detector.pixel_mm),
-        "-Na", str(cells[0]), "-Nb", str(cells[1]), "-Nc", str(cells[2]), "-tophat_spots", "-oversample", "2",
-        "-flux", "1e12", "-beamsize", "0.03", "-exposure", "1", "-noprogress", "-nointerpolate", "-nonoise",
-        "-mosaic", str(station.crystal.mosaic_deg), "-mosaic_domains", str(station.crystal.n_domains),
+        "-Na", str(cells[0]), "-Nb", str(cells[1]), "-Nc", str(cells[2]), "-tophat_spots",
+        "-oversample", "2",
+        "-flux", "1e12", "-beamsize", "0.03", "-exposure", "1", "-noprogress", "-nointerpolate",
+        "-nonoise",
+        "-mosaic", str(station.crystal.mosaic_deg), "-mosaic_domains",
+        str(station.crystal.n_domains),
     ]  # fmt: skip
 
 

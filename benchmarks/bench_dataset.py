@@ -32,8 +32,10 @@ from diffranet_utils.data.build import build_dataset
 from diffranet_utils.instrument.geometry import Detector
 from diffranet_utils.studies.diffranet import dataset, presets
 from diffranet_utils.studies.diffranet.stations import DIFFRANET, Stream
-station = replace(DIFFRANET, name="empty", detector=Detector(32, 32, 2.75, 80.0), stream=Stream(p_crystal=0.0))
-preset = replace(presets.get("smoke"), station=station, n_train=int(sys.argv[1]), n_validation=1, n_test=1)
+detector = Detector(32, 32, 2.75, 80.0)
+station = replace(DIFFRANET, name="empty", detector=detector, stream=Stream(p_crystal=0.0))
+sizes = {"n_train": int(sys.argv[1]), "n_validation": 1, "n_test": 1}
+preset = replace(presets.get("smoke"), station=station, **sizes)
 with tempfile.TemporaryDirectory() as root:
     build_dataset(root, dataset.recipe(preset), 1, workers=1)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -290,7 +290,8 @@ class OptionalOut(typer.core.TyperCommand):
     def parse_args(self, ctx, args):
         """Put ``--out`` between such an option and the file after it."""
         after = zip([None, *args], args, strict=False)
-        spelled = [("--out", a) if before in ("--json", "--csv") and a.endswith("." + before[2:]) else (a,)
+        spelled = [("--out", a) if before in ("--json",
+            "--csv") and a.endswith("." + before[2:]) else (a,)
                    for before, a in after]  # fmt: skip
         return super().parse_args(ctx, [word for words in spelled for word in words])
 

@@ -30,7 +30,8 @@ SHAPES = ("square", "tophat", "gauss", "round")
 
 
 def expected_photons(  # noqa: PLR0913 - the physics has these parts
-    crystal, beam, detector, domains, *, oversample=2, spot="tophat", tophat_r2=TOPHAT_R2, backend="auto"
+    crystal, beam, detector, domains, *, oversample=2, spot="tophat", tophat_r2=TOPHAT_R2,
+    backend="auto"
 ):  # fmt: skip
     """Expected Bragg photons per pixel.
 
@@ -167,7 +168,8 @@ def _by_pixel(crystal, beam, detector, domains, oversample, shape):
     cells = np.einsum("cj,dij->dci", crystal.cell_vectors_A, domains)
     for direction, wavelength in zip(*beam.incident(), strict=True):
         _pixel_kernel(
-            total, crystal.factors.table, np.array(crystal.factors.origin), np.asarray(crystal.n_cells, float),
+            total, crystal.factors.table, np.array(crystal.factors.origin),
+            np.asarray(crystal.n_cells, float),
             np.ascontiguousarray(cells), direction, wavelength, y, z, detector.distance_m,
             SHAPES.index(spot), tophat_r2,
         )  # fmt: skip

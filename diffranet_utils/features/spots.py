@@ -28,7 +28,8 @@ GRID = 8  # cells along an edge of the map that tells spots all over the image f
 ROUNDING = 0.29  # standard deviation that rounding to whole grey values makes by itself
 
 NAMES = (
-    *(f"{kind} {level:g}" for kind in ("peaks", "wide peaks", "pits", "wide pits") for level in LEVELS),
+    *(f"{kind} {level:g}" for kind in ("peaks", "wide peaks", "pits",
+    "wide pits") for level in LEVELS),
     "peaks less pits", "pixels per peak", "largest peak", "height of peaks", "highest peak",
     "upper tail", "lower tail", "skewness", "kurtosis", "along rows", "along columns",
     "cells with peaks", "fullest cell", "peaks at masks", "noise", "grey level", "usable",

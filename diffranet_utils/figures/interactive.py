@@ -22,7 +22,8 @@ _numbers = itertools.count(1)
 PAGE = """
 <figure id="{name}" style="margin:1em 0;max-width:34em">
 <div hidden data-controls><label for="{name}-range">{prompt}</label>
-<input type="range" id="{name}-range" min="0" max="{last}" step="1" value="0" style="width:100%;accent-color:#0072B2">
+<input type="range" id="{name}-range" min="0" max="{last}" step="1" value="0"
+ style="width:100%;accent-color:#0072B2">
 <output for="{name}-range" aria-live="polite" style="display:block;font-weight:bold"></output></div>
 <div style="display:flex;flex-wrap:wrap;gap:0.5em">{pictures}</div>
 <figcaption style="color:inherit">{caption}</figcaption>
@@ -32,7 +33,9 @@ PAGE = """
   const range = figure.querySelector("input"), output = figure.querySelector("output");
   const pictures = figure.querySelectorAll("[data-label]");
   function show() {{
-    pictures.forEach((picture, k) => {{ picture.style.display = k === Number(range.value) ? "block" : "none"; }});
+    pictures.forEach((picture, k) => {{
+      picture.style.display = k === Number(range.value) ? "block" : "none";
+    }});
     output.textContent = pictures[range.value].dataset.label;
     range.setAttribute("aria-valuetext", output.textContent);
     figure.querySelectorAll("[data-small]").forEach((words) => {{ words.style.display = "none"; }});
@@ -46,7 +49,8 @@ PAGE = """
 }})();</script>
 """
 PICTURE = """<div data-label="{label}">
-<img alt="{alt}" src="data:image/jpeg;base64,{data}" style="background:white;max-width:100%;height:auto">
+<img alt="{alt}" src="data:image/jpeg;base64,{data}"
+ style="background:white;max-width:100%;height:auto">
 <small data-small style="display:block">{label}</small></div>"""
 
 

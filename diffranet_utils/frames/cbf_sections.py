@@ -20,7 +20,8 @@ PACKED_V2_BITS = np.array([0, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 6
 SPARE = 9  # bytes after the last
 MAX_HEAD = 10_000  # bytes of a section's header
 PACKED_START = 32  # bytes: number, smallest and largest element, and a reserved word
-TYPES = {"unsigned 8": "u1", "signed 8": "i1", "unsigned 16": "<u2", "signed 16": "<i2", "unsigned 32": "<u4",
+TYPES = {"unsigned 8": "u1", "signed 8": "i1", "unsigned 16": "<u2", "signed 16": "<i2",
+    "unsigned 32": "<u4",
          "signed 32": "<i4", "real 32": "<f4", "real 64": "<f8"}  # fmt: skip
 
 

@@ -57,10 +57,9 @@ def explain(head, size):
     if _is_spe(head, size):
         return f"it is SPE of a Princeton Instruments camera: {CONVERT}"
     if any(0 < size % (2 * n) <= RAW_HEADER and size >= 2 * n for n in RAW_MODULES):
-        return (
-            "it looks like a raw file of a detector's receiver, without a header that tells what it holds: convert \
+        return "it looks like a raw file of a detector's receiver, without a header that \
+tells what it holds: convert \
 it to HDF5 with the detector's own software"
-        )
     if _is_text(head):
         return "it is a text, not an image"
     return ""

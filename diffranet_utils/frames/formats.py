@@ -161,7 +161,10 @@ def _check(counts):
     shape = counts.shape
     require(len(shape) == 2, f"it holds an array of shape {shape}: give a greyscale image")
     require(counts.dtype.kind in "iuf", f"it holds values of type {counts.dtype}: give counts")
-    small = f"it is an image of {shape[0]} x {shape[1]} pixels: a frame has at least {MIN_EDGE} x {MIN_EDGE}"
+    small = (
+        f"it is an image of {shape[0]} x {shape[1]} pixels: a frame has at least {MIN_EDGE} x "
+        f"{MIN_EDGE}"
+    )
     require(min(shape) >= MIN_EDGE, small)
 
 

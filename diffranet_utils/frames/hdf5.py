@@ -261,8 +261,14 @@ class Series:
         names = sorted(set(self.tree.missing))
         if names:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            return f"its images lie in {names[0]}{more}, which is missing: keep the data files beside it"
-        return "it is HDF5 with no array of images: give a file that holds an array (y, x) or (n, y, x)"
+            return (
+                f"its images lie in {names[0]}{more}, which is missing: keep the data files "
+                "beside it"
+            )
+        return (
+            "it is HDF5 with no array of images: give a file that holds an array (y, x) or (n, y, "
+            "x)"
+        )
 
 
 def _size(stack):

@@ -28,10 +28,14 @@ WAVELENGTH_A = {
 }
 ENERGY_KEV = {"ev": 1e-3, "kev": 1.0, "j": JOULE_KEV, "mev": 1e3}
 # In an entry, beside the data first; CXI has one source for all.
-WAVELENGTHS = ("beam/incident_wavelength", "instrument/beam/incident_wavelength", "sample/beam/incident_wavelength",
-               "instrument/monochromator/wavelength", "instrument/wavelength", "wavelength")  # fmt: skip
-ENERGIES = ("instrument/beam/incident_energy", "instrument/monochromator/energy", "sample/beam/incident_energy",
-            "instrument_1/source_1/energy", "instrument/source/energy", "photon_energy")  # fmt: skip
+WAVELENGTHS = ("beam/incident_wavelength", "instrument/beam/incident_wavelength",
+    "sample/beam/incident_wavelength",
+               "instrument/monochromator/wavelength", "instrument/wavelength",
+               "wavelength")  # fmt: skip
+ENERGIES = ("instrument/beam/incident_energy", "instrument/monochromator/energy",
+    "sample/beam/incident_energy",
+            "instrument_1/source_1/energy", "instrument/source/energy",
+            "photon_energy")  # fmt: skip
 DETECTORS = (
     "instrument/detector",
     "instrument_1/detector_1",
@@ -40,7 +44,8 @@ DETECTORS = (
 )
 DISTANCES = ("detector_distance", "distance")
 CUTOFFS = ("saturation_value", "countrate_correction_count_cutoff",
-           "detectorSpecific/countrate_correction_count_cutoff", "detectorSpecific/saturation_value")  # fmt: skip
+           "detectorSpecific/countrate_correction_count_cutoff",
+           "detectorSpecific/saturation_value")  # fmt: skip
 BITS = ("bit_depth_image", "detectorSpecific/bit_depth_image")
 METRE_BELOW = {
     "pixel": 1e-3,

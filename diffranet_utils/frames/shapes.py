@@ -24,8 +24,7 @@ def require_shape(shape):
     """
     whole = all(n is not None and math.isfinite(n) and n >= 1 for n in shape)
     require(whole, f"it declares an image of {shape[0]} x {shape[1]} pixels: its header is damaged")
-    large = (
-        f"it declares an image of {shape[0]:.0f} x {shape[1]:.0f} pixels: its header is damaged, or bin the image \
+    large = f"it declares an image of {shape[0]:.0f} x {shape[1]:.0f} pixels: its header is \
+damaged, or bin the image \
 to at most {MAX_PIXELS // 10**6} megapixels"
-    )
     require(shape[0] * shape[1] <= MAX_PIXELS, large)

@@ -10,8 +10,10 @@ from diffranet_utils.frames.image import RawImage
 from diffranet_utils.frames.shapes import require_shape
 
 NAME = "SMV"
-TYPES = {"unsigned_short": "u2", "unsigned short int": "u2", "short int": "i2", "signed_short": "i2", "mad": "u2",
-         "unsigned_int": "u4", "unsigned long int": "u4", "long int": "i4", "signed_long": "i4", "unsigned_long": "u4",
+TYPES = {"unsigned_short": "u2", "unsigned short int": "u2", "short int": "i2",
+    "signed_short": "i2", "mad": "u2",
+         "unsigned_int": "u4", "unsigned long int": "u4", "long int": "i4", "signed_long": "i4",
+         "unsigned_long": "u4",
          "unsigned char": "u1", "unsigned_char": "u1", "float ieee": "f4"}  # fmt: skip
 FAR = 1.0  # edges of the detector; no beam centre in millimetres lies so far beyond it
 
@@ -58,7 +60,10 @@ def read(source, index=0):
         (">" if order and order.group(1).lower().startswith("big") else "<") + TYPES[name]
     )
     pixels = source.content()[int(start or 512) :][: int(rows) * int(columns) * dtype.itemsize]
-    cut = f"it has {len(pixels)} of {int(rows * columns) * dtype.itemsize} bytes of pixels: it is truncated"
+    cut = (
+        f"it has {len(pixels)} of {int(rows * columns) * dtype.itemsize} bytes of pixels: it is "
+        "truncated"
+    )
     require(len(pixels) == int(rows) * int(columns) * dtype.itemsize, cut)
     counts = np.frombuffer(pixels, dtype).reshape(int(rows), int(columns))
     return RawImage(counts.astype(dtype.newbyteorder("="), copy=False), _header(text, counts.shape))

@@ -82,7 +82,10 @@ class Source:
             return self._kept.setdefault("content", self.path.read_bytes())
         with self._open(self.path) as stream:
             content = stream.read(MAX_UNPACKED + 1)
-        bomb = f"it unpacks to more than {MAX_UNPACKED // 10**6} MB: unpack it first, or it is no image"
+        bomb = (
+            f"it unpacks to more than {MAX_UNPACKED // 10**6} MB: unpack it first, or it is no "
+            "image"
+        )
         require(len(content) <= MAX_UNPACKED, bomb)
         return self._kept.setdefault("content", content)
 

@@ -103,7 +103,8 @@ def smooth_gradients(network, batch, targets, n_samples, noise, seed=0):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # captum draws from torch's global generator and takes no other
         return NoiseTunnel(Saliency(network)).attribute(
-            batch.detach().requires_grad_(), nt_type="smoothgrad", nt_samples=n_samples, nt_samples_batch_size=1,
+            batch.detach().requires_grad_(), nt_type="smoothgrad", nt_samples=n_samples,
+            nt_samples_batch_size=1,
             stdevs=noise, target=targets,
         ).detach()  # fmt: skip
 

@@ -14,7 +14,8 @@ from sklearn.svm import SVC
 from diffranet_utils.core.errors import require
 
 KINDS = {
-    "rf": RandomForestClassifier, "et": ExtraTreesClassifier, "boosting": HistGradientBoostingClassifier, "svm": SVC
+    "rf": RandomForestClassifier, "et": ExtraTreesClassifier,
+    "boosting": HistGradientBoostingClassifier, "svm": SVC
 }  # fmt: skip
 # Table 8's defaults, but 100 trees instead of 10: what a classifier is before any search.
 UNTUNED = {

@@ -37,7 +37,8 @@ from diffranet_utils.learning.training_settings import (
 )
 
 __all__ = [
-    "PAPER_CONFIGURATIONS", "SMALL", "Divergence", "Evaluation", "Settings", "TrainedNetwork", "evaluate",
+    "PAPER_CONFIGURATIONS", "SMALL", "Divergence", "Evaluation", "Settings", "TrainedNetwork",
+    "evaluate",
     "first_images", "learning_rate_at", "load_network", "pixel_mean", "save_network", "train",
     "turned",
 ]  # fmt: skip

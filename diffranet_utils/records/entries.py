@@ -30,7 +30,8 @@ def format_entry(entry):
     )
     words = _number(entry["value"] * scale, share) + unit
     if entry.get("low") is not None:
-        words += f" [{_number(entry['low'] * scale, share)},{JOIN}{_number(entry['high'] * scale, share)}]"
+        low, high = (_number(entry[end] * scale, share) for end in ("low", "high"))
+        words += f" [{low},{JOIN}{high}]"
     if entry.get("n"):
         words += f", n{JOIN}={JOIN}{entry['n']:,}"
     return words

@@ -13,8 +13,10 @@ from pathlib import Path
 from diffranet_utils.core.errors import InputError, MissingDataError, require
 from diffranet_utils.frames import formats as frame_formats
 
-SUFFIXES = (".cbf", ".img", ".smv", ".edf", ".mccd", ".tif", ".tiff", ".h5", ".hdf5", ".nxs", ".cxi", ".npy", ".png",
-            ".pgm", ".mar1200", ".mar1600", ".mar1800", ".mar2300", ".mar2400", ".mar3000", ".mar3450")  # fmt: skip
+SUFFIXES = (".cbf", ".img", ".smv", ".edf", ".mccd", ".tif", ".tiff", ".h5", ".hdf5", ".nxs",
+    ".cxi", ".npy", ".png",
+            ".pgm", ".mar1200", ".mar1600", ".mar1800", ".mar2300", ".mar2400", ".mar3000",
+            ".mar3450")  # fmt: skip
 PACKED = (".gz", ".bz2", ".xz")
 HDF5 = (".h5", ".hdf5", ".nxs", ".cxi")
 LISTS = (".lst", ".list")
@@ -47,7 +49,10 @@ class Listing:
             f"{n} {suffix or 'without suffix'}" for suffix, n in self.unknown.most_common(5)
         )
         more = ", ..." if len(self.unknown) > 5 else ""
-        return f"{self.unknown.total()} files are not called like frames and were not looked at ({kinds}{more})"
+        return (
+            f"{self.unknown.total()} files are not called like frames and were not looked at "
+            f"({kinds}{more})"
+        )
 
 
 def list_frames(paths, recursive=False):

@@ -24,7 +24,10 @@ def line(record):
         return f"{UNREADABLE:10s} {frame_formats.one_line(record['reason'])}"
     chance = "" if record["probability"] is None else f"p={record['probability']:.2f}"
     reach = "" if record["resolution_A"] is None else f"{record['resolution_A']:.1f} A"
-    facts = f"{record['class'] or '':10s} {chance:6s} {record['n_spots']:5d} spots {reach:6s} {record['seconds']:6.2f} s"
+    facts = (
+        f"{record['class'] or '':10s} {chance:6s} {record['n_spots']:5d} spots {reach:6s} "
+        f"{record['seconds']:6.2f} s"
+    )
     notes = f" ({record['notes']})" if record.get("notes") else ""
     return f"{record['verdict']:10s} {facts}  {frame_formats.one_line(record['file'] + notes)}"
 

@@ -28,7 +28,8 @@ LEAST_FOR_REACH = 10
 MODELS = {"rf": ".skops", "svm": ".skops", "deepfreak": ".safetensors"}
 COUNT = "count"
 USABLE = 0.01  # share of the pixels of a frame without which nothing can be said of it
-COLUMNS = ["file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds", "model", "reason",
+COLUMNS = ["file", "verdict", "class", "probability", "n_spots", "resolution_A", "seconds", "model",
+    "reason",
            "evidence", "notes", "n_missing"]  # fmt: skip
 HIT, MISS, UNSURE, UNREADABLE = "hit", "miss", "unsure", "unreadable"
 

@@ -77,7 +77,10 @@ def names_at(host, port):
         with Pyro4.locateNS(host=host, port=port) as server:
             return list(server.list())
     except (OSError, Pyro4.errors.PyroError) as error:
-        message = f"No search answers at {host}:{port}: start it there first, with --listen {host}:{port}."
+        message = (
+            f"No search answers at {host}:{port}: start it there first, with --listen "
+            f"{host}:{port}."
+        )
         raise DiffranetError(message) from error
 
 

@@ -272,7 +272,8 @@ def _search(evaluate, space, settings, log, box):
             EvaluationWorker(evaluate, settings.crash_loss, id=number, **place).run(background=True)
         optimizer = box["optimizer"] = ResumableBOHB(
             log, settings.seed, configspace=space, eta=settings.eta, min_budget=settings.min_budget,
-            max_budget=settings.max_budget, working_directory=str(log.lines.path.parent), ping_interval=5,
+            max_budget=settings.max_budget, working_directory=str(log.lines.path.parent),
+                ping_interval=5,
             random_fraction=settings.random_fraction, **place,
         )  # fmt: skip
         try:
@@ -295,4 +296,7 @@ def _waiting_for(box):
     ]
     if running:
         return f"waiting for configuration {', '.join(running)}"
-    return f"{dispatcher.waiting_jobs.qsize()} evaluations wait for a worker, {len(dispatcher.worker_pool)} are there"
+    return (
+        f"{dispatcher.waiting_jobs.qsize()} evaluations wait for a worker, "
+        f"{len(dispatcher.worker_pool)} are there"
+    )

@@ -16,7 +16,8 @@ PROGRAM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+    "--disable-background-networking",
     "--disable-dev-shm-usage", "--remote-debugging-port=0", "--host-resolver-rules=MAP * "
     "~NOTFOUND, EXCLUDE 127.0.0.1",
 )  # fmt: skip

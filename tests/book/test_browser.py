@@ -67,7 +67,10 @@ def test_page_is_whole_at_this_width(page, site, name, width):
     page.open(f"{site}/{name}", width)
     assert page.faults() == []
     assert page.value("document.documentElement.scrollWidth") <= width
-    broken = "[...document.images].filter(i => i.loading !== 'lazy' && (!i.complete || !i.naturalWidth)).map(i => i.src)"
+    broken = (
+        "[...document.images].filter(i => i.loading !== 'lazy' && (!i.complete || "
+        "!i.naturalWidth)).map(i => i.src)"
+    )
     assert page.value(broken) == []
     assert (
         page.value(

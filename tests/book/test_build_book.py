@@ -120,7 +120,8 @@ def test_chapters_from_which_most_work_hangs_come_first(builder, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "needs"),
-    [("00_a", []), ("12_b", []), ("20_data", []), ("31_c", ["20_data"]), ("51_gap", ["20_data", "32_d"]),
+    [("00_a", []), ("12_b", []), ("20_data", []), ("31_c", ["20_data"]),
+        ("51_gap", ["20_data", "32_d"]),
      ("52_more", ["20_data", "31_c", "32_d", "40_net"]), ("60_scores", NAMES[:-1])],
 )  # fmt: skip
 def test_chapters_wait_for_those_that_they_read(builder, name, needs):

@@ -26,7 +26,8 @@ END
 # : Every parameter of these chapters, away from the preset's value; they make their images
 # themselves.
 CHANGED = {
-    "00_quickstart": {"STATION": "pilatus", "N_TRAIN": 30, "N_TEST": 20, "DISTANCES": [1, 4], "ANGLES_DEG": [0, 90]},
+    "00_quickstart": {"STATION": "pilatus", "N_TRAIN": 30, "N_TEST": 20, "DISTANCES": [1, 4],
+        "ANGLES_DEG": [0, 90]},
     "10_bragg_scattering": {"STATION": "pilatus", "CRYSTAL": "model.pdb", "WAVELENGTH_A": 1.2},
     "11_background_and_detector": {
         "EDGE_UM": 20.0, "STATION": "pilatus", "CRYSTAL": "model.pdb", "WAVELENGTH_A": 1.2,

@@ -14,7 +14,8 @@ COMMAND = """
 import signal, sys, time
 from diffranet_utils.core.interrupts import interruptible
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
+# a job in the background starts with it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @interruptible(lambda: "12 images are kept in build:\\nrun the command again to go on.")
 def work():

@@ -20,11 +20,13 @@ from diffranet_utils.instrument.geometry import Beam, Detector
 from diffranet_utils.instrument.sources import source_grid
 
 REFERENCES = (
-    "square_one_domain", "tophat_one_domain", "tophat_mosaic", "tophat_divergence_dispersion", "gauss_mosaic_monoclinic"
+    "square_one_domain", "tophat_one_domain", "tophat_mosaic", "tophat_divergence_dispersion",
+    "gauss_mosaic_monoclinic"
 )  # fmt: skip
 # Crops that every clone has; see golden/nanobragg.
 GOLDEN = (
-    "square_one_domain", "round_one_domain", "tophat_one_domain", "tophat_mosaic", "tophat_divergence_dispersion",
+    "square_one_domain", "round_one_domain", "tophat_one_domain", "tophat_mosaic",
+    "tophat_divergence_dispersion",
     "gauss_mosaic_monoclinic", "tophat_off_centre_triclinic", "wide_angle",
 )  # fmt: skip
 DETECTOR = Detector(128, 96, 0.172, 40.0)
@@ -97,9 +99,12 @@ def test_every_backend_equals_nanobragg(golden, backend):
     ("name", "error"),
     [
         ("tophat_mosaic", {"shift_px": (0.5, 0)}), ("tophat_mosaic", {"shift_px": (0, 0.5)}),
-        ("square_one_domain", {"shift_px": (0.02, 0)}), ("tophat_off_centre_triclinic", {"shift_px": (0.2, 0)}),
-        ("tophat_one_domain", {"tophat_r2": bragg.TOPHAT_R2}), ("gauss_mosaic_monoclinic", {"spot": "round"}),
-        ("gauss_mosaic_monoclinic", {"n_cells": (6, 9, 7)}), ("tophat_one_domain", {"oversample": 1}),
+        ("square_one_domain", {"shift_px": (0.02, 0)}),
+        ("tophat_off_centre_triclinic", {"shift_px": (0.2, 0)}),
+        ("tophat_one_domain", {"tophat_r2": bragg.TOPHAT_R2}),
+        ("gauss_mosaic_monoclinic", {"spot": "round"}),
+        ("gauss_mosaic_monoclinic", {"n_cells": (6, 9, 7)}),
+        ("tophat_one_domain", {"oversample": 1}),
         ("tophat_mosaic", {"domains": STILL}), ("tophat_divergence_dispersion", {"sources": None}),
     ],
 )  # fmt: skip
@@ -280,7 +285,8 @@ def test_spots_lie_where_braggs_law_puts_them():
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        ({"spot": "pointed"}, "spot shape"), ({"oversample": 0}, "oversample"), ({"backend": "abacus"}, "backend"),
+        ({"spot": "pointed"}, "spot shape"), ({"oversample": 0}, "oversample"),
+        ({"backend": "abacus"}, "backend"),
         ({"tophat_r2": -1}, "tophat_r2"), ({"spot": "gauss", "backend": "reflections"}, "top-hat"),
     ],
 )  # fmt: skip

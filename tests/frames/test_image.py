@@ -12,7 +12,7 @@ def full(value, dtype):
     return np.full((100, 100), value, dtype)
 
 
-def test_the_largest_number_of_16_bits_is_a_mark_where_it_is_frequent_and_saturation_where_it_is_rare():
+def test_65535_is_a_mark_where_it_is_frequent_and_saturation_where_it_is_rare():
     counts = full(7, np.uint16)
     counts[40:50] = 65535
     (_, high), saturation = RawImage(counts).search_range()

@@ -279,8 +279,10 @@ def damaged(folder, kind):
 
 
 KINDS = [
-    "empty", "text", "zeros", "truncated cbf", "flipped byte", "huge", "negative", "zero", "header only",
-    "truncated smv", "truncated tiff", "huge tiff", "truncated hdf5", "truncated bz2", "truncated gz", "corrupt bz2",
+    "empty", "text", "zeros", "truncated cbf", "flipped byte", "huge", "negative", "zero",
+    "header only",
+    "truncated smv", "truncated tiff", "huge tiff", "truncated hdf5", "truncated bz2",
+    "truncated gz", "corrupt bz2",
     "nothing in gz", "directory", "fifo", "missing",
 ]  # fmt: skip
 

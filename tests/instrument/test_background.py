@@ -23,7 +23,8 @@ RECIPE = CrystalRecipe(
 # Incoherent scattering functions in electrons at sin(theta)/lambda 0.2, 0.4 and 1.0 /A, from the
 # tables (Hubbell et al., 1975, doi:10.1063/1.555523; the same values in International Tables C).
 INCOHERENT = {
-    "C": (2.604, 4.184, 5.348), "N": (2.858, 4.792, 6.113), "O": (2.799, 5.257, 6.901), "S": (4.960, 8.002, 12.472)
+    "C": (2.604, 4.184, 5.348), "N": (2.858, 4.792, 6.113), "O": (2.799, 5.257, 6.901),
+    "S": (4.960, 8.002, 12.472)
 }  # fmt: skip
 
 

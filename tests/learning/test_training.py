@@ -282,7 +282,9 @@ from diffranet_utils.core import distributed
 from diffranet_utils.learning import training
 network = fresh()
 settings = replace(SETTINGS, epochs=1, batch_size=22, weight_decay=0.0)
-history = training.train(network, bright_squares(22, seed=1), settings, device="cpu", checkpoint=sys.argv[2] + ".state")
+squares = bright_squares(22, seed=1)
+checkpoint = sys.argv[2] + ".state"
+history = training.train(network, squares, settings, device="cpu", checkpoint=checkpoint)
 if distributed.is_leader():
     training.save_network(sys.argv[2], network, {"history": history})
 """
@@ -303,7 +305,8 @@ def test_two_processes_average_their_gradients(split, tmp_path):
         "2",
     ]
     done = subprocess.run(
-        [*command, script, Path(__file__).parents[2], path], capture_output=True, text=True, timeout=120,
+        [*command, script, Path(__file__).parents[2], path], capture_output=True, text=True,
+        timeout=120,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

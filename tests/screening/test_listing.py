@@ -81,6 +81,7 @@ def test_sound_files_are_judged_in_two_processes_as_in_one(tmp_path):
     for k in range(3):
         write_cbf(tmp_path / f"{k}.cbf", counts())
     (tmp_path / "bad.cbf").write_bytes(b"")
-    found = [sorted((r["file"], r["verdict"], r["n_spots"] or 0) for r in screen_paths([tmp_path], Screener(), n))
+    found = [sorted((r["file"], r["verdict"], r["n_spots"] or 0) for r in screen_paths([tmp_path],
+        Screener(), n))
              for n in (1, 2)]  # fmt: skip
     assert found[0] == found[1] and len(found[0]) == 4

@@ -182,7 +182,8 @@ def test_what_never_becomes_whole_is_said_at_the_end(tmp_path, capsys):
     )
     found = {Path(r["file"]).name: r["verdict"] for r in json.loads(capsys.readouterr().out)}
     assert found == {
-        "empty.cbf": "unreadable", "fifo.h5": "unreadable", "folder.cbf": "unreadable", "link.cbf": "unreadable",
+        "empty.cbf": "unreadable", "fifo.h5": "unreadable", "folder.cbf": "unreadable",
+        "link.cbf": "unreadable",
         "a_master.h5": "miss", "a_master.h5#1": "miss",
     }  # fmt: skip
     assert len(json.loads((tmp_path / "o.json").read_text())) == 6
@@ -263,8 +264,10 @@ def cli(*words):
 @pytest.mark.parametrize(
     ("words", "said"),
     [(("--report", "."), "html"), (("--report", "x.txt"), "html"), (("--out", "x.txt"), "csv"),
-     (("--idle", "-1"), "-1"), (("--out", "a.cbf/x.csv"), "Cannot write"), (("--report", "a.html"), "left alone"),
-     (("--out", "/proc/x.csv"), "Cannot write"), (("--model", "nonsense"), "nonsense"), (("--out", "d.csv"), "folder")],
+     (("--idle", "-1"), "-1"), (("--out", "a.cbf/x.csv"), "Cannot write"),
+     (("--report", "a.html"), "left alone"),
+     (("--out", "/proc/x.csv"), "Cannot write"), (("--model", "nonsense"), "nonsense"),
+     (("--out", "d.csv"), "folder")],
 )  # fmt: skip
 def test_what_cannot_be_is_said_before_anything_is_judged(tmp_path, monkeypatch, words, said):
     monkeypatch.chdir(tmp_path)
@@ -297,7 +300,8 @@ def test_nothing_readable_is_a_failure(tmp_path, capsys):
 def test_names_with_a_hash_and_names_that_are_no_text(tmp_path):
     frame = write_cbf(tmp_path / "run#3_001.cbf", spotted())
     stack = write_eiger(tmp_path / "run#4.h5", counts(), 3)
-    for name, wanted in ((str(frame), (str(frame), 0)), (f"{stack}#2", (str(stack), 2)), (str(stack), (str(stack), 0)),
+    for name, wanted in ((str(frame), (str(frame), 0)), (f"{stack}#2", (str(stack), 2)),
+    (str(stack), (str(stack), 0)),
                          ("gone#1.cbf", ("gone#1.cbf", 0))):  # fmt: skip
         assert screening_report._file_and_index(name) == wanted
     odd = record(name="caf\udce9\n.cbf")

@@ -63,7 +63,8 @@ def test_the_count_alone(n, verdict):
 
 @pytest.mark.parametrize(
     ("n", "label", "chance", "verdict"),
-    [(30, 4, 0.9, "hit"), (0, 2, 0.1, "miss"), (30, 2, 0.1, "unsure"), (0, 4, 0.9, "unsure"), (30, 4, 0.6, "unsure"),
+    [(30, 4, 0.9, "hit"), (0, 2, 0.1, "miss"), (30, 2, 0.1, "unsure"), (0, 4, 0.9, "unsure"),
+        (30, 4, 0.6, "unsure"),
      (30, 4, None, "hit"), (10, 4, 0.9, "unsure")],
 )  # fmt: skip
 def test_a_model_must_agree_and_be_certain(n, label, chance, verdict):

@@ -74,7 +74,8 @@ def test_space_is_table_8():
         for name, values in group[kind].items()
     }
     assert sizes == {
-        "glcm_distances": 2**5 - 1, "glcm_angles_deg": 2**4 - 1, "lbp_points": 4, "lbp_radius": 4, "sift_n_words": 8,
+        "glcm_distances": 2**5 - 1, "glcm_angles_deg": 2**4 - 1, "lbp_points": 4, "lbp_radius": 4,
+        "sift_n_words": 8,
         "rf_n_trees": 3, "rf_max_features": 4, "rf_max_depth": 7, "rf_class_weight": 5,
         "svm_C": 12, "svm_gamma": 11, "svm_class_weight": 5,
     }  # fmt: skip

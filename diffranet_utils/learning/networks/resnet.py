@@ -18,7 +18,8 @@ from diffranet_utils.learning.networks.topologies import (  # fmt: skip
 )
 
 __all__ = [
-    "TOPOLOGIES", "DeepFreak", "Topology", "build_deepfreak", "count_parameters", "map_sizes", "receptive_fields",
+    "TOPOLOGIES", "DeepFreak", "Topology", "build_deepfreak", "count_parameters", "map_sizes",
+    "receptive_fields",
     "topology_table",
 ]  # fmt: skip
 

@@ -40,11 +40,17 @@ def _forest_of_the_ten(record):
 
 def _disagreements(record):
     paired = record["details"]["mcnemar"]
-    counts = f"only the forest right on {paired['first_only']} images, only the machine on {paired['second_only']}"
+    counts = (
+        f"only the forest right on {paired['first_only']} images, only the machine on "
+        f"{paired['second_only']}"
+    )
     return f"{counts}, p = {paired['p']:.2g}"
 
 
 def _columns(record):
     columns = record["details"]["crop_labels"]
     same = sum(remarks.only_answer(crops) is not None for crops in columns.values())
-    return f"{same} of {len(columns)} columns hold one answer from top to bottom; {record['details']['source']}"
+    return (
+        f"{same} of {len(columns)} columns hold one answer from top to bottom; "
+        f"{record['details']['source']}"
+    )

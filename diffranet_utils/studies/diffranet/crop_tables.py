@@ -28,9 +28,11 @@ HELD_OUT = {
     "ccd": replace(
         DIFFRANET, name="ccd", title="an XFEL station with a charge-coupled device and a thick "
         "jet", wavelength_A=1.3,
-        detector=Detector(512, 512, 0.177, 124.0, beam_fast_px=0.0, beam_slow_px=0.0), crystal=LYSOZYME,
+        detector=Detector(512, 512, 0.177, 124.0, beam_fast_px=0.0, beam_slow_px=0.0),
+            crystal=LYSOZYME,
         layers=(Layer("water", 0.08),), borders=variety.FEW_SPOTS,
-        readout=Readout(0.02, "gaussian", fwhm_um=150.0, offset=10.0, read_noise=4.0, calibration_seed=9),
+        readout=Readout(0.02, "gaussian", fwhm_um=150.0, offset=10.0, read_noise=4.0,
+            calibration_seed=9),
     ),
 }  # fmt: skip
 

@@ -138,7 +138,8 @@ def ring_spots(geometry, shape, rng):
         radius = rng.uniform(0.05, 0.7) * np.hypot(*shape)
         turn = rng.uniform(0, 2 * np.pi, n)
         radii = radius + rng.normal(0, 0.7, n)
-        parts.append([geometry.beam_slow_px + radii * np.sin(turn), geometry.beam_fast_px + radii * np.cos(turn),
+        parts.append([geometry.beam_slow_px + radii * np.sin(turn),
+        geometry.beam_fast_px + radii * np.cos(turn),
                       rng.exponential(1, n)])  # fmt: skip
     slow, fast, light = np.concatenate(parts, axis=1)
     on = (slow > 0) & (fast > 0) & (slow < shape[0]) & (fast < shape[1])

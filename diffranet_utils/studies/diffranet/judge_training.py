@@ -106,7 +106,8 @@ def fit(x, kinds, families):
     enough = np.expm1(x[:, NAMES.index("spot-like peaks")]) > judging.FEW - 0.5
     limits = {
         "hit": float(np.quantile(chance[kinds == "miss"], 1 - FALSE_HITS)),
-        "miss": min(float(np.quantile(chance[(kinds == kind) & enough], lost)) for kind, lost in MISSED.items()
+        "miss": min(float(np.quantile(chance[(kinds == kind) & enough], lost)) for kind,
+            lost in MISSED.items()
                     if ((kinds == kind) & enough).any()),
     }  # fmt: skip
     answers = _answers(chance, enough, limits)

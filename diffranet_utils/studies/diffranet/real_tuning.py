@@ -84,7 +84,8 @@ def tuning_study(found, tried):
                 best = int(np.argmax(scores))
                 tested = found.hits[~validation], hits[best][~validation]
                 rows.append({
-                    "classifier": classifier, "images": kind, "chosen on": choice, "settings": ours[best]["settings"],
+                    "classifier": classifier, "images": kind, "chosen on": choice,
+                    "settings": ours[best]["settings"],
                     "accuracy": accuracy(*tested), "balanced_accuracy": balanced_accuracy(*tested),
                 })  # fmt: skip
     n = int(chosen_on.sum())

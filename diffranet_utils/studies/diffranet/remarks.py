@@ -69,7 +69,10 @@ def _same_answer(record, key):
     if hit is None:
         return ""
     balanced = record["values"][key.replace("accuracy", "balanced_accuracy")]
-    return f"; every crop called a {'hit' if hit else 'miss'}, balanced {100 * balanced['value']:.0f} %"
+    return (
+        f"; every crop called a {'hit' if hit else 'miss'}, balanced "
+        f"{100 * balanced['value']:.0f} %"
+    )
 
 
 def only_answer(crop_labels):

@@ -10,14 +10,9 @@ from diffranet_utils.core.errors import DiffranetError
 from diffranet_utils.core.files import read_json
 from diffranet_utils.core.fingerprint import code_fingerprint
 from diffranet_utils.records import metrics
+from diffranet_utils.records.entries import MISSING, NO_CLAIM, format_entry
 from diffranet_utils.records.provenance import COMMITTED, ROOT, benchmark, committed_result
-from diffranet_utils.records.tables import (
-    MISSING,
-    NO_CLAIM,
-    claim_entry,
-    format_claim,
-    format_entry,
-)
+from diffranet_utils.records.tables import claim_entry, format_claim
 from diffranet_utils.studies.diffranet import claims
 from diffranet_utils.studies.diffranet.classroom import expected_table
 from diffranet_utils.studies.diffranet.remarks import remark, rows_beside
@@ -170,9 +165,15 @@ def run_times_table(timing):
     str
     """
     if timing is None:
-        return "No timing record yet: copy `build/book_times.json` to `results/bench/book.json` after a build."
+        return (
+            "No timing record yet: copy `build/book_times.json` to `results/bench/book.json` "
+            "after a build."
+        )
     rows = [f"| `{name}` | {seconds} |" for name, seconds in timing["chapters_s"].items()]
-    whole = f"Preset {timing['preset']}, two chapters at a time, {timing['device']}; the book in {timing['book_s']} s."
+    whole = (
+        f"Preset {timing['preset']}, two chapters at a time, {timing['device']}; the book in "
+        f"{timing['book_s']} s."
+    )
     return "\n".join(["| chapter | seconds |", "|---|---|", *rows, "", whole])
 
 
@@ -187,11 +188,14 @@ def faults_table():
     measured = (benchmark("faults") or {}).get("values", {})
     sift, network = (committed_result(*which) for which in FAULT_RECORDS)
     rows = [
-        ("vocabulary fitted separately on validation images", _value(sift, "sift_validation_accuracy"),
+        ("vocabulary fitted separately on validation images",
+            _value(sift, "sift_validation_accuracy"),
          _value(sift, "separate_vocabularies_accuracy")),
-        ("labels in another order than the rows", measured.get("texture_right"), measured.get("order_wrong")),
+        ("labels in another order than the rows", measured.get("texture_right"),
+            measured.get("order_wrong")),
         ("distances and angles swapped", measured.get("texture_right"), measured.get("swap_wrong")),
-        ("learning rate divided by ten before the first step", measured.get("rate_right"), measured.get("rate_wrong")),
+        ("learning rate divided by ten before the first step", measured.get("rate_right"),
+            measured.get("rate_wrong")),
         ("one mean for all pixels", *_means(network)),
     ]  # fmt: skip
     lines = ["| fault | accuracy without it | with it |", "|---|---|---|"]
@@ -223,7 +227,10 @@ def _about_lengths(entry):
     if not entry:
         return f"Histogram length taken from each image: {MISSING}."
     changed = round(entry["value"] * entry["n"])
-    return f"Histogram length taken from each image: it differs from the right one in {changed} of {entry['n']} images."
+    return (
+        f"Histogram length taken from each image: it differs from the right one in {changed} of "
+        f"{entry['n']} images."
+    )
 
 
 def readme_table():

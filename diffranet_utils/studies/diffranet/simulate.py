@@ -202,7 +202,10 @@ def check(station, arrays=False):
         other = f"--arrays lists top-hat spots, and spot is {station.spot!r}"
         require(station.spot == "tophat", f"{other}: leave one of them out.")
         enough = min(crystal.n_cells) ** 2 > 4 * TOPHAT_R2
-        few = f"--arrays needs two or more cells along each edge, and domain_um of {station.crystal.domain_um} has"
+        few = (
+            "--arrays needs two or more cells along each edge, and domain_um of "
+            f"{station.crystal.domain_um} has"
+        )
         require(enough, f"{few} {' x '.join(map(str, crystal.n_cells))}: raise crystal.domain_um.")
 
 
@@ -224,7 +227,10 @@ def _check_corners(station):
     finer = f"crystal.d_min_A={math.floor(finest * 100) / 100:g} or less"
     farther = f"detector.distance_mm={far_enough} or more"
     is_table = station.crystal.factors and kind_of(station.crystal.factors) != "model"
-    dark = f"A corner of the detector sees {finest:.2f} A and would stay dark, since d_min_A is {d_min}"
+    dark = (
+        f"A corner of the detector sees {finest:.2f} A and would stay dark, since d_min_A is "
+        f"{d_min}"
+    )
     raise InputError(f"{dark}: set {farther if is_table else f'{finer}, or {farther}'}.")
 
 

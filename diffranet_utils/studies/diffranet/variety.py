@@ -23,15 +23,36 @@ from diffranet_utils.studies.diffranet.stations import (
 
 # Seven crystal systems of very different cells; those of the other stations come last.
 CRYSTALS = (
-    CrystalRecipe("proteinase K", (67.9, 67.9, 102.5, 90, 90, 90), "P 43 21 2", 16_000, 18.0, 1.8, 0.2, 100),
+    CrystalRecipe(
+        "proteinase K", (67.9, 67.9, 102.5, 90, 90, 90), "P 43 21 2", 16_000, 18.0, 1.8, 0.2, 100
+    ),
     CrystalRecipe("insulin", (78.9, 78.9, 78.9, 90, 90, 90), "I 21 3", 9_600, 20.0, 1.7, 0.2, 100),
-    CrystalRecipe("myoglobin", (64.5, 30.9, 34.8, 90, 105.8, 90), "P 1 21 1", 2_600, 15.0, 1.6, 0.2, 100),
-    CrystalRecipe("triclinic lysozyme", (27.3, 31.9, 34.3, 88.5, 108.6, 111.9), "P 1", 1_000, 15.0, 1.6, 0.2, 100),
-    CrystalRecipe("bacteriorhodopsin", (62.4, 62.4, 111.0, 90, 90, 120), "P 63", 10_800, 40.0, 2.2, 0.5, 150),
-    CrystalRecipe("trypsin", (54.9, 58.5, 67.6, 90, 90, 90), "P 21 21 21", 6_800, 15.0, 1.7, 0.2, 100),
-    CrystalRecipe("photosystem I", (281.0, 281.0, 165.2, 90, 90, 120), "P 63", 300_000, 70.0, 3.5, 0.5, 200),
-    LYSOZYME, THAUMATIN, PHOTOSYSTEM_II,
-)  # fmt: skip
+    CrystalRecipe(
+        "myoglobin", (64.5, 30.9, 34.8, 90, 105.8, 90), "P 1 21 1", 2_600, 15.0, 1.6, 0.2, 100
+    ),
+    CrystalRecipe(
+        "triclinic lysozyme",
+        (27.3, 31.9, 34.3, 88.5, 108.6, 111.9),
+        "P 1",
+        1_000,
+        15.0,
+        1.6,
+        0.2,
+        100,
+    ),
+    CrystalRecipe(
+        "bacteriorhodopsin", (62.4, 62.4, 111.0, 90, 90, 120), "P 63", 10_800, 40.0, 2.2, 0.5, 150
+    ),
+    CrystalRecipe(
+        "trypsin", (54.9, 58.5, 67.6, 90, 90, 90), "P 21 21 21", 6_800, 15.0, 1.7, 0.2, 100
+    ),
+    CrystalRecipe(
+        "photosystem I", (281.0, 281.0, 165.2, 90, 90, 120), "P 63", 300_000, 70.0, 3.5, 0.5, 200
+    ),
+    LYSOZYME,
+    THAUMATIN,
+    PHOTOSYSTEM_II,
+)
 FEW_SPOTS = Borders(15, 120, 400)  # a still with fewer than about fifteen spots is seldom indexed
 PIXELS_MM = (0.055, 0.075, 0.110, 0.150, 0.172, 0.344)
 
@@ -87,7 +108,8 @@ def readout(station, rng):
             **noise,
         )
     else:
-        spread = {"point_spread": ("fiber", "gaussian")[kind - 1], "fwhm_um": station.detector.pixel_mm * 1e3
+        spread = {"point_spread": ("fiber", "gaussian")[kind - 1],
+            "fwhm_um": station.detector.pixel_mm * 1e3
                   * rng.uniform(0.3, 1.5)}  # fmt: skip
         found = Readout(
             offset=rng.uniform(5, 60), read_noise=_log_uniform(rng, 0.5, 6), **spread, **noise
@@ -103,12 +125,14 @@ def shadows(station, rng):
     )
     pixel = station.detector.pixel_mm
     stop = Beamstop(
-        pixel * rng.uniform(5, 40), pixel * rng.uniform(2, 20) * rng.integers(2), float(rng.uniform(0, 360)),
+        pixel * rng.uniform(5, 40), pixel * rng.uniform(2, 20) * rng.integers(2),
+        float(rng.uniform(0, 360)),
         transmission=float(rng.uniform(0, 0.1)),
     )  # fmt: skip
     chosen = Shadows(
         stop if rng.random() < 0.7 else None, modules if rng.random() < 0.6 else None,
-        hot=_log_uniform(rng, 1e-7, 1e-4), dead=_log_uniform(rng, 1e-7, 1e-4), seed=int(rng.integers(1, 50)),
+        hot=_log_uniform(rng, 1e-7, 1e-4), dead=_log_uniform(rng, 1e-7, 1e-4),
+            seed=int(rng.integers(1, 50)),
     )  # fmt: skip
     return replace(station, shadows=chosen)
 
@@ -118,7 +142,8 @@ def spots(station, rng):
     of the pulse.
     """
     mosaic = _log_uniform(rng, 0.03, 1.0)
-    crystal = replace(station.crystal, mosaic_deg=mosaic, n_domains=int(np.clip(300 * mosaic, 40, 250)),
+    crystal = replace(station.crystal, mosaic_deg=mosaic,
+        n_domains=int(np.clip(300 * mosaic, 40, 250)),
                       domain_um=_log_uniform(rng, 0.06, 0.25))  # fmt: skip
     stream = replace(station.stream, edge_median_um=_log_uniform(rng, 3, 30), edge_max_um=60.0,
                      p_another=0.15 * rng.integers(2))  # fmt: skip
@@ -130,7 +155,8 @@ def crystals(station, rng):
     """One of ten proteins, from a cell of 30 angstrom to one of 300."""
     chosen = CRYSTALS[rng.integers(len(CRYSTALS))]
     own = station.crystal  # what the property before has set stays
-    return replace(station, crystal=replace(chosen, mosaic_deg=own.mosaic_deg, n_domains=own.n_domains,
+    return replace(station, crystal=replace(chosen, mosaic_deg=own.mosaic_deg,
+    n_domains=own.n_domains,
                                             domain_um=own.domain_um))  # fmt: skip
 
 
@@ -148,7 +174,8 @@ def exposure(station, rng):
 
 # In the order in which a ladder adds them.
 PROPERTIES = {
-    "geometry": geometry, "background": background, "readout": readout, "shadows": shadows, "spots": spots,
+    "geometry": geometry, "background": background, "readout": readout, "shadows": shadows,
+    "spots": spots,
     "crystals": crystals, "ice": ice, "exposure": exposure,
 }  # fmt: skip
 

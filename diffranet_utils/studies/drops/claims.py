@@ -27,14 +27,17 @@ def _recall(key, name, point):
 #: Every number of the paper that a chapter answers, as `Claim`, in the order of the chapter.
 CLAIMS = (
     _share("accuracy", "Accuracy, four classes", 0.945, TEST, "Section 4"),
-    _share("crystal_auc", "Crystals, area below the ROC curve", PAPER_AUC["crystals"], None, "Figure 3"),
-    _share("precipitate_auc", "Precipitate, area below the ROC curve", PAPER_AUC["precipitate"], None, "Figure 3"),
+    _share("crystal_auc", "Crystals, area below the ROC curve", PAPER_AUC["crystals"], None,
+    "Figure 3"),
+    _share("precipitate_auc", "Precipitate, area below the ROC curve", PAPER_AUC["precipitate"],
+    None, "Figure 3"),
     _recall("crystal_recall_at_1_6_percent", "crystals", 1),
     _recall("crystal_recall_at_19_percent", "crystals", 0),
     _recall("precipitate_recall_at_3_4_percent", "precipitate", 1),
     _recall("precipitate_recall_at_25_percent", "precipitate", 0),
     _share(
-        "accuracy_left_out_imager", "Accuracy on an imager left out of training", TABLE_6["MARCO"]["accuracy"], C3,
+        "accuracy_left_out_imager", "Accuracy on an imager left out of training",
+        TABLE_6["MARCO"]["accuracy"], C3,
         "Table 6", "the paper: on later pictures of a known institution",
     ),
     _share(
@@ -42,6 +45,8 @@ CLAIMS = (
         round(REVISITED * COLLECTED), "Section 2, Relabeling", "the paper: one expert's word",
     ),
     _share("gain_of_relabelling", "Accuracy gained by relabelling", 0.003, None, "Section 4"),
-    _share("gain_of_double_resolution", "Accuracy gained by twice the resolution", 0.003, None, "Section 3"),
-    Claim("ms_per_image", "Time for one picture", 260, None, "Section 4, a cloud instance", CHAPTER, unit="ms"),
+    _share("gain_of_double_resolution", "Accuracy gained by twice the resolution", 0.003, None,
+    "Section 3"),
+    Claim("ms_per_image", "Time for one picture", 260, None, "Section 4, a cloud instance", CHAPTER,
+    unit="ms"),
 )  # fmt: skip

@@ -24,8 +24,10 @@ from .training import Trainer
 THUMB_PX = 180  # height of a picture on the page of `report`
 PAGE = """<!DOCTYPE html>
 <html lang="en"><meta charset="utf-8"><title>Crystallisation drops</title>
-<style>body {{ font-family: sans-serif; margin: 1em }} main {{ display: flex; flex-wrap: wrap; gap: 8px }}
-figure {{ margin: 0; border-top: 6px solid }} figcaption {{ font-size: 80%; max-width: 240px; overflow-wrap: anywhere }}
+<style>body {{ font-family: sans-serif; margin: 1em }}
+main {{ display: flex; flex-wrap: wrap; gap: 8px }}
+figure {{ margin: 0; border-top: 6px solid }}
+figcaption {{ font-size: 80%; max-width: 240px; overflow-wrap: anywhere }}
 </style><h1>Crystallisation drops</h1><p>{title}</p><main>
 {figures}
 </main></html>

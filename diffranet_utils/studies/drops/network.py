@@ -48,7 +48,8 @@ def table_3(shape):
     made = [_most_filters(Shape(1.0, limited=limited)) for limited in (False, True)]
     ours = _most_filters(shape)
     return [
-        {"layer": name, "limit": limit, "unlimited": made[0][name], "filters": made[1][name], "here": ours[name]}
+        {"layer": name, "limit": limit, "unlimited": made[0][name], "filters": made[1][name],
+            "here": ours[name]}
         for name, limit in MARCO_LIMITS.items()
     ]  # fmt: skip
 

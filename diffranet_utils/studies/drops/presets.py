@@ -161,9 +161,11 @@ PRESETS = {
             "smoke",
             dataset=DataSet(n_train=96, n_validation=24, n_test=60, shares="equal"),
             network=Network(
-                short_side=170, crop=151, width=0.125, epochs=4, batch_size=16, learning_rate=0.01, average=0.8,
+                short_side=170, crop=151, width=0.125, epochs=4, batch_size=16, learning_rate=0.01,
+                    average=0.8,
                 left_out=("rock_close",),
-                n_study=48, study_epochs=1, study_seeds=2, label_noise=0.1, n_folds=2, fold_epochs=2, n_explained=1,
+                n_study=48, study_epochs=1, study_seeds=2, label_noise=0.1, n_folds=2,
+                    fold_epochs=2, n_explained=1,
             ),
         ),
         Preset(
@@ -179,9 +181,11 @@ PRESETS = {
             "overnight",
             dataset=DataSet(n_train=16_000, n_validation=2000, n_test=2000, shares="equal"),
             network=Network(
-                **FULL_SIZE, width=0.25, epochs=20, batch_size=64, learning_rate=0.01, average=0.99, patience=5,
+                **FULL_SIZE, width=0.25, epochs=20, batch_size=64, learning_rate=0.01, average=0.99,
+                patience=5,
                 left_out=("rock_close",),
-                n_study=2000, study_epochs=6, study_seeds=3, n_folds=3, fold_epochs=6, n_explained=25,
+                n_study=2000, study_epochs=6, study_seeds=3, n_folds=3, fold_epochs=6,
+                    n_explained=25,
             ),
         ),
         Preset(
@@ -191,7 +195,8 @@ PRESETS = {
                 **FULL_SIZE, width=1.0, schedule="paper", epochs=260, batch_size=64,
                 learning_rate=PAPER_TRAINING.learning_rate, average=PAPER_TRAINING.average,
                 patience=PAPER_TRAINING.patience, left_out=ALL_IMAGERS,
-                n_study=50_000, study_epochs=30, study_seeds=3, n_folds=5, fold_epochs=30, n_explained=100,
+                n_study=50_000, study_epochs=30, study_seeds=3, n_folds=5, fold_epochs=30,
+                    n_explained=100,
             ),
         ),
     )

@@ -189,7 +189,10 @@ def _mineral_path(path):
 
 
 def _database(path):
-    columns = "mineral_id, spacegroup_id, a, b, c, alpha, beta, gamma, atoms_sites, atoms_x, atoms_y, atoms_z"
+    columns = (
+        "mineral_id, spacegroup_id, a, b, c, alpha, beta, gamma, atoms_sites, atoms_x, atoms_y, "
+        "atoms_z"
+    )
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
         rows = connection.execute(

@@ -20,13 +20,16 @@ HERE = Path(__file__).parent
 WAVELENGTH_A, PIXEL_MM = 1.5, 0.172
 SHARED = ["-flux", "1e12", "-beamsize", "0.03", "-exposure", "1", "-noprogress"]
 ORTHORHOMBIC, MONOCLINIC, TRICLINIC = (
-    [60.1, 72.3, 88.9, 90, 90, 90], [50.2, 61.7, 70.4, 90, 104.3, 90], [44.3, 52.9, 63.1, 81.2, 97.4, 108.6]
+    [60.1, 72.3, 88.9, 90, 90, 90], [50.2, 61.7, 70.4, 90, 104.3, 90],
+    [44.3, 52.9, 63.1, 81.2, 97.4, 108.6]
 )  # fmt: skip
 # Defaults of a case; sizes and beam are (slow, fast), a crop is its corner and its size. Without
 # `beam_px` the program places the beam.
 CASE = {
-    "cell": ORTHORHOMBIC, "turn_deg": [10, 20, 30], "n_cells": [8, 7, 6], "spot": "tophat", "oversample": 2,
-    "pixels": [256, 256], "distance_mm": 80.0, "beam_px": None, "crop": [20, 90, 150, 160], "extra": [],
+    "cell": ORTHORHOMBIC, "turn_deg": [10, 20, 30], "n_cells": [8, 7, 6], "spot": "tophat",
+    "oversample": 2,
+    "pixels": [256, 256], "distance_mm": 80.0, "beam_px": None, "crop": [20, 90, 150, 160],
+    "extra": [],
     "mosaic_deg": 0.0, "domains": 1,
 }  # fmt: skip
 SPREAD = [
@@ -46,22 +49,27 @@ CASES = {
     "round_one_domain": {"spot": "round", "crop": [150, 20, 80, 72]},
     "tophat_one_domain": {},
     "tophat_mosaic": {"mosaic_deg": 0.5, "domains": 20},
-    "tophat_divergence_dispersion": {"mosaic_deg": 0.3, "domains": 5, "extra": [*SPREAD, "-dispsteps", "5"]},
+    "tophat_divergence_dispersion": {"mosaic_deg": 0.3, "domains": 5,
+        "extra": [*SPREAD, "-dispsteps", "5"]},
     "gauss_mosaic_monoclinic": {
         "cell": MONOCLINIC, "turn_deg": [-25, 40, 5], "n_cells": [9, 6, 7], "spot": "gauss",
         "mosaic_deg": 0.5, "domains": 10, "crop": [20, 150, 80, 72],
     },
     "tophat_off_centre_triclinic": {
-        "cell": TRICLINIC, "turn_deg": [70, -35, 110], "n_cells": [10, 8, 7], "mosaic_deg": 1.0, "domains": 20,
+        "cell": TRICLINIC, "turn_deg": [70, -35, 110], "n_cells": [10, 8, 7], "mosaic_deg": 1.0,
+        "domains": 20,
         "pixels": [160, 224], "beam_px": [121.3, 61.8], "crop": [10, 64, 140, 150],
     },
-    "wide_angle": {"distance_mm": 20.0, "spot": "square", "oversample": 1, "crop": [176, 184, 80, 72]},
+    "wide_angle": {"distance_mm": 20.0, "spot": "square", "oversample": 1,
+        "crop": [176, 184, 80, 72]},
     "wide_angle_unpolarised_away": {
-        "distance_mm": 20.0, "spot": "square", "oversample": 1, "crop": [176, 184, 80, 72], "extra": ["-nopolar"]
+        "distance_mm": 20.0, "spot": "square", "oversample": 1, "crop": [176, 184, 80, 72],
+        "extra": ["-nopolar"]
     },
 }  # fmt: skip
 LIQUID = {
-    "density_g_cm3": 1.2, "molar_mass": 30.0, "thickness_mm": 0.02, "pixels": [256, 256], "distance_mm": 25.0,
+    "density_g_cm3": 1.2, "molar_mass": 30.0, "thickness_mm": 0.02, "pixels": [256, 256],
+    "distance_mm": 25.0,
     "crops": {"liquid_centre": [90, 92, 72, 64], "liquid_corner": [176, 0, 72, 64]},
 }  # fmt: skip
 
@@ -169,7 +177,8 @@ def index():
     cases = {name: CASE | changes for name, changes in CASES.items()}
     return {
         "wavelength_A": WAVELENGTH_A, "pixel_mm": PIXEL_MM,
-        "bragg": {name: case | {"command": " ".join(command(case))} for name, case in cases.items()},
+        "bragg": {name: case | {"command": " ".join(command(case))} for name,
+            case in cases.items()},
         "liquid": LIQUID | {"command": " ".join(liquid_command())},
     }  # fmt: skip
 
@@ -237,7 +246,8 @@ def bragg_crop(programs, case):
     hkl = nearest_reflections(case, cells, sources)
     return {
         "photons": image[window(case["crop"])], "hkl": hkl, "F": amplitudes(hkl).astype(np.int16),
-        "cell_vectors_A": cells, "domains": rotations(case["mosaic_deg"], case["domains"]), "sources": sources,
+        "cell_vectors_A": cells, "domains": rotations(case["mosaic_deg"], case["domains"]),
+        "sources": sources,
     }  # fmt: skip
 
 

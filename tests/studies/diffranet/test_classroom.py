@@ -3,9 +3,12 @@
 from diffranet_utils.studies.diffranet import classroom
 
 RECORDS = {
-    "00_quickstart": {"details": {"truth": [1, 2, 3, 4, 5] * 2 + [1], "predicted": [1, 2, 3, 4, 5, 1, 2, 3, 5, 4, 1]}},
-    "32_hyperopt_search": {"details": {"mcnemar": {"first_only": 9, "second_only": 1, "p": 0.0215}}},
-    "50_real_frames": {"details": {"source": "stand-in", "crop_labels": {"rf raw": [3, 5], "svm raw": [1, 5]}}},
+    "00_quickstart": {"details": {"truth": [1, 2, 3, 4, 5] * 2 + [1],
+        "predicted": [1, 2, 3, 4, 5, 1, 2, 3, 5, 4, 1]}},
+    "32_hyperopt_search": {"details": {"mcnemar": {"first_only": 9, "second_only": 1,
+        "p": 0.0215}}},
+    "50_real_frames": {"details": {"source": "stand-in",
+        "crop_labels": {"rf raw": [3, 5], "svm raw": [1, 5]}}},
 }  # fmt: skip
 
 

@@ -98,7 +98,8 @@ def with_settings(settings):
 def test_settings_reach_their_part():
     station = simulate.change(
         DIFFRANET,
-        ["detector.distance_mm=100", "stream.p_ice=1", "layers.water=0.02", "layers.air=0", 'disorder=["compton"]',
+        ["detector.distance_mm=100", "stream.p_ice=1", "layers.water=0.02", "layers.air=0",
+            'disorder=["compton"]',
          'shadows.beamstop={"radius_mm": 4, "arm_mm": 1}', "detector.n_fast=600"],
     )  # fmt: skip
     assert (
@@ -154,7 +155,8 @@ def test_crystals_come_from_files(tmp_path, model, mtz):
 
 
 def test_the_order_of_settings_does_not_matter():
-    settings = ["detector.beam_slow_px=590", "detector.n_slow=600", "borders.weak=800", "borders.good=900",
+    settings = ["detector.beam_slow_px=590", "detector.n_slow=600", "borders.weak=800",
+        "borders.good=900",
                 "spectrum.bandpass=0.01", "spectrum.n_wavelengths=3"]  # fmt: skip
     found = {simulate.change(DIFFRANET, order) for order in itertools.permutations(settings)}
     assert len(found) == 1 and found.pop().detector.beam_slow_px == 590
@@ -345,7 +347,8 @@ def test_bad_columns_are_named(refused, mtz):
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("", "no reflections"), ("nan 2 3 4\n", "NaN"), ("1 2 3 -4\n", "negative"), ("1 2 3 0\n", "above zero"),
+    [("", "no reflections"), ("nan 2 3 4\n", "NaN"), ("1 2 3 -4\n", "negative"),
+        ("1 2 3 0\n", "above zero"),
      ("0 0 1 5\n900000 900000 1 5\n", "too large"), ("1.5 2 3 4\n", "whole numbers")],
 )  # fmt: skip
 def test_bad_lists_are_named(refused, tmp_path, text, word):

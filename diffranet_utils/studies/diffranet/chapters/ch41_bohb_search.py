@@ -134,7 +134,10 @@ def can_listen(host, port):
         with socket.create_server((host, port)):
             pass
     except OSError as error:
-        message = f"Cannot listen at {host}:{port} ({error.strerror}): give an address of this machine and a free port."
+        message = (
+            f"Cannot listen at {host}:{port} ({error.strerror}): give an address of this machine "
+            "and a free port."
+        )
         raise InputError(message) from error
 
 
