@@ -1,89 +1,83 @@
-"""Whether the fields of a dataclass hold what their annotations promise, checked once for every
-part of a station.
-"""
+"""Whether the fields of a dataclass hold what their annotations promise, checked by pydantic."""
 
-import sys
 from dataclasses import fields
-from numbers import Integral, Real
-from types import UnionType
-from typing import get_args, get_origin
+from functools import cache
+from typing import Annotated
 
-from diffranet_utils.core.errors import require
+import numpy as np
+from annotated_types import Ge, Gt, Interval
 
-WORDS = {
-    int: ("a whole number", "whole numbers"),
-    float: ("a finite number", "finite numbers"),
-    str: ("a text", "texts"),
-    bool: ("true or false", "times true or false"),
-    type(None): ("null", "nulls"),
-}
+from diffranet_utils.core.errors import InputError
+
+Positive = Annotated[float, Gt(0)]
+NotNegative = Annotated[float, Ge(0)]
+Share = Annotated[float, Interval(ge=0, le=1)]
+Count = Annotated[int, Ge(1)]
+Whole = Annotated[int, Ge(0)]
 
 
 def check_fields(thing):
     """Refuse a dataclass of which a field is not what its annotation says.
 
-    ``int`` wants a whole number, ``float`` a finite one, ``tuple[int, int]`` two whole numbers; any
-    other class wants an instance of it. Numbers of NumPy count as numbers, true and false do not.
+    Types are strict: a text is no number, true is no number, and numbers are finite. Numbers of
+    NumPy count as numbers. Nothing is converted.
 
     Parameters
     ----------
     thing : dataclass instance
+        Limits stand in the annotations, such as `Positive`.
 
     Raises
     ------
     InputError
-        If a field holds something else, an infinite number or NaN.
+        If a field holds something else. The message names the first such field and its value.
     """
-    for field in fields(thing):
-        value = getattr(thing, field.name)
-        require(
-            _fits(value, field.type), f"{field.name} is {_short(value)}: give {_words(field.type)}."
-        )
+    from pydantic import ValidationError
+
+    given = {field.name: _plain(getattr(thing, field.name)) for field in fields(thing)}
+    try:
+        _validator(type(thing)).validate_python(given)
+    except ValidationError as error:
+        raise InputError(first_refusal(error, given)) from None
 
 
-def require_positive(thing, *names):
-    """Raise `InputError` unless these fields are above zero."""
-    for name in names:
-        require(
-            getattr(thing, name) > 0, f"{name} is {getattr(thing, name)}: give a positive number."
-        )
+def first_refusal(error, given):
+    """The first field that pydantic refuses, its value and why, in one line.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+    given : dict
+        Values by name.
+
+    Returns
+    -------
+    str
+    """
+    # A union of types reports the failure of each; all of them say what would be right.
+    name = error.errors()[0]["loc"][0]
+    reasons = dict.fromkeys(
+        problem["msg"].removeprefix("Value error, ")
+        for problem in error.errors()
+        if problem["loc"][0] == name
+    )
+    return f"{name} is {_short(given.get(name))}: {'; or '.join(reasons)}."
 
 
-def require_not_negative(thing, *names):
-    """Raise `InputError` unless these fields are zero or more."""
-    for name in names:
-        require(getattr(thing, name) >= 0, f"{name} is {getattr(thing, name)}: give zero or more.")
+@cache
+def _validator(kind):
+    """Validator of a dictionary with the fields of a dataclass."""
+    from pydantic import ConfigDict, create_model
+
+    config = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
+    types = {field.name: (field.type, ...) for field in fields(kind)}
+    return create_model(kind.__name__, __config__=config, **types).__pydantic_validator__
 
 
-def _fits(value, kind):
-    if isinstance(kind, UnionType):
-        return any(_fits(value, one) for one in get_args(kind))
-    if get_origin(kind) is tuple:
-        kinds = _item_kinds(kind, value)
-        return (
-            isinstance(value, tuple) and len(value) == len(kinds) and all(map(_fits, value, kinds))
-        )
-    if kind in (int, float):
-        number = isinstance(value, Integral if kind is int else Real) and not isinstance(
-            value, bool
-        )
-        return number and abs(value) <= sys.float_info.max  # false for NaN, too
-    return isinstance(value, kind)
-
-
-def _item_kinds(kind, value):
-    kinds = get_args(kind)
-    return kinds[:1] * len(value) if kinds[-1] is Ellipsis and isinstance(value, tuple) else kinds
-
-
-def _words(kind):
-    if isinstance(kind, UnionType):
-        return " or ".join(_words(one) for one in get_args(kind))
-    if get_origin(kind) is tuple:
-        kinds = get_args(kind)
-        number = "a list of" if kinds[-1] is Ellipsis else str(len(kinds))
-        return f"{number} {WORDS.get(kinds[0], ('', kinds[0].__name__))[1]}"
-    return WORDS.get(kind, (f"a {kind.__name__}",))[0]
+def _plain(value):
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _short(value):

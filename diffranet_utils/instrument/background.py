@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from diffranet_utils.core.checks import check_fields
+from diffranet_utils.core.checks import NotNegative, check_fields
 from diffranet_utils.core.errors import require
 from diffranet_utils.instrument import geometry
 from diffranet_utils.instrument.geometry import CLASSICAL_RADIUS_SQUARED
@@ -113,7 +113,7 @@ class Layer:
     """
 
     material: str
-    thickness_mm: float
+    thickness_mm: NotNegative
 
     def __post_init__(self):
         check_fields(self)
@@ -122,7 +122,6 @@ class Layer:
             self.material in MATERIALS,
             f"Unknown material {self.material!r}: choose one of {known}.",
         )
-        require(self.thickness_mm >= 0, f"thickness_mm is {self.thickness_mm}: give zero or more.")
 
 
 def scattering_power(stol, layers):

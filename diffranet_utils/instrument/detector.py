@@ -4,13 +4,14 @@ bits.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numba import njit
 from scipy import fft
 from scipy.special import erf
 
-from diffranet_utils.core.checks import check_fields, require_not_negative
+from diffranet_utils.core.checks import NotNegative, Whole, check_fields
 from diffranet_utils.core.errors import require
 
 NORMAL_FROM = 60.0  # expected photons above which counts come from a corrected normal distribution
@@ -43,24 +44,16 @@ class Readout:
         If the point spread is unknown or a number is negative.
     """
 
-    calibration_rms: float = 0.04
-    point_spread: str = "fiber"
-    fwhm_um: float = 46.0
+    calibration_rms: NotNegative = 0.04
+    point_spread: Literal["fiber", "gaussian", "none"] = "fiber"
+    fwhm_um: NotNegative = 46.0
     offset: float = 10.0
-    read_noise: float = 3.0
-    saturation: float = 65025.0
-    calibration_seed: int = 1
+    read_noise: NotNegative = 3.0
+    saturation: NotNegative = 65025.0
+    calibration_seed: Whole = 1
 
     def __post_init__(self):
         check_fields(self)
-        kinds = ("fiber", "gaussian", "none")
-        require(
-            self.point_spread in kinds,
-            f"Unknown point spread {self.point_spread!r}: choose {', '.join(kinds)}.",
-        )
-        require_not_negative(
-            self, "calibration_rms", "fwhm_um", "read_noise", "saturation", "calibration_seed"
-        )
 
 
 def read_out(expected, detector, readout, rng):

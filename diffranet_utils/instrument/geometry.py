@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from diffranet_utils.core.checks import check_fields, require_positive
+from diffranet_utils.core.checks import Count, NotNegative, Positive, check_fields
 from diffranet_utils.core.errors import require
 
 BEAM_AXIS = np.array([1.0, 0.0, 0.0])
@@ -43,16 +43,15 @@ class Detector:
         If a size is not positive, the image is too large, or the beam falls outside the detector.
     """
 
-    n_slow: int
-    n_fast: int
-    pixel_mm: float
-    distance_mm: float
+    n_slow: Count
+    n_fast: Count
+    pixel_mm: Positive
+    distance_mm: Positive
     beam_fast_px: float | None = None
     beam_slow_px: float | None = None
 
     def __post_init__(self):
         check_fields(self)
-        require_positive(self, "n_slow", "n_fast", "pixel_mm", "distance_mm")
         size = f"The detector of n_slow = {self.n_slow} by n_fast = {self.n_fast} pixels"
         require(
             self.n_slow * self.n_fast <= MAX_PIXELS,
@@ -107,9 +106,9 @@ class Beam:
         is not positive.
     """
 
-    wavelength_A: float
-    photons: float
-    size_um: float
+    wavelength_A: Positive
+    photons: NotNegative
+    size_um: Positive
     sources: np.ndarray | None = None
 
     def __post_init__(self):
@@ -117,8 +116,6 @@ class Beam:
             object.__setattr__(self, "sources", np.asarray(self.sources, dtype=np.float64))
             _check_sources(self.sources)
         check_fields(self)
-        require_positive(self, "wavelength_A", "size_um")
-        require(self.photons >= 0, f"photons is {self.photons}: give zero or more.")
 
     @property
     def fluence(self):

@@ -5,8 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from diffranet_utils.core.checks import check_fields, require_not_negative
-from diffranet_utils.core.errors import require
+from diffranet_utils.core.checks import Count, NotNegative, Share, Whole, check_fields
 
 
 @dataclass(frozen=True)
@@ -32,23 +31,14 @@ class Beamstop:
         If a length is negative or the transmission is no share.
     """
 
-    radius_mm: float
-    arm_mm: float = 0.0
+    radius_mm: NotNegative
+    arm_mm: NotNegative = 0.0
     arm_deg: float = 0.0
     bar: bool = False
-    transmission: float = 0.0
+    transmission: Share = 0.0
 
     def __post_init__(self):
         check_fields(self)
-        for name in ("radius_mm", "arm_mm"):
-            require(
-                getattr(self, name) >= 0,
-                f"Beamstop {name} is {getattr(self, name)}: give zero or more.",
-            )
-        require(
-            0 <= self.transmission <= 1,
-            f"Beamstop transmission is {self.transmission}: give a share, 0 to 1.",
-        )
 
 
 @dataclass(frozen=True)
@@ -72,21 +62,13 @@ class Modules:
         If a size is not positive, or a gap or the hole negative.
     """
 
-    shape: tuple[int, int]
-    gap: tuple[int, int]
-    first: tuple[int, int] = (0, 0)
-    hole_mm: float = 0.0
+    shape: tuple[Count, Count]
+    gap: tuple[Whole, Whole]
+    first: tuple[Whole, Whole] = (0, 0)
+    hole_mm: NotNegative = 0.0
 
     def __post_init__(self):
         check_fields(self)
-        require(
-            min(self.shape) >= 1,
-            f"Modules of {self.shape} pixels: give at least one row and column.",
-        )
-        require(
-            min(*self.gap, *self.first, self.hole_mm) >= 0,
-            "Gaps, first and hole of modules: give zero or more.",
-        )
 
 
 @dataclass(frozen=True)
@@ -110,18 +92,12 @@ class Shadows:
 
     beamstop: Beamstop | None = None
     modules: Modules | None = None
-    hot: float = 0.0
-    dead: float = 0.0
-    seed: int = 3
+    hot: Share = 0.0
+    dead: Share = 0.0
+    seed: Whole = 3
 
     def __post_init__(self):
         check_fields(self)
-        require_not_negative(self, "seed")
-        for name in ("hot", "dead"):
-            require(
-                0 <= getattr(self, name) <= 1,
-                f"Share of {name} pixels is {getattr(self, name)}: give 0 to 1.",
-            )
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ ATOM      4  S   CYS A   2       5.700  15.200  10.300  1.00 20.00           S
 END
 """
 
-# : Every parameter of these chapters, away from the preset's value; they make their images
-# themselves.
+#: Every parameter of these chapters, away from the preset's value; they make their images
+#: themselves.
 CHANGED = {
     "00_quickstart": {"STATION": "pilatus", "N_TRAIN": 30, "N_TEST": 20, "DISTANCES": [1, 4],
         "ANGLES_DEG": [0, 90]},

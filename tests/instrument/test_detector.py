@@ -116,7 +116,7 @@ def test_bad_input_is_named():
         detector.read_out(
             np.full(DETECTOR.shape, np.nan), DETECTOR, IDEAL, np.random.default_rng(0)
         )
-    with pytest.raises(InputError, match="point spread"):
+    with pytest.raises(InputError, match="point_spread is .wide."):
         Readout(point_spread="wide")
     with pytest.raises(InputError, match="read_noise"):
         Readout(read_noise=-1)

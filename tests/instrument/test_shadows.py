@@ -70,8 +70,8 @@ def test_what_is_written():
     [
         (lambda: Beamstop(-1.0), "radius_mm"),
         (lambda: Beamstop(1.0, transmission=2.0), "transmission"),
-        (lambda: Modules((0, 10), (1, 1)), "Modules"),
-        (lambda: Modules((10, 10), (-1, 1)), "Gaps"),
+        (lambda: Modules((0, 10), (1, 1)), r"shape is \(0, 10\)"),
+        (lambda: Modules((10, 10), (-1, 1)), r"gap is \(-1, 1\)"),
         (lambda: Shadows(hot=1.5), "hot"),
     ],
 )

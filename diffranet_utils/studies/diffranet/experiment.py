@@ -4,8 +4,11 @@ shadows.
 
 import math
 from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
-from diffranet_utils.core.checks import check_fields, require_not_negative, require_positive
+from annotated_types import Interval
+
+from diffranet_utils.core.checks import NotNegative, Positive, Share, check_fields
 from diffranet_utils.core.errors import require
 from diffranet_utils.crystals.bragg import SHAPES
 from diffranet_utils.crystals.cells import cell_vectors
@@ -53,12 +56,12 @@ class CrystalRecipe:
     name: str
     cell: tuple[float, float, float, float, float, float]
     space_group: str
-    n_atoms: float
-    b_factor_A2: float
-    d_min_A: float
-    mosaic_deg: float
-    n_domains: int
-    domain_um: float = 0.1
+    n_atoms: Positive
+    b_factor_A2: NotNegative
+    d_min_A: Positive
+    mosaic_deg: NotNegative
+    n_domains: Annotated[int, Interval(ge=1, le=MAX_DOMAINS)]
+    domain_um: Positive = 0.1
     factors: str = ""
     column: str = ""
 
@@ -68,12 +71,6 @@ class CrystalRecipe:
         require(
             min(self.cell[:3]) >= 1, f"cell is {self.cell}: give edges of at least one angstrom."
         )
-        require_positive(self, "n_atoms", "d_min_A", "n_domains", "domain_um")
-        require(
-            self.n_domains <= MAX_DOMAINS,
-            f"n_domains is {self.n_domains}: give {MAX_DOMAINS} or fewer.",
-        )
-        require_not_negative(self, "b_factor_A2", "mosaic_deg")
 
     @property
     def n_cells(self):
@@ -104,23 +101,16 @@ class Stream:
         If a number is out of range.
     """
 
-    p_crystal: float = 0.69
-    edge_median_um: float = 7.5
-    edge_sigma: float = 0.64
-    edge_max_um: float = 30.0
-    p_another: float = 0.0
-    p_ice: float = 0.0
-    ice_um: float = 5.0
+    p_crystal: Share = 0.69
+    edge_median_um: Positive = 7.5
+    edge_sigma: NotNegative = 0.64
+    edge_max_um: Positive = 30.0
+    p_another: Share = 0.0
+    p_ice: Share = 0.0
+    ice_um: NotNegative = 5.0
 
     def __post_init__(self):
         check_fields(self)
-        require_positive(self, "edge_median_um", "edge_max_um")
-        require_not_negative(self, "edge_sigma", "ice_um")
-        for name in ("p_crystal", "p_another", "p_ice"):
-            require(
-                0 <= getattr(self, name) <= 1,
-                f"{name} is {getattr(self, name)}: give a chance, 0 to 1.",
-            )
         require(self.p_another < 1, "p_another is 1: there would be no end of crystals.")
         # Sizes above the limit are drawn again, so that hardly any must lie below it.
         within = math.log(self.edge_max_um / self.edge_median_um) >= -3 * self.edge_sigma
@@ -229,48 +219,30 @@ class Station:
     crystal: CrystalRecipe
     layers: tuple[Layer, ...]
     readout: Readout
-    wavelength_A: float
-    wavelength_sigma: float
-    photons: float
-    energy_sigma: float
-    beam_um: float
+    wavelength_A: Positive
+    wavelength_sigma: NotNegative
+    photons: Annotated[float, Interval(ge=0, le=MAX_PHOTONS)]
+    energy_sigma: NotNegative
+    beam_um: Positive
     stream: Stream = field(default_factory=Stream)
     borders: Borders = field(default_factory=Borders)
     spectrum: Spectrum = field(default_factory=Spectrum)
     shadows: Shadows = field(default_factory=Shadows)
-    disorder: tuple[str, ...] = ()
-    spot: str = "tophat"
-    oversample: int = 2
+    disorder: tuple[Literal[DISORDER], ...] = ()
+    spot: Literal[SHAPES] = "tophat"
+    oversample: Annotated[int, Interval(ge=1, le=8)] = 2
 
     def __post_init__(self):
         check_fields(self)
-        require_positive(self, "wavelength_A", "beam_um")
-        require_not_negative(self, "photons", "wavelength_sigma", "energy_sigma")
         jitter = f"wavelength_sigma is {self.wavelength_sigma}"
         require(
             self.wavelength_sigma < 0.2,
             f"{jitter}, so that a wavelength might be zero: give less than 0.2.",
         )
-        require(
-            self.photons <= MAX_PHOTONS,
-            f"photons is {self.photons}: give {MAX_PHOTONS:g} or fewer.",
-        )
-        require(
-            self.spot in SHAPES,
-            f"Unknown spot shape {self.spot!r}: choose one of {', '.join(SHAPES)}.",
-        )
-        require(
-            1 <= self.oversample <= 8,
-            f"oversample is {self.oversample}: give 1 to 8 sub-pixels per edge.",
-        )
         n = math.prod(self.detector.shape) * self.oversample**2
         require(
             n <= 4 * MAX_PIXELS,
             f"{n} sub-pixels are too many: give a smaller oversample or detector.",
-        )
-        unknown = set(self.disorder) - set(DISORDER)
-        require(
-            not unknown, f"Unknown disorder {sorted(unknown)}: choose from {', '.join(DISORDER)}."
         )
 
     def beam(self, photons, wavelength_A):

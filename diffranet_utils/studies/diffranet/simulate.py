@@ -4,10 +4,11 @@ beside them.
 
 import json
 import math
-from dataclasses import MISSING, fields, is_dataclass, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from diffranet_utils.core.errors import InputError, require
 from diffranet_utils.core.files import atomic_path, write_bytes, write_json
@@ -17,15 +18,11 @@ from diffranet_utils.crystals.files import cell_and_group, kind_of
 from diffranet_utils.data.pgm import encode_pgm
 from diffranet_utils.instrument import geometry
 from diffranet_utils.instrument.background import Layer
-from diffranet_utils.instrument.geometry import Detector
 from diffranet_utils.instrument.shadows import Beamstop, Modules
 from diffranet_utils.studies.diffranet import shots, stations
 from diffranet_utils.studies.diffranet.experiment import Station
 
-PARTS = {
-    "beamstop": Beamstop,
-    "modules": Modules,
-}  # absent by default, so their type cannot be read off a value
+PARTS = {"beamstop": Beamstop, "modules": Modules}  # a station may lack them
 
 
 def change(station, settings):
@@ -59,31 +56,28 @@ def change(station, settings):
         except ValueError:
             value = text
         _put(values, name.split("."), value, setting)
-    return _built(Station, values)  # all at once, so that the order of settings does not matter
+    # All at once, so that the order of settings does not matter; JSON, so that lists can be tuples.
+    try:
+        return TypeAdapter(Station).validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        raise InputError(_in_one_line(error)) from None
 
 
-def _values(part):
-    """Fields of a station or a part of it by name; parts within are dictionaries, too."""
-    values = {field.name: getattr(part, field.name) for field in fields(part)}
-    if isinstance(part, Detector):
-        for axis in ("slow", "fast"):
-            if values[f"beam_{axis}_px"] == values[f"n_{axis}"] / 2 + 1:
-                values[f"beam_{axis}_px"] = None  # in the middle, also of a new size
-    return {
-        name: _values(value) if is_dataclass(value) else value for name, value in values.items()
-    }
+def _values(station):
+    """Fields of a station by name; those of its parts are dictionaries, too."""
+    values = asdict(station)
+    for axis in ("slow", "fast"):
+        if values["detector"][f"beam_{axis}_px"] == values["detector"][f"n_{axis}"] / 2 + 1:
+            values["detector"][f"beam_{axis}_px"] = None  # in the middle, also of a new size
+    return values
 
 
-def _built(kind, values):
-    """The opposite of `_values`."""
-    parts = {field.name: PARTS.get(field.name, field.type) for field in fields(kind)}
-    whole = {
-        name: _built(parts[name], value) if isinstance(value, dict) else value
-        for name, value in values.items()
-    }
-    missing = [name for name, value in whole.items() if value is MISSING]
-    require(not missing, f"{kind.__name__} lacks {', '.join(missing)}: set it, too.")
-    return kind(**whole)
+def _in_one_line(error):
+    problem = error.errors()[0]
+    if "error" in problem.get("ctx", {}):  # a part refuses its values itself
+        return str(problem["ctx"]["error"])
+    name = ".".join(str(step) for step in problem["loc"])
+    return f"{name} is {problem['input']!r}: {problem['msg']}."
 
 
 def _put(values, path, value, setting):
@@ -94,48 +88,33 @@ def _put(values, path, value, setting):
     if name == "layers":
         require(len(rest) == 1, f"{setting}: set one material, such as layers.water=0.02.")
         values[name] = _with_layer(old, rest[0], value, setting)
+    elif name in PARTS and (rest or value is not None):
+        given = {rest[0]: value} if rest else value
+        values[name] = _part(name, given, (rest and old) or {}, setting)
     elif rest:
-        if name in PARTS:
-            old = values[name] = old or _defaults(PARTS[name])
         require(isinstance(old, dict), f"{setting}: {name} has no parts; give it as a whole.")
         _put(old, rest, value, setting)
-    elif name in PARTS:
-        values[name] = _part(name, value, setting)
     else:
-        require(not isinstance(old, dict), f"{setting}: {name} has parts; set one of them.")
-        require(not isinstance(value, dict), f"{setting}: {name} has no parts; give it as a whole.")
-        values[name] = _frozen(value)
+        require(not isinstance(old, dict) or name in PARTS, f"{setting}: set one of its parts.")
+        values[name] = value
 
 
-def _part(name, value, setting):
-    """Values of a part that may be absent, from a dictionary; null takes it away."""
+def _part(name, given, old, setting):
+    """Values of a part that may be absent, changed by a dictionary."""
     known = [field.name for field in fields(PARTS[name])]
-    example = "'{" + f'"{known[0]}": ...' + "}'"
     require(
-        value is None or isinstance(value, dict),
-        f"{setting}: write {name}={example}, or null for none.",
+        isinstance(given, dict) and set(given) <= set(known),
+        f"{setting}: give {name} as a dictionary of {', '.join(known)}, or null for none.",
     )
-    for key in value or {}:
-        require(key in known, f"{setting}: {name} has no {key!r}; choose from {', '.join(known)}.")
-    if value is None:
-        return None
-    return _defaults(PARTS[name]) | {key: _frozen(item) for key, item in value.items()}
+    return old | given
 
 
-def _defaults(kind):
-    return {field.name: field.default for field in fields(kind)}
-
-
-def _frozen(value):
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _with_layer(layers, material, thickness, setting):
-    number = isinstance(thickness, (int, float)) and not isinstance(thickness, bool)
+def _with_layer(layers, material, thickness_mm, setting):
+    number = isinstance(thickness_mm, (int, float)) and not isinstance(thickness_mm, bool)
     require(number, f"{setting}: give a thickness in millimetres.")
-    others = tuple(layer for layer in layers if layer.material != material)
-    layer = Layer(material, thickness)  # refuses unknown materials also where one is taken away
-    return (*others, layer) if thickness else others
+    others = [layer for layer in layers if layer["material"] != material]
+    layer = Layer(material, thickness_mm)  # refuses unknown materials also where one is taken away
+    return [*others, asdict(layer)] if thickness_mm else others
 
 
 def crystal_from_file(recipe, path, column=""):

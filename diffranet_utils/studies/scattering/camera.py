@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffranet_utils.core.checks import check_fields, require_positive
+from diffranet_utils.core.checks import Count, Positive, check_fields
 from diffranet_utils.core.errors import require
 
 
@@ -39,18 +39,17 @@ class Camera:
         If a length is not positive or the detector is swung by 90 degrees or more.
     """
 
-    width_mm: float
-    height_mm: float
-    distance_mm: float
-    wavelength_A: float
+    width_mm: Positive
+    height_mm: Positive
+    distance_mm: Positive
+    wavelength_A: Positive
     beam_right: float = 0.5
     beam_down: float = 0.5
     swing_deg: float = 0.0
-    n: int = 256
+    n: Count = 256
 
     def __post_init__(self):
         check_fields(self)
-        require_positive(self, "width_mm", "height_mm", "distance_mm", "wavelength_A", "n")
         require(abs(self.swing_deg) < 90, f"swing_deg is {self.swing_deg}: give less than 90.")
 
     @property

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffranet_utils.core.checks import check_fields, require_not_negative, require_positive
+from diffranet_utils.core.checks import Count, NotNegative, Positive, Whole, check_fields
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,16 @@ class Readout:
         Single pixels struck by cosmic rays.
     """
 
-    photons: float
+    photons: Positive
     gaps: tuple = (0, 0)
-    gap_px: int = 3
-    stop_px: float = 5.0
+    gap_px: Count = 3
+    stop_px: NotNegative = 5.0
     stop_arm_deg: float = 270.0
-    stray: float = 0.001
-    n_zingers: int = 3
+    stray: NotNegative = 0.001
+    n_zingers: Whole = 3
 
     def __post_init__(self):
         check_fields(self)
-        require_positive(self, "photons", "gap_px")
-        require_not_negative(self, "stop_px", "stray", "n_zingers")
 
 
 def gap_mask(n, gaps, gap_px):

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 from scipy.special import j1
 
-from diffranet_utils.core.checks import check_fields, require_not_negative, require_positive
+from diffranet_utils.core.checks import Count, NotNegative, Positive, check_fields
 from diffranet_utils.core.errors import require
 
 CLASSICAL_RADIUS_A = 2.8179403e-5
@@ -36,12 +36,11 @@ class Medium:
         If a part is negative.
     """
 
-    delta: float
-    beta: float
+    delta: NotNegative
+    beta: NotNegative
 
     def __post_init__(self):
         check_fields(self)
-        require_not_negative(self, "delta", "beta")
 
     @classmethod
     def of_density(cls, electrons_per_A3, wavelength_A, absorption=0.01):
@@ -87,15 +86,14 @@ class Surface:
         If a number is not positive, or a film has no thickness.
     """
 
-    wavelength_A: float
-    incidence_deg: float
+    wavelength_A: Positive
+    incidence_deg: Positive
     substrate: Medium
     film: Medium | None = None
     film_A: float = 0.0
 
     def __post_init__(self):
         check_fields(self)
-        require_positive(self, "wavelength_A", "incidence_deg")
         require(
             self.film is None or self.film_A > 0, f"film_A is {self.film_A}: give it a thickness."
         )
@@ -185,17 +183,15 @@ class Islands:
     """
 
     shape: str
-    radius_A: float
-    height_A: float
-    spread: float = 0.0
-    n_sizes: int = 9
+    radius_A: Positive
+    height_A: Positive
+    spread: NotNegative = 0.0
+    n_sizes: Count = 9
 
     def __post_init__(self):
         check_fields(self)
         known = ", ".join(SHAPES)
         require(self.shape in SHAPES, f"Unknown island {self.shape!r}: choose one of {known}.")
-        require_positive(self, "radius_A", "height_A", "n_sizes")
-        require_not_negative(self, "spread")
 
     @cached_property
     def sizes(self):

@@ -11,8 +11,8 @@ import numpy as np
 
 from diffranet_utils.studies.space_groups.structures import with_symmetry
 
-# : Charge: radius of each ion, angstrom, mostly six-coordinate (Shannon, 1976, Acta Cryst. A32,
-# 751).
+#: Charge: radius of each ion, angstrom, mostly six-coordinate (Shannon, 1976, Acta Cryst. A32,
+#: 751).
 IONIC_RADII_A = {
     1: {"Li": 0.76, "Cu": 0.77, "Na": 1.02, "Ag": 1.15, "K": 1.38, "Tl": 1.50, "Rb": 1.52,
         "Cs": 1.67},
