@@ -11,6 +11,8 @@ from diffranet_utils.screening.screener import HIT, HIT_SPOTS, MISS, MODELS, loa
 TRAINED_BY = {"rf": "32_hyperopt_search", "svm": "32_hyperopt_search", "deepfreak": "40_deepfreak"}
 LEFT_OUT = {("deepfreak", "full")}
 
+CROP_HIT_SPOTS = HIT_SPOTS // 4  # a crop has at most a quarter of a frame's area
+
 
 def ensure_models(run):
     """Load the models of a run; train those that are missing by running their chapter.
@@ -55,7 +57,7 @@ def baseline_values(found):
     -------
     dict
     """
-    by_frame, by_crop = found.n_spots >= HIT_SPOTS, found.crop_spots >= HIT_SPOTS // 4
+    by_frame, by_crop = found.n_spots >= HIT_SPOTS, found.crop_spots >= CROP_HIT_SPOTS
     return {
         f"peak_count_{found.key}_frame_accuracy": accuracy(found.frame_hits, by_frame),
         f"peak_count_{found.key}_frame_balanced_accuracy": balanced_accuracy(

@@ -10,7 +10,7 @@ from diffranet_utils.learning.attention import METHODS, concentration
 from diffranet_utils.records.metrics import mean_interval
 from diffranet_utils.records.tables import grouped
 from diffranet_utils.studies.diffranet.dataset import make_image
-from diffranet_utils.studies.diffranet.labelling import N_SIGMA
+from diffranet_utils.studies.diffranet.labelling import N_SIGMA, noise_variance
 from diffranet_utils.studies.diffranet.labels import is_hit
 
 RADIUS_PX = 2  # attention so near to a visible spot counts as on it
@@ -32,7 +32,7 @@ def spot_mask(station, seed, split, number, radius=RADIUS_PX):
     """
     image = make_image(station, seed, split, number)
     seen = spread(image.bragg, station.detector.pixel_mm * 1e3, station.readout)
-    lit = seen > N_SIGMA * np.sqrt(image.background + station.readout.read_noise**2)
+    lit = seen > N_SIGMA * np.sqrt(noise_variance(image.background, station))
     return maximum_filter(lit, 2 * radius + 1)
 
 

@@ -25,7 +25,7 @@ from diffranet_utils.studies.diffranet.frame_spots import (
     visible,
 )
 
-WEAK_SPOTS, HIT_SPOTS = 3, 25  # fewer than the first are none; from the second on they are many
+WEAK_SPOTS, MANY_SPOTS = 3, 25  # fewer than the first are none; from the second on they are many
 APART = 4.0  # widths between spots that do not run into each other
 ROOM = 100.0  # pixels for each spot, times the square of its width
 
@@ -61,7 +61,7 @@ class WholeFrame:
     @property
     def kind(self):
         """``hit``, ``weak`` (a few spots, or spots that only a sum shows) or ``miss``."""
-        if self.n_visible >= HIT_SPOTS:
+        if self.n_visible >= MANY_SPOTS:
             return "hit"
         return "weak" if max(self.n_visible, self.n_in_sum) >= WEAK_SPOTS else "miss"
 

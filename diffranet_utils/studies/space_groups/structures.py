@@ -255,13 +255,16 @@ def _mineral_crystal(row, symmetry):
         if filled is None
         else np.where((filled <= 0) | (filled > 1), 1, filled)
     )
-    if len(filled) != len(numbers):
-        return None
     lattice_A = _lattice(cell)
-    if lattice_A is None:
+    if lattice_A is None or len(filled) != len(numbers):
         return None
+    return _filled_cell(lattice_A, _merged_sites(places, numbers, filled), symmetry)
+
+
+def _filled_cell(lattice_A, sites, symmetry):
+    """All atoms of a cell from its different sites, or None where that is no crystal."""
     atoms = []
-    for place, number, share in _merged_sites(places, numbers, filled):
+    for place, number, share in sites:
         atoms += [(image, number, share) for image in symmetry.orbit(place, lattice_A)]
     if not 0 < len(atoms) <= MOST_ATOMS:
         return None

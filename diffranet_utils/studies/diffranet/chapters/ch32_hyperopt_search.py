@@ -3,6 +3,7 @@ that learns nothing.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier
@@ -29,30 +30,8 @@ N_TOP = (
     10  # configurations whose test accuracy is looked at, to measure what peeking would have cost
 )
 N_SHUFFLED = 2000  # test images for the importance of features
-# Borders of the bins of n_visible; classes change at 50, 700 and 2500.
-BINS = (
-    0,
-    1,
-    10,
-    20,
-    35,
-    50,
-    60,
-    80,
-    100,
-    200,
-    400,
-    600,
-    700,
-    800,
-    1000,
-    1500,
-    2000,
-    2500,
-    3000,
-    4000,
-    10**6,
-)
+# Borders of the bins of n_visible; those of the classes are added.
+BINS = (0, 1, 10, 20, 35, 60, 80, 100, 200, 400, 600, 800, 1000, 1500, 2000, 3000, 4000, 10**6)
 
 
 def step(run):
@@ -84,7 +63,9 @@ def step(run):
             details["importance"] = importance(model, tables[2], test.labels, config, run)
     rows = load_manifest(root).query("split == 'test'")
     wrong = {kind: labels != test.labels for kind, labels in found.items()}
-    details["by_visible"] = by_visible(rows.n_visible.to_numpy(), wrong)
+    details["by_visible"] = by_visible(
+        rows.n_visible.to_numpy(), wrong, run.preset.dataset.experiment.borders
+    )
     details["peeking"] = peeking(details["trials"], on_test)
     entries, details["spot_count"] = spot_count(validation, test, run.preset.n_workers)
     splits = {"train": train, "validation": validation, "test": test}
@@ -135,7 +116,7 @@ def importance(model, x, truth, config, run):
     return property_drops(model, x[:N_SHUFFLED], truth[:N_SHUFFLED], rng, names)
 
 
-def by_visible(n_visible, wrong):
+def by_visible(n_visible, wrong, borders):
     """Share right against the number of visible spots, which is what makes an image easy or hard.
 
     Parameters
@@ -144,6 +125,8 @@ def by_visible(n_visible, wrong):
         Of each test image.
     wrong : dict
         Name of a classifier to ndarray, shape (n,), bool.
+    borders : Borders
+        Of the classes.
 
     Returns
     -------
@@ -151,8 +134,8 @@ def by_visible(n_visible, wrong):
         One per bin that has images: ``low``, ``high`` (not included), and a record entry per
         classifier.
     """
-    rows = []
-    for low, high in zip(BINS, BINS[1:], strict=False):
+    rows, bins = [], sorted({*BINS, borders.weak, borders.good, borders.strong})
+    for low, high in pairwise(bins):
         inside = (n_visible >= low) & (n_visible < high)
         n = int(inside.sum())
         if n:

@@ -17,11 +17,14 @@ from diffranet_utils.features.spots import spot_features
 from diffranet_utils.frames import peaks
 from diffranet_utils.frames.masks import fill_masked
 from diffranet_utils.records.metrics import accuracy, balanced_accuracy, mcnemar
-from diffranet_utils.screening import screener as screening
 from diffranet_utils.studies.diffranet import real_set
 from diffranet_utils.studies.diffranet.crop_tables import HELD_OUT, draw_table
 from diffranet_utils.studies.diffranet.labels import is_hit
-from diffranet_utils.studies.diffranet.real_models import baseline_values, screener_values
+from diffranet_utils.studies.diffranet.real_models import (
+    CROP_HIT_SPOTS,
+    baseline_values,
+    screener_values,
+)
 from diffranet_utils.studies.diffranet.real_tuning import (
     TUNED_STATIONS,
     station_set,
@@ -305,10 +308,9 @@ def step(run):
     check = check_sets(run, n_check)
     rows = climb(run, real_tables(found, run.preset.n_workers), found.hits, check, n)
     chosen = max(rows, key=lambda row: row["check"]["value"])
-    enough = screening.HIT_SPOTS // 4
-    by_count = found.crop_spots >= enough
+    by_count = found.crop_spots >= CROP_HIT_SPOTS
     counted = {
-        s: balanced_accuracy(truth, table["count"][:, 0] >= enough)
+        s: balanced_accuracy(truth, table["count"][:, 0] >= CROP_HIT_SPOTS)
         for s, (table, truth) in check.items()
     }
     screener, verdicts = screener_values(found)

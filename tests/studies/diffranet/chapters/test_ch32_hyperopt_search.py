@@ -8,6 +8,7 @@ import pytest
 from diffranet_utils.records.provenance import start_run
 from diffranet_utils.search import tpe as search
 from diffranet_utils.studies.diffranet.chapters import ch32_hyperopt_search as search_analysis
+from diffranet_utils.studies.diffranet.experiment import Borders
 from diffranet_utils.studies.diffranet.study import STUDY
 from tests.data.test_split import resized
 from tests.search.test_tpe import FOREST, MACHINE, make_split
@@ -53,7 +54,7 @@ def test_bins_hold_every_image_once():
         np.array([0, 0, 5, 49, 50, 699, 700, 9999]),
         np.array([1, 0, 0, 1, 0, 0, 0, 1], bool),
     )
-    rows = search_analysis.by_visible(n_visible, {"rf": wrong})
+    rows = search_analysis.by_visible(n_visible, {"rf": wrong}, Borders(50, 700, 2500))
     assert sum(row["rf"]["n"] for row in rows) == 8
     first = rows[0]
     assert (first["low"], first["high"], first["rf"]["value"], first["rf"]["n"]) == (0, 1, 0.5, 2)
