@@ -5,6 +5,7 @@ outputs.
 import ast
 import re
 from pathlib import Path
+from statistics import median
 
 import nbformat
 import pytest
@@ -114,9 +115,15 @@ def test_solution_cells_are_named_on_the_pages(path):
 
 
 def test_cells_are_short(path):
-    lengths = [len(cell.source.splitlines()) for cell in code_cells(path)]
+    # Cells that only polish a figure are folded, as those of imports are.
+    shown = [
+        cell
+        for cell in code_cells(path)
+        if "hide-input" not in cell.metadata.get("tags", []) and "import " not in cell.source
+    ]
+    lengths = [len(cell.source.splitlines()) for cell in shown]
     assert max(lengths) <= MAX_LINES
-    assert sorted(lengths)[len(lengths) // 2] <= 6, "median of the code cells"
+    assert median(lengths) <= 9, "lines of the code cells that are shown"
 
 
 def test_nothing_is_stored_but_the_source(path):
