@@ -193,10 +193,16 @@ def load_result(folder, chapter):
     return read_json(path)
 
 
-def committed_result(chapter, preset="full"):
-    """The record that the repository ships for a preset, or None if there is none yet."""
-    path = COMMITTED / preset / f"{chapter}.json"
-    return read_json(path) if path.exists() else None
+def committed_result(chapter, preset=None):
+    """The record that the repository ships for a preset, or None if there is none yet.
+
+    Without a preset it is that of the study's own size: ``full``, or else ``overnight``.
+    """
+    for name in (preset,) if preset else ("full", "overnight"):
+        path = COMMITTED / name / f"{chapter}.json"
+        if path.exists():
+            return read_json(path)
+    return None
 
 
 def benchmark(name):

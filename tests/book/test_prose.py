@@ -24,13 +24,13 @@ from tests.studies.diffranet.test_claims import CONFUSIONS
 ROOT = Path(__file__).parents[2]
 
 
-def record(chapter, preset="full"):
+def record(chapter, preset=None):
     """A committed record; the sentence is out of reach of a test where there is none."""
     found = provenance.committed_result(chapter, preset)
     return found or pytest.skip(f"no committed record of {chapter} at the size of {preset}")
 
 
-def value(chapter, key, preset="full"):
+def value(chapter, key, preset=None):
     return record(chapter, preset)["values"][key]["value"]
 
 
