@@ -65,6 +65,8 @@ class Network:
         Epochs without a gain on validation after which training stops; 0 goes on to the end.
     left_out : tuple of str
         Imagers that are left out of training in turn (Table 6).
+    left_out_epochs : int
+        Epochs of each of these trainings.
     n_study, study_epochs, study_seeds : int
         Training pictures, epochs and seeds where resolution and augmentation are compared.
     label_noise : float
@@ -85,6 +87,7 @@ class Network:
     average: Annotated[float, Field(ge=0, lt=1)]
     patience: Annotated[int, Field(ge=0)] = 0
     left_out: Annotated[tuple[ImagerName, ...], Field(min_length=1)]
+    left_out_epochs: PositiveInt
     n_study: Annotated[int, Field(ge=8)]
     study_epochs: PositiveInt
     study_seeds: Annotated[int, Field(ge=2, le=100)]
@@ -163,7 +166,7 @@ PRESETS = {
             network=Network(
                 short_side=170, crop=151, width=0.125, epochs=4, batch_size=16, learning_rate=0.01,
                     average=0.8,
-                left_out=("rock_close",),
+                left_out=("rock_close",), left_out_epochs=1,
                 n_study=48, study_epochs=1, study_seeds=2, label_noise=0.1, n_folds=2,
                     fold_epochs=2, n_explained=1,
             ),
@@ -172,9 +175,9 @@ PRESETS = {
             "workshop",
             dataset=DataSet(n_train=3000, n_validation=400, n_test=1600, shares="equal"),
             network=Network(
-                **HALF_SIZE, width=0.25, epochs=8, batch_size=32, learning_rate=0.01, average=0.99,
-                left_out=("rock_close",),
-                n_study=600, study_epochs=4, study_seeds=3, n_folds=3, fold_epochs=4, n_explained=8,
+                **HALF_SIZE, width=0.25, epochs=24, batch_size=32, learning_rate=0.01, average=0.99,
+                left_out=("rock_close",), left_out_epochs=16,
+                n_study=600, study_epochs=4, study_seeds=3, n_folds=3, fold_epochs=8, n_explained=8,
             ),
         ),
         Preset(
@@ -183,7 +186,7 @@ PRESETS = {
             network=Network(
                 **FULL_SIZE, width=0.25, epochs=20, batch_size=64, learning_rate=0.01, average=0.99,
                 patience=5,
-                left_out=("rock_close",),
+                left_out=("rock_close",), left_out_epochs=10,
                 n_study=2000, study_epochs=6, study_seeds=3, n_folds=3, fold_epochs=6,
                     n_explained=25,
             ),
@@ -194,7 +197,7 @@ PRESETS = {
             network=Network(
                 **FULL_SIZE, width=1.0, schedule="paper", epochs=260, batch_size=64,
                 learning_rate=PAPER_TRAINING.learning_rate, average=PAPER_TRAINING.average,
-                patience=PAPER_TRAINING.patience, left_out=ALL_IMAGERS,
+                patience=PAPER_TRAINING.patience, left_out=ALL_IMAGERS, left_out_epochs=130,
                 n_study=50_000, study_epochs=30, study_seeds=3, n_folds=5, fold_epochs=30,
                     n_explained=100,
             ),

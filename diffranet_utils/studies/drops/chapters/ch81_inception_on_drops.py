@@ -192,7 +192,7 @@ def _left_out(run, bench, sets):
             np.flatnonzero((sets[s].rows.imager == name) == (s == "test"))
             for s in ("train", "test")
         )
-        settings = asked.short_training(asked.study_epochs)
+        settings = asked.short_training(asked.left_out_epochs)
         trained = bench.train(f"without_{name}", sets["train"].shelf.part(kept), settings, run.seed)
         seen = bench.judge(trained, sets["test"].shelf.part(held_out))
         entries = scores.crystal_scores(seen.labels, seen.classes)
