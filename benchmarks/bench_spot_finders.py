@@ -45,7 +45,7 @@ READER = """
 import json, sys
 from dials.array_family import flex
 table = flex.reflection_table.from_file(sys.argv[1])
-print(json.dumps([list(place) for place in table["xyzobs.px.value"]]))
+print(json.dumps([[*place[:2], k] for place, k in zip(table["xyzobs.px.value"], table["id"])]))
 """
 
 
@@ -119,14 +119,18 @@ def ours(images):
     return found
 
 
-def dials(files, folder):
+def dials(files, folder, *settings):
     """Spots of dials.find_spots, on one core."""
-    words = ["dials.find_spots", *map(str, files), "nproc=1"]
+    words = ["dials.find_spots", *map(str, files), "nproc=1", *settings]
     strong = folder / "strong.refl"
-    subprocess.run([*words, f"output.reflections={strong}"], check=True, capture_output=True)
+    subprocess.run(
+        [*words, f"output.reflections={strong}"], check=True, capture_output=True, cwd=folder
+    )
     reader = folder / "reader.py"
     reader.write_text(READER)
-    run = [shutil.which("dials.python") or "python3", str(reader), str(strong)]
+    with open(shutil.which("dials.find_spots"), encoding="utf-8") as script:
+        python = script.readline().removeprefix("#!").strip()  # the one that DIALS is made for
+    run = [*python.split(), str(reader), str(strong)]
     places = np.array(json.loads(subprocess.run(run, check=True, capture_output=True).stdout))
     places = places.reshape(-1, 3)
     return [places[places[:, 2].astype(int) == k, :2] for k in range(len(files))]
@@ -175,6 +179,8 @@ def main():
         programs = {"ours": lambda: ours(images)}
         if shutil.which("dials.find_spots"):
             programs["dials.find_spots"] = lambda: dials(files, folder)
+            small = "min_spot_size=2"  # by default spots of fewer than six pixels are left out
+            programs[f"dials.find_spots {small}"] = lambda: dials(files, folder, small)
         try:
             import_module("om.algorithms._crystallography")
             programs["peakfinder8"] = lambda: peakfinder8(images)

@@ -142,6 +142,7 @@ def page_tables(results_dir):
         ``results``: paper beside committed records. ``this_build``: paper beside this build.
         ``run_times``: seconds of every chapter when the smoke book was last timed. ``faults``: what
         faults of the original code cost. ``expected``: what a class should see, from this build.
+        ``spot_finders``: what other programs find on the same frames.
     """
     ours = load_records(results_dir)
     tables = {
@@ -149,7 +150,42 @@ def page_tables(results_dir):
         "this_build": markdown_table(ours),
         "expected": expected_table(ours),
     }
-    return tables | {"run_times": run_times_table(benchmark("book")), "faults": faults_table()}
+    return tables | {
+        "run_times": run_times_table(benchmark("book")),
+        "faults": faults_table(),
+        "spot_finders": spot_finders_table(benchmark("spot_finders")),
+    }
+
+
+def spot_finders_table(timing):
+    """What each program finds on the same simulated frames.
+
+    Parameters
+    ----------
+    timing : dict or None
+        The record ``results/bench/spot_finders.json``, which ``benchmarks/bench_spot_finders.py``
+        writes.
+
+    Returns
+    -------
+    str
+        A Markdown table with the number of frames and visible spots below it.
+    """
+    if timing is None:
+        return "No record yet: run `python benchmarks/bench_spot_finders.py`."
+    rows = [
+        f"| `{name}` | {row['found']:,} | {format_entry(row['right']) if row['right'] else NO_CLAIM}"
+        f" | {format_entry(row['of_the_visible'])} | {row['most_on_an_empty_frame']}"
+        f" | {1e3 * row['seconds_a_frame']:.0f} ms |"
+        for name, row in timing["programs"].items()
+    ]
+    head = "| program | spots | of these right | of the visible found | most on an empty frame |"
+    size = (
+        f"{timing['n_frames']} simulated frames, {timing['n_empty']} of them without a visible "
+        f"spot, {timing['n_visible']:,} visible spots in all; a spot is right within "
+        f"{timing['near_px']:g} pixels of a visible one. One core, {timing['device']}."
+    )
+    return "\n".join([f"{head} time a frame |", "|---|---|---|---|---|---|", *rows, "", size])
 
 
 def run_times_table(timing):

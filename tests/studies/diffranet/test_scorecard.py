@@ -153,3 +153,15 @@ def test_run_times_name_every_chapter_and_the_machine():
     table = scorecard.run_times_table(timing)
     assert "| `10_b` | 12 |" in table and "a box; the book in 20 s" in table
     assert "book_times.json" in scorecard.run_times_table(None)
+
+
+def test_spot_finders_stand_in_one_table():
+    share = {"value": 0.5, "n": 10, "low": 0.24, "high": 0.76, "interval": "Wilson 95 %"}
+    row = {"found": 1200, "right": share, "of_the_visible": share, "most_on_an_empty_frame": 3}
+    timing = {"n_frames": 60, "n_empty": 17, "n_visible": 11393, "near_px": 2.0, "device": "a core"}
+    rows = {"ours": row | {"seconds_a_frame": 0.031}, "blind": row | {"found": 0, "right": None}}
+    rows["blind"]["seconds_a_frame"] = 1.0
+    lines = scorecard.spot_finders_table(timing | {"programs": rows}).splitlines()
+    assert [line.count("|") for line in lines[:4]] == [7] * 4
+    assert "1,200" in lines[2] and "31 ms" in lines[2] and "11,393" in lines[-1]
+    assert "bench_spot_finders" in scorecard.spot_finders_table(None)
