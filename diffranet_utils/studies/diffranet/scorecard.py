@@ -174,12 +174,13 @@ def spot_finders_table(timing):
     if timing is None:
         return "No record yet: run `python benchmarks/bench_spot_finders.py`."
     rows = [
-        f"| `{name}` | {row['found']:,} | {format_entry(row['right']) if row['right'] else NO_CLAIM}"
+        f"| `{name}` | {row['found']:,}"
+        f" | {format_entry(row['right']) if row['right'] else NO_CLAIM}"
         f" | {format_entry(row['of_the_visible'])} | {row['most_on_an_empty_frame']}"
         f" | {1e3 * row['seconds_a_frame']:.0f} ms |"
         for name, row in timing["programs"].items()
     ]
-    head = "| program | spots | of these right | of the visible found | most on an empty frame |"
+    head = "| program | spots | right | of the visible | most on an empty frame |"
     size = (
         f"{timing['n_frames']} simulated frames, {timing['n_empty']} of them without a visible "
         f"spot, {timing['n_visible']:,} visible spots in all; a spot is right within "
