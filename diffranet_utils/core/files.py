@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import shutil
+import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +19,8 @@ except ImportError:
 @contextmanager
 def atomic_path(path):
     """Yield a temporary path beside `path` that replaces it when the block ends well.
+
+    A device or a pipe, such as ``/dev/null``, is never replaced: the content is written to it.
 
     Parameters
     ----------
@@ -34,11 +38,17 @@ def atomic_path(path):
         If the folder is read-only or the disk is full.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    special = path.exists() and not path.is_file() and not path.is_dir()
+    folder = Path(tempfile.gettempdir()) if special else path.parent
+    temporary = folder / f".{path.name}.{os.getpid()}.tmp"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        os.replace(temporary, path)
+        if special:
+            with temporary.open("rb") as written, path.open("wb") as stream:
+                shutil.copyfileobj(written, stream)
+        else:
+            os.replace(temporary, path)
     except OSError as error:
         raise DiffranetError(
             f"Cannot write {path}: {error.strerror or error}. Free some space or choose a "

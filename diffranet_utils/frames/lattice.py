@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from scipy import fft
 
 from diffranet_utils.core.errors import require
 
@@ -243,7 +242,7 @@ def scan(q, directions, shortest_A, longest_A):
     step = (
         1.0  # angstrom between lengths: a spread of 1/angstrom in q.t makes peaks 1 angstrom wide
     )
-    n_bins = fft.next_fast_len(int(LEAST_HEADROOM * longest_A / step), real=True)
+    n_bins = _fast_length(int(LEAST_HEADROOM * longest_A / step))
     scaled = np.ascontiguousarray(q) * step  # whole lengths make whole waves: fractions suffice
     lengths = np.arange(int(np.ceil(shortest_A / step)), int(longest_A / step) + 1)
     # a bin adds up what lies anywhere in it, which weakens short waves by a known factor
@@ -253,12 +252,24 @@ def scan(q, directions, shortest_A, longest_A):
     for start in range(0, len(directions), CHUNK):
         part = directions[start : start + CHUNK]
         _histograms(scaled, part, n_bins, counts)
-        waves = fft.rfft(counts[: len(part)], axis=1)[:, lengths[0] : lengths[-1] + 1]
+        waves = np.fft.rfft(counts[: len(part)], axis=1)[:, lengths[0] : lengths[-1] + 1]
         power = (waves.real**2 + waves.imag**2) * gain
         top = power.argmax(axis=1)
         score[start : start + CHUNK] = power[np.arange(len(part)), top]
         best[start : start + CHUNK] = lengths[top] * step
     return score, best
+
+
+def _fast_length(n):
+    """Smallest number from n on without prime factors above five, fast to transform."""
+    while True:
+        rest = n
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return n
+        n += 1
 
 
 @njit(nogil=True, cache=True)

@@ -7,10 +7,11 @@ threshold is not visited again, so that a blank frame costs little more than rea
 once.
 """
 
+import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from scipy import special
 
 from diffranet_utils.core.errors import require
 from diffranet_utils.frames import tile_kernels
@@ -65,7 +66,7 @@ class PeakSettings:
     @property
     def false_alarm(self):
         """Probability that a pixel of the background is strong."""
-        return float(special.ndtr(-self.n_sigma))
+        return _normal_tail(self.n_sigma)
 
 
 @dataclass(frozen=True)
@@ -337,12 +338,47 @@ def tile_threshold(levels, n_sigma):
 
 def _poisson_quantile(mean, n_sigma):
     """Smallest k with P(N > k) no larger than the tail of `n_sigma`, for each mean."""
-    if mean.size == 0:
-        return mean
-    largest = mean.max()
-    k = np.arange(int(largest + (n_sigma + 1) * np.sqrt(largest) + n_sigma**2) + 3)
-    highest_mean = special.gammaincinv(k + 1.0, special.ndtr(-n_sigma))
-    return np.searchsorted(highest_mean, mean).astype(np.float64)
+    return np.searchsorted(_highest_means(n_sigma), mean).astype(np.float64)
+
+
+@cache
+def _highest_means(n_sigma):
+    """Largest mean at which P(N > k) is no larger than the tail of `n_sigma`, for k from 0 on.
+
+    Newton's rule, for means up to `NORMAL_FROM`. SciPy's inverse of the incomplete gamma function
+    says the same, and takes longer to load than a frame to judge.
+    """
+    n = int(NORMAL_FROM + (n_sigma + 1) * np.sqrt(NORMAL_FROM) + n_sigma**2) + 3
+    k, wanted = np.arange(n, dtype=np.float64), math.log(_normal_tail(n_sigma))
+    log_factorial = np.array([math.lgamma(one + 2) for one in k])
+    # P(N > k) < m^(k+1) / (k+1)!, so that this is too low; the tail is concave in log m: from below
+    # no step goes too far.
+    log_mean = (wanted + log_factorial) / (k + 1)
+    for _ in range(40):
+        mean = np.exp(log_mean)
+        series = _falling_series(k, mean)
+        log_tail = (k + 1) * log_mean - mean - log_factorial + np.log(series)
+        step = (wanted - log_tail) * series / (k + 1)
+        log_mean = log_mean + step
+        if np.abs(step).max() < 1e-13:
+            break
+    return np.exp(log_mean)
+
+
+def _falling_series(k, mean):
+    """P(N > k) over P(N = k + 1), for means below k + 1."""
+    term = total = np.ones_like(mean)
+    for further in range(1, 2000):
+        term = term * mean / (k + 1 + further)
+        total = total + term
+        if term.max() < 1e-16:
+            break
+    return total
+
+
+def _normal_tail(n_sigma):
+    """Chance that a normal variable is more than `n_sigma` standard deviations above its mean."""
+    return 0.5 * math.erfc(n_sigma / math.sqrt(2))
 
 
 def find_tile_peaks(frame, usable=None, settings=None, photons=None, limits=None):

@@ -1,6 +1,8 @@
 """Files appear whole or not at all."""
 
 import hashlib
+import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -55,3 +57,15 @@ def test_unreadable_json_is_named(tmp_path):
 def test_hash_joins_bytes_and_files(tmp_path):
     (tmp_path / "a").write_bytes(b"def")
     assert files.sha256_of(b"abc", tmp_path / "a") == hashlib.sha256(b"abcdef").hexdigest()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_written_to_and_stays(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    read = []
+    reader.start()
+    files.write_bytes(pipe, b"verdicts")
+    reader.join(timeout=10)
+    assert read == [b"verdicts"] and pipe.is_fifo() and os.listdir(tmp_path) == ["pipe"]

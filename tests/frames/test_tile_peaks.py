@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scipy import ndimage, stats
+from scipy.special import gammaincinv, ndtr
 
 from diffranet_utils.core.errors import InputError
 from diffranet_utils.frames import tile_kernels, tile_peaks
@@ -204,3 +205,11 @@ def test_a_mask_of_another_shape_is_refused():
         find_tile_peaks(np.zeros((4, 4)), np.ones((4, 5), bool))
     with pytest.raises(InputError):
         tile_peaks.PeakSettings(n_sigma=0)
+
+
+@pytest.mark.parametrize("n_sigma", [3.0, 4.5, 6.0, 8.0])
+def test_highest_means_are_those_of_the_incomplete_gamma_function(n_sigma):
+    means = tile_peaks._highest_means(n_sigma)
+    k = np.arange(len(means))
+    assert means == pytest.approx(gammaincinv(k + 1.0, ndtr(-n_sigma)), rel=1e-9)
+    assert means[-1] > tile_peaks.NORMAL_FROM
