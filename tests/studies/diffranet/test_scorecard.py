@@ -2,6 +2,7 @@
 
 import pytest
 
+from diffranet_utils.cli.registry import STUDIES
 from diffranet_utils.core.errors import DiffranetError
 from diffranet_utils.records import metrics, provenance
 from diffranet_utils.studies.diffranet import claims, remarks, scorecard
@@ -153,3 +154,17 @@ def test_run_times_name_every_chapter_and_the_machine():
     table = scorecard.run_times_table(timing)
     assert "| `10_b` | 12 |" in table and "a box; the book in 20 s" in table
     assert "book_times.json" in scorecard.run_times_table(None)
+
+
+def test_every_number_of_every_paper_has_its_row():
+    rows = scorecard.papers_table(STUDIES).splitlines()[2:]
+    assert len(rows) == sum(len(study.claims) for study in STUDIES)
+    assert {row.split("|")[1].strip() for row in rows} == {
+        study.name.replace("_", " ") for study in STUDIES
+    }
+    assert all(row.count("|") == 6 for row in rows)
+
+
+def test_the_first_page_shows_five_numbers_with_a_real_one():
+    rows = scorecard.headline_table().splitlines()[2:]
+    assert len(rows) == 5 and "real frames" in rows[-1]
