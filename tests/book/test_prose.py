@@ -392,6 +392,8 @@ SENTENCES = [
     ("notebooks/60_scorecard.ipynb", "of two samples of one size whose intervals just touch, $p$ "
     "is already below 0.01",
      lambda: 2 * norm.sf(norm.isf(0.025) * 2**0.5) < 0.01),
+    ("book/stage1.md", "The classes begin at 50, 700 and 2,500 visible spots",
+     lambda: tuple(vars(DIFFRANET.borders).values()) == (50, 700, 2500)),
     ("book/paper_vs_ours.md", "50 visible spots in the data set, 15 for all crops of",
      lambda: presets.get("full").dataset.experiment.borders.weak == 50
      and {station.borders.weak for station in crop_tables.HELD_OUT.values()} == {variety.FEW_SPOTS.weak} == {15}),
