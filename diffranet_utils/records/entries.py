@@ -18,7 +18,8 @@ def format_entry(entry):
     -------
     str
         Such as ``97.5 % [96.1, 98.4], n = 800`` or ``23.1 image/s``, with no-break spaces inside
-        each part.
+        each part. Without the interval where its ends agree: equal runs of a few seeds do not
+        prove that the next would agree.
     """
     if entry is None:
         return MISSING
@@ -29,7 +30,7 @@ def format_entry(entry):
         (100, f"{JOIN}%") if share else (1, f"{JOIN}{entry['unit']}" if entry["unit"] else "")
     )
     words = _number(entry["value"] * scale, share) + unit
-    if entry.get("low") is not None:
+    if entry.get("low") is not None and entry["low"] < entry["high"]:
         low, high = (_number(entry[end] * scale, share) for end in ("low", "high"))
         words += f" [{low},{JOIN}{high}]"
     if entry.get("n"):

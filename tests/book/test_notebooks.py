@@ -48,9 +48,10 @@ def section(path, title):
     return re.split(r"^## ", prose(path).split(f"## {title}\n")[1], flags=re.M)[0]
 
 
-def test_title_is_an_unnumbered_noun_phrase_with_a_lead(path):
+def test_title_is_a_noun_phrase_after_the_number_of_the_chapter(path):
     first = read(path).cells[0].source
-    assert re.match(r"# [^\d\n]+\n", first)
+    number = re.match(r"# (?:(\d\d) · )?[^\d\n]+\n", first)
+    assert number and number[1] in (None, path.stem[:2])
     assert len(re.findall(r"^# ", prose(path), re.M)) == 1
     lead = first.split("\n", 1)[1]
     assert len(re.findall(r"[.?!](\s|$|\")", lead)) >= 2

@@ -25,6 +25,7 @@ def plain(words):
         (plain_value(23.117, "image/s"), "23.12 image/s"),
         (plain_value(12600), "12,600"),
         ({"value": 3.0, "unit": "h", "low": 2.5, "high": 3.5, "n": 5}, "3 h [2.5, 3.5], n = 5"),
+        (metrics.mean_interval([-0.03125, -0.03125]), "-3.1 %, n = 2"),
     ],
 )
 def test_entries_in_words(entry, words):

@@ -23,6 +23,8 @@ FAULT_RECORDS = (
     ("31_sift_bag_of_words", "full"),
     ("40_deepfreak", "workshop"),
 )  # they measure a fault themselves
+HEADLINE = ("images_per_second", "rf_test_accuracy", "svm_test_accuracy", "deepfreak_test_accuracy")
+TABLE_HEAD = ("| number | the paper | this project | preset |", "|---|---|---|---|")
 FULL_SIZE = (
     "full",
     "overnight",
@@ -30,16 +32,21 @@ FULL_SIZE = (
 )  # presets whose committed records the README may quote, best first
 
 
-def load_records(folder):
+def load_records(folder, chapters=CHAPTERS):
     """All records of a folder by chapter, in the order of the book; chapters without one are left
     out.
+
+    Parameters
+    ----------
+    folder : path-like
+    chapters : sequence of str
 
     Raises
     ------
     DiffranetError
         If a record cannot be read.
     """
-    paths = {name: Path(folder) / f"{name}.json" for name in CHAPTERS if name != "60_scorecard"}
+    paths = {name: Path(folder) / f"{name}.json" for name in chapters if name != "60_scorecard"}
     return {name: read_json(path) for name, path in paths.items() if path.exists()}
 
 
@@ -139,18 +146,14 @@ def page_tables(results_dir):
     Returns
     -------
     dict of str
-        ``results``: paper beside committed records. ``this_build``: paper beside this build.
-        ``run_times``: seconds of every chapter when the smoke book was last timed. ``faults``: what
-        faults of the original code cost. ``expected``: what a class should see, from this build.
-        ``spot_finders``: what other programs find on the same frames.
+        ``headline``: our best numbers, from the committed records. ``run_times``: seconds of every
+        chapter when the smoke book was last timed. ``faults``: what faults of the original code
+        cost. ``expected``: what a class should see, from this build. ``spot_finders``: what other
+        programs find on the same frames.
     """
-    ours = load_records(results_dir)
-    tables = {
-        "results": readme_table(),
-        "this_build": markdown_table(ours),
-        "expected": expected_table(ours),
-    }
-    return tables | {
+    return {
+        "headline": headline_table(),
+        "expected": expected_table(load_records(results_dir)),
         "run_times": run_times_table(benchmark("book")),
         "faults": faults_table(),
         "spot_finders": spot_finders_table(benchmark("spot_finders")),
@@ -270,14 +273,36 @@ def _about_lengths(entry):
     )
 
 
-def readme_table():
-    """The results table of the README, from the committed records of the largest preset."""
-    best = {
+def best_records(chapters=CHAPTERS):
+    """The committed record of each chapter from its largest preset.
+
+    Parameters
+    ----------
+    chapters : sequence of str
+
+    Returns
+    -------
+    dict of dict
+        By chapter; chapters without a record are left out.
+    """
+    return {
         name: record
         for preset in reversed(FULL_SIZE)
-        for name, record in load_records(COMMITTED / preset).items()
+        for name, record in load_records(COMMITTED / preset, chapters).items()
     }
-    return markdown_table(best)
+
+
+def readme_table():
+    """The results table of the README, from the committed records of the largest preset."""
+    return markdown_table(best_records())
+
+
+def headline_table():
+    """Our best numbers for the first page: rate, forest, SVM, network, real frames."""
+    records = best_records()
+    rows = [_row(claim, records) for claim in claims.CLAIMS if claim.key in HEADLINE]
+    beside = [row for row in rows_beside(records) if row.startswith("| Shipped screener")]
+    return "\n".join([*TABLE_HEAD, *rows, *beside]) + "\n"
 
 
 def markdown_table(records):
@@ -293,15 +318,35 @@ def markdown_table(records):
     str
         A Markdown table.
     """
-    lines = ["| number | the paper | this project | preset |", "|---|---|---|---|"]
-    for claim in claims.CLAIMS:
-        entry = _entry(records, claim)
-        preset = records[claim.chapter]["preset"] if entry else NO_CLAIM
-        ours = format_entry(entry) + remark(records, claim)
-        lines.append(
-            f"| {claim.heading} ({claim.source}) | {format_claim(claim)} | {ours} | {preset} |"
-        )
-    return "\n".join(lines + rows_beside(records)) + "\n"
+    rows = [_row(claim, records) for claim in claims.CLAIMS]
+    return "\n".join([*TABLE_HEAD, *rows, *rows_beside(records)]) + "\n"
+
+
+def papers_table(studies):
+    """Every number of several papers beside our committed records.
+
+    Parameters
+    ----------
+    studies : sequence of study.Study
+
+    Returns
+    -------
+    str
+        A Markdown table, the studies one after the other.
+    """
+    lines = [f"| study {TABLE_HEAD[0]}", f"|---{TABLE_HEAD[1]}"]
+    for study in studies:
+        records = best_records(study.chapters)
+        name = study.name.replace("_", " ")
+        lines += [f"| {name} {_row(claim, records)}" for claim in study.claims]
+    return "\n".join(lines) + "\n"
+
+
+def _row(claim, records):
+    entry = _entry(records, claim)
+    preset = records[claim.chapter]["preset"] if entry else NO_CLAIM
+    ours = format_entry(entry) + remark(records, claim)
+    return f"| {claim.heading} ({claim.source}) | {format_claim(claim)} | {ours} | {preset} |"
 
 
 def readme_with(text, table):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from diffranet_utils.cli.registry import STUDIES
 from diffranet_utils.core.errors import DiffranetError
 from diffranet_utils.records import metrics, provenance
 from diffranet_utils.studies.diffranet import claims, remarks, scorecard
@@ -165,3 +166,17 @@ def test_spot_finders_stand_in_one_table():
     assert [line.count("|") for line in lines[:4]] == [7] * 4
     assert "1,200" in lines[2] and "31 ms" in lines[2] and "11,393" in lines[-1]
     assert "bench_spot_finders" in scorecard.spot_finders_table(None)
+
+
+def test_every_number_of_every_paper_has_its_row():
+    rows = scorecard.papers_table(STUDIES).splitlines()[2:]
+    assert len(rows) == sum(len(study.claims) for study in STUDIES)
+    assert {row.split("|")[1].strip() for row in rows} == {
+        study.name.replace("_", " ") for study in STUDIES
+    }
+    assert all(row.count("|") == 6 for row in rows)
+
+
+def test_the_first_page_shows_five_numbers_with_a_real_one():
+    rows = scorecard.headline_table().splitlines()[2:]
+    assert len(rows) == 5 and "real frames" in rows[-1]
