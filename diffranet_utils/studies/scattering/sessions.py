@@ -121,12 +121,12 @@ def draw_session(technique, seed, number, n=256):
     require(technique in TECHNIQUES, f"Unknown technique {technique!r}: choose one of {known}.")
     rng = np.random.default_rng([seed, TECHNIQUES.index(technique), number])
     session = DRAW[technique](rng, n)
-    readout = _readout(rng)
+    readout = draw_readout(rng)
     turns = int(rng.integers(1, 4)) if rng.random() < TURNED else 0
     return replace(session, readout=readout, turns=turns)
 
 
-def _readout(rng):
+def draw_readout(rng):
     """A detector, its beamstop and its display: counters with gaps, CCDs with an offset."""
     is_ccd = rng.random() < 0.25
     return Readout(
