@@ -279,8 +279,8 @@ def _waxs_parts(facts, camera, strength, rng):
 
 
 def _draw_gisaxs(rng, n):
-    camera = _camera(rng, n, (1000, 6500), (0.8, 1.6), (0.55, 1.1))
     incidence = float(rng.uniform(0.12, 0.45))
+    camera = _above_horizon(_camera(rng, n, (1000, 6500), (0.8, 1.6), (0.5, 1.05)), incidence)
     wave = camera.wavelength_A
     film = Medium.of_density(float(rng.uniform(0.25, 0.4)), wave) if rng.random() < 0.4 else None
     thickness = float(rng.uniform(200, 900)) if film else 0.0
@@ -309,7 +309,7 @@ def _gisaxs_parts(facts, camera, strength, rng):
     elif facts["order"] == "lattice":
         structure = lattice_factor(plane, "hexagonal", distance, 0.1 / distance, 0.05 * distance)
     pattern = island_pattern(surface, facts["islands"], structure, exit_angle, plane, n_q=256)
-    pattern = pattern / np.quantile(pattern, 0.999) * strength
+    pattern = pattern / max(np.quantile(pattern, 0.999), 1e-300) * strength
     rough = facts["rough"] * roughness_pattern(surface, 400.0, 0.5, exit_angle, plane)
     return {"rest": 1e-5 + _specular(camera, surface), "rod": pattern, "yoneda": rough}
 
@@ -322,9 +322,15 @@ def _specular(camera, surface):
     return np.where(exit_angle > 0, (5 * spot + 0.05) * np.exp(-((q[1] / width) ** 2)), 0)
 
 
+def _above_horizon(camera, incidence_deg):
+    """The same station with the sample's horizon where the beam would have been."""
+    rise_mm = camera.distance_mm * np.tan(np.radians(incidence_deg))
+    return replace(camera, beam_down=float(camera.beam_down + rise_mm / camera.height_mm))
+
+
 def _draw_giwaxs(rng, n):
-    camera = _camera(rng, n, (90, 450), (0.7, 1.55), (0.6, 1.2))
     incidence = float(rng.uniform(0.1, 0.3))
+    camera = _above_horizon(_camera(rng, n, (90, 450), (0.7, 1.55), (0.6, 1.15)), incidence)
     lamellar, stacking = rng.uniform(0.25, 0.6), rng.uniform(1.5, 1.9)
     orders = np.arange(1, 5)
     out_of_plane = np.stack([lamellar * orders, 0 * orders, 1 / orders**2], axis=1)
