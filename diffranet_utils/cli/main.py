@@ -8,6 +8,7 @@ import typer
 
 from diffranet_utils import __version__
 from diffranet_utils.cli import drops
+from diffranet_utils.cli.sort import sort
 from diffranet_utils.core.errors import DiffranetError, require
 
 # Heavy modules are imported inside the commands, so that --help answers at once.
@@ -24,6 +25,7 @@ data_app = typer.Typer(help="Fetch public data.", no_args_is_help=True)
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(data_app, name="data")
 app.add_typer(drops.app, name="drops")
+app.command()(sort)
 
 Root = Annotated[Path, typer.Option(help="Folder of the data set.")]
 Preset = Annotated[str, typer.Option(help="Size of the run: smoke, workshop, overnight or full.")]

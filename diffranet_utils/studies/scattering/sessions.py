@@ -27,8 +27,26 @@ from diffranet_utils.studies.scattering.gisaxs import (
 )
 from diffranet_utils.studies.scattering.labels import TECHNIQUES
 
-DETECTORS_MM = ((168.7, 179.4), (83.8, 106.5), (253.7, 288.8), (200.0, 200.0))
+#: Width and height of PILATUS 1M, 300K, 2M, 100K, 300K-W and 900K-W, EIGER 4M and 9M, round image
+#: plates and CCDs of 345, 165 and 62 mm, and square panels.
+DETECTORS_MM = (
+    (168.7, 179.4),
+    (83.8, 106.5),
+    (253.7, 288.8),
+    (83.8, 33.5),
+    (253.7, 33.5),
+    (253.7, 106.5),
+    (155.2, 162.5),
+    (233.1, 244.6),
+    (345.0, 345.0),
+    (165.0, 165.0),
+    (62.0, 62.0),
+    (200.0, 200.0),
+    (410.0, 410.0),
+)
+GAPS = ((0, 0), (0, 0), (1, 1), (4, 1), (2, 0), (7, 2), (0, 2), (3, 3), (0, 1))
 GEOMETRIES = 4  # kept in memory: all patterns of a session share one
+TURNED = 0.2  # of the detectors are mounted on their side or read out from another corner
 SEEN = 0.5  # a feature is seen where it is this much of all else
 
 
@@ -45,7 +63,9 @@ class Session:
         Takes the camera, a strength of the sample near 1 and a generator; gives a dict of
         intensities by feature, each of shape (n, n).
     horizon : ndarray, shape (n, n), bool, optional
-        Pixels below the sample's horizon.
+        Pixels below the sample's horizon, as the detector stands upright.
+    turns : int
+        Quarter turns by which the detector is mounted, or its images are stored.
     """
 
     technique: str
@@ -53,6 +73,7 @@ class Session:
     readout: Readout
     scatter: Callable = field(hash=False)
     horizon: np.ndarray | None = field(hash=False, default=None)
+    turns: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,17 +121,27 @@ def draw_session(technique, seed, number, n=256):
     require(technique in TECHNIQUES, f"Unknown technique {technique!r}: choose one of {known}.")
     rng = np.random.default_rng([seed, TECHNIQUES.index(technique), number])
     session = DRAW[technique](rng, n)
-    gaps = ((0, 0), (1, 1), (4, 1), (2, 0))[rng.integers(4)]
-    readout = Readout(
-        photons=float(np.exp(rng.uniform(np.log(20), np.log(5000)))),
-        gaps=gaps,
-        gap_px=int(rng.integers(2, 6)),
-        stop_px=float(rng.uniform(3, 9)),
-        stop_arm_deg=float(rng.choice([0, 90, 180, 270, 200, 330])),
-        stray=float(10 ** rng.uniform(-4, -2)),
-        n_zingers=int(rng.integers(0, 9)),
+    readout = draw_readout(rng)
+    turns = int(rng.integers(1, 4)) if rng.random() < TURNED else 0
+    return replace(session, readout=readout, turns=turns)
+
+
+def draw_readout(rng):
+    """A detector, its beamstop and its display: counters with gaps, CCDs with an offset."""
+    is_ccd = rng.random() < 0.25
+    return Readout(
+        photons=float(np.exp(rng.uniform(np.log(15), np.log(50_000)))),
+        gaps=(0, 0) if is_ccd else GAPS[rng.integers(len(GAPS))],
+        gap_px=int(rng.integers(1, 8)),
+        stop_px=float(rng.choice([0, rng.uniform(2, 8), rng.uniform(6, 18)], p=[0.2, 0.6, 0.2])),
+        stop_arm_deg=float(rng.choice([0, 90, 180, 270, rng.uniform(0, 360)])),
+        stray=float(10 ** rng.uniform(-5, -1.3)),
+        n_zingers=int(rng.integers(0, 15)),
+        offset=float(np.exp(rng.uniform(np.log(5), np.log(1000)))) if is_ccd else 0.0,
+        noise=float(rng.uniform(0.5, 4)) if is_ccd else 0.0,
+        scale=float(10 ** rng.uniform(-0.5, 1.5)),
+        aperture=float(rng.uniform(0.7, 1.1)) if rng.random() < 0.25 else 0.0,
     )
-    return replace(session, readout=readout)
 
 
 def take(session, rng):
@@ -128,6 +159,7 @@ def take(session, rng):
     parts = session.scatter(session.camera, float(rng.lognormal(0, 0.2)), rng)
     readout = replace(session.readout, photons=session.readout.photons * rng.lognormal(0, 0.4))
     shadow = detector.gap_mask(session.camera.n, readout.gaps, readout.gap_px)
+    shadow |= detector.aperture_mask(session.camera.n, readout.aperture)
     shadow |= detector.stop_mask(session.camera, readout.stop_px, readout.stop_arm_deg)
     total = np.sum(list(parts.values()), axis=0)
     counts = detector.count(total, shadow, readout, rng)
@@ -138,20 +170,29 @@ def take(session, rng):
     }
     if session.horizon is not None:
         masks["horizon"] = session.horizon
-    return Pattern(detector.picture(counts), counts, session.technique, masks)
+    counts = np.rot90(counts, session.turns)
+    masks = {name: np.rot90(mask, session.turns) for name, mask in masks.items()}
+    return Pattern(detector.picture(counts, readout.scale), counts, session.technique, masks)
 
 
-def _camera(rng, n, distance_mm, wavelength_A, beam_down=(0.35, 0.65)):
+def _camera(rng, n, distance_mm, wavelength_A, beam_down=None):
+    """A station; the beam meets most detectors in the middle, some at an edge, and misses a few."""
     width, height = DETECTORS_MM[rng.integers(len(DETECTORS_MM))]
     return Camera(
         width,
         height,
-        float(rng.uniform(*distance_mm)),
+        float(np.exp(rng.uniform(*np.log(distance_mm)))),
         float(rng.uniform(*wavelength_A)),
-        beam_right=float(rng.uniform(0.3, 0.7)),
-        beam_down=float(rng.uniform(*beam_down)),
+        beam_right=_beam(rng),
+        beam_down=_beam(rng) if beam_down is None else float(rng.uniform(*beam_down)),
         n=n,
     )
+
+
+def _beam(rng):
+    """Place of the beam along one side, as a fraction of it."""
+    reach = ((0.3, 0.7), (0.0, 1.0), (-0.35, 1.35))
+    return float(rng.uniform(*reach[rng.choice(3, p=(0.65, 0.23, 0.12))]))
 
 
 @lru_cache(maxsize=GEOMETRIES)
@@ -165,7 +206,7 @@ def _grazing(camera, incidence_deg):
 
 
 def _draw_saxs(rng, n):
-    camera = _camera(rng, n, (1200, 4500), (0.7, 1.6), (0.2, 0.8))
+    camera = _camera(rng, n, (700, 9000), (0.6, 1.6))
     kind = ("dilute", "hard", "mesophase", "stack", "fibre", "calibrant")[rng.integers(6)]
     size = float(np.exp(rng.uniform(np.log(20), np.log(150))))
     facts = {
@@ -205,7 +246,7 @@ def _saxs_parts(facts, camera, strength, rng):
 
 
 def _draw_waxs(rng, n):
-    camera = _camera(rng, n, (90, 260), (0.5, 1.3), (0.2, 0.8))
+    camera = _camera(rng, n, (70, 450), (0.2, 1.55))
     largest = _transmission(camera)[0].max()
     if rng.random() < 0.6:
         name = list(waxs.CUBIC)[rng.integers(len(waxs.CUBIC))]
@@ -220,7 +261,7 @@ def _draw_waxs(rng, n):
         "texture": (float(rng.uniform(0, np.pi)), float(rng.uniform(0.5, 4))),
         "textured": bool(rng.random() < 0.35),
         "grains": float(10 ** rng.uniform(-0.5, 2.5)),
-        "halo": float(rng.uniform(0, 1.0)),
+        "halo": float(10 ** rng.uniform(-2, 0.1)),
         "halo_q_A": float(rng.uniform(1.2, 2.2)),
     }
     return Session("WAXS", camera, None, partial(_waxs_parts, facts))
@@ -238,8 +279,8 @@ def _waxs_parts(facts, camera, strength, rng):
 
 
 def _draw_gisaxs(rng, n):
-    camera = _camera(rng, n, (1500, 4500), (0.9, 1.6), (0.7, 0.95))
     incidence = float(rng.uniform(0.12, 0.45))
+    camera = _above_horizon(_camera(rng, n, (1000, 6500), (0.8, 1.6), (0.5, 1.05)), incidence)
     wave = camera.wavelength_A
     film = Medium.of_density(float(rng.uniform(0.25, 0.4)), wave) if rng.random() < 0.4 else None
     thickness = float(rng.uniform(200, 900)) if film else 0.0
@@ -268,7 +309,7 @@ def _gisaxs_parts(facts, camera, strength, rng):
     elif facts["order"] == "lattice":
         structure = lattice_factor(plane, "hexagonal", distance, 0.1 / distance, 0.05 * distance)
     pattern = island_pattern(surface, facts["islands"], structure, exit_angle, plane, n_q=256)
-    pattern = pattern / np.quantile(pattern, 0.999) * strength
+    pattern = pattern / max(np.quantile(pattern, 0.999), 1e-300) * strength
     rough = facts["rough"] * roughness_pattern(surface, 400.0, 0.5, exit_angle, plane)
     return {"rest": 1e-5 + _specular(camera, surface), "rod": pattern, "yoneda": rough}
 
@@ -281,9 +322,15 @@ def _specular(camera, surface):
     return np.where(exit_angle > 0, (5 * spot + 0.05) * np.exp(-((q[1] / width) ** 2)), 0)
 
 
+def _above_horizon(camera, incidence_deg):
+    """The same station with the sample's horizon where the beam would have been."""
+    rise_mm = camera.distance_mm * np.tan(np.radians(incidence_deg))
+    return replace(camera, beam_down=float(camera.beam_down + rise_mm / camera.height_mm))
+
+
 def _draw_giwaxs(rng, n):
-    camera = _camera(rng, n, (110, 280), (0.8, 1.3), (0.75, 1.0))
     incidence = float(rng.uniform(0.1, 0.3))
+    camera = _above_horizon(_camera(rng, n, (90, 450), (0.7, 1.55), (0.6, 1.15)), incidence)
     lamellar, stacking = rng.uniform(0.25, 0.6), rng.uniform(1.5, 1.9)
     orders = np.arange(1, 5)
     out_of_plane = np.stack([lamellar * orders, 0 * orders, 1 / orders**2], axis=1)
@@ -297,7 +344,7 @@ def _draw_giwaxs(rng, n):
         "spread": float(np.radians(10 ** rng.uniform(0.5, 1.6))),
         "rods": np.stack([rng.uniform(1.0, 2.0, 3), rng.exponential(0.5, 3)], axis=1),
         "has_rods": bool(rng.random() < 0.35),
-        "halo": float(rng.uniform(0.05, 0.6)),
+        "halo": float(10 ** rng.uniform(-2, 0.1)),
         "incidence_deg": incidence,
     }
     horizon = _grazing(camera, incidence)[0] < 0

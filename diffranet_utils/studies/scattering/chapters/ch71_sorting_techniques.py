@@ -7,7 +7,12 @@ import torch
 
 from diffranet_utils.core.errors import require
 from diffranet_utils.learning.attention import concentration, layer_grad_cam
-from diffranet_utils.learning.neighbours import nearest, precision_at
+from diffranet_utils.learning.neighbours import (
+    has_graph_search,
+    nearest,
+    nearest_by_graph,
+    precision_at,
+)
 from diffranet_utils.records import metrics
 from diffranet_utils.records.provenance import plain_value
 from diffranet_utils.studies.scattering.collection import pattern_at, split_rows
@@ -15,6 +20,7 @@ from diffranet_utils.studies.scattering.dataset import ensure_collection
 from diffranet_utils.studies.scattering.descriptors import GLCM_DISTANCES, cooccurrence
 from diffranet_utils.studies.scattering.kept_features import Halves, features_of_half, network_of
 from diffranet_utils.studies.scattering.labels import TECHNIQUES
+from diffranet_utils.studies.scattering.real_frames import real_accuracy
 from diffranet_utils.studies.scattering.representations import BY_NAME, missing_reason
 from diffranet_utils.studies.scattering.sorting import Task, sort_tables
 
@@ -63,7 +69,8 @@ def step(run):
     looked_at = features_of_half(BY_NAME[EXPLAINED], halves["random"], sizes)
     maps, details["maps"] = attention_scores(run, halves["random"])
     close, details["neighbours"] = similarity(halves["random"], looked_at)
-    return values | maps | close, details
+    real, real_details = real_accuracy()
+    return values | maps | close | real, details | real_details
 
 
 def halved(collection, run):
@@ -350,8 +357,7 @@ def similarity(half, features):
     """
     labels = half.collection.labels[half.test]
     k = min(K_NEIGHBOURS, len(labels) - 1)
-    rows = nearest(features.table, features.table, k + 1)
-    others = np.array([row[row != own][:k] for own, row in enumerate(rows)])
+    others = _without_self(nearest(features.table, features.table, k + 1), k)
     precision = precision_at(others, labels, labels)
     queries = {}
     for label, name in enumerate(TECHNIQUES):
@@ -360,4 +366,35 @@ def similarity(half, features):
     by_technique = {n: float(precision[labels == k].mean()) for k, n in enumerate(TECHNIQUES)}
     right = round(float(precision.sum() * k))
     values = {"precision_at_10": metrics.proportion(right, k * len(labels))}
-    return values, {"by_technique": by_technique, "queries": queries}
+    details = {"by_technique": by_technique, "queries": queries}
+    return values, details | {"graph": graph_search(features.table, labels, others)}
+
+
+def _without_self(rows, k):
+    """The k nearest of each row that are not the row itself."""
+    return np.array([row[row != own][:k] for own, row in enumerate(rows)])
+
+
+def graph_search(table, labels, exact):
+    """The same search by a graph of neighbours (faiss, HNSW) beside the exhaustive one.
+
+    Parameters
+    ----------
+    table : ndarray, shape (n, n_features)
+    labels : ndarray, shape (n,), int
+    exact : ndarray, shape (n, k), int
+        What the exhaustive search found.
+
+    Returns
+    -------
+    dict
+        ``precision`` at k, and ``agreement``, the fraction of the true neighbours that are found;
+        ``reason`` where faiss is not installed.
+    """
+    if not has_graph_search():
+        return {"reason": "faiss is not installed"}
+    k = exact.shape[1]
+    rows = _without_self(nearest_by_graph(table, table, k + 1), k)
+    shared = [len(set(one) & set(other)) / k for one, other in zip(rows, exact, strict=True)]
+    precision = precision_at(rows, labels, labels)
+    return {"precision": float(precision.mean()), "agreement": float(np.mean(shared))}
