@@ -20,6 +20,7 @@ from diffranet_utils.studies.space_groups.structures import (
     Entry,
     read_cif_folder,
     read_minerals,
+    reduced_formula,
     with_symmetry,
     without_duplicates,
 )
@@ -91,8 +92,8 @@ def entries_file(folder, cif_dir=None, stride=1):
 
 
 def _cif_entries(folder):
-    for name, crystal in read_cif_folder(folder):
-        entry = with_symmetry(name, crystal)
+    for _, crystal in read_cif_folder(folder):  # numbered files of one compound are one family
+        entry = with_symmetry(reduced_formula(crystal), crystal)
         if entry is not None:
             yield entry
 

@@ -10,6 +10,7 @@ import torch
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import SGDClassifier
 from torch import nn
+from torch.nn import functional
 
 from diffranet_utils.core.errors import require
 
@@ -109,9 +110,10 @@ class LongConvolution(nn.Conv1d):
 
     def forward(self, x):
         """Convolve, (n, channels_in, n_points) to (n, channels_out, n_points)."""
-        if x.device.type != "cpu" or self.in_channels < 8:
-            return super().forward(x)
         n_points, kernel = x.shape[-1], self.weight.shape[-1]
+        if x.device.type != "cpu" or self.in_channels < 8:
+            padded = functional.pad(x, ((kernel - 1) // 2, kernel // 2))
+            return functional.conv1d(padded, self.weight)
         size = 1 << (n_points + kernel - 2).bit_length()
         waves = torch.fft.rfft(x, size).permute(2, 1, 0)  # (n_waves, channels_in, n)
         filters = torch.fft.rfft(self.weight, size).conj().permute(2, 0, 1)
