@@ -9,6 +9,7 @@ import importlib.util
 import json
 import re
 import sqlite3
+import warnings
 from base64 import b64decode
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,10 +92,12 @@ def with_symmetry(name, crystal, tolerance_A=SYMMETRY_TOLERANCE_A):
     spglib = _package("spglib")
     kinds = crystal.atomic_numbers * 1000 + np.round(crystal.occupancy * 20).astype(int)
     cell = (crystal.lattice_A, crystal.fractional, np.unique(kinds, return_inverse=True)[1] + 1)
-    try:
-        found = spglib.get_symmetry_dataset(cell, symprec=tolerance_A)
-    except spglib.SpglibError:
-        found = None
+    with warnings.catch_warnings():  # spglib's word on its own error handling
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            found = spglib.get_symmetry_dataset(cell, symprec=tolerance_A)
+        except spglib.SpglibError:
+            found = None
     if found is None:
         return None
     orbit = found.crystallographic_orbits
@@ -216,7 +219,8 @@ def _mineral_path(path):
 
 
 def _database(path):
-    columns = "mineral_id, spacegroup_id, a, b, c, alpha, beta, gamma, atoms_sites, atoms_x, atoms_y, atoms_z"
+    cell = "mineral_id, spacegroup_id, a, b, c, alpha, beta, gamma"
+    columns = f"{cell}, atoms_sites, atoms_x, atoms_y, atoms_z"
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
         rows = connection.execute(
