@@ -6,18 +6,47 @@ TEST, MEASURED = 20_360, 15  # a fifth of 101,802 structures; Table 3
 HERE, CHOSEN = "91_space_groups", "selected on these structures"
 
 CLAIMS = (
-    Claim("lr_random_top1", "LR on X, random split, top 1", 0.20, TEST, "Section 3.1", HERE,
-    CHOSEN),
-    Claim("lr_products_random_top1", "LR on X², random split, top 1", 0.445, TEST, "Section 3.1",
-    HERE, CHOSEN),
-    Claim("lr_products_random_top6", "LR on X², random split, top 6", 0.77, TEST, "Section 3.1",
-    HERE, CHOSEN),
-    Claim("cnn_random_top1", "Convolutional network, random split, top 1", 0.70, TEST, "Table S1",
-    HERE, CHOSEN),
-    Claim("cnn_random_top6", "Convolutional network, random split, top 6", 0.919, TEST, "Table S1",
-    HERE, CHOSEN),
+    Claim(
+        "lr_random_top1", "LR on X, random split, top 1", 0.20, TEST, "Section 3.1", HERE, CHOSEN
+    ),
+    Claim(
+        "lr_products_random_top1",
+        "LR on X², random split, top 1",
+        0.445,
+        TEST,
+        "Section 3.1",
+        HERE,
+        CHOSEN,
+    ),
+    Claim(
+        "lr_products_random_top6",
+        "LR on X², random split, top 6",
+        0.77,
+        TEST,
+        "Section 3.1",
+        HERE,
+        CHOSEN,
+    ),
+    Claim(
+        "cnn_random_top1",
+        "Convolutional network, random split, top 1",
+        0.70,
+        TEST,
+        "Table S1",
+        HERE,
+        CHOSEN,
+    ),
+    Claim(
+        "cnn_random_top6",
+        "Convolutional network, random split, top 6",
+        0.919,
+        TEST,
+        "Table S1",
+        HERE,
+        CHOSEN,
+    ),
     Claim("measured_top6", "Best model on measured curves, top 6", 0.80, MEASURED, "Table 3", HERE),
-)  # fmt: skip
+)
 
 #: Table S1: filters, kernel, hidden units, members of the ensemble, top-1 and top-6 accuracy.
 TABLE_S1 = (

@@ -1,6 +1,5 @@
 """The study's collection: structures read once, their curves, and more curves made from them."""
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from diffranet_utils.studies.space_groups.structures import (
     Entry,
     read_cif_folder,
     read_minerals,
+    reduced_formula,
     with_symmetry,
     without_duplicates,
 )
@@ -86,23 +86,16 @@ def entries_file(folder, cif_dir=None, stride=1):
     path = Path(folder) / f"structures-{source}-{stride}-{code}.npz"
     if not path.is_file():
         found = _cif_entries(cif_dir) if cif_dir is not None else read_minerals(stride=stride)
-        write_entries(path, [entry for entry in _quietly(found) if entry.group in NUMBERS])
+        found = progress(found, title="structures", unit="structure")
+        write_entries(path, [entry for entry in found if entry.group in NUMBERS])
     return path
 
 
 def _cif_entries(folder):
-    for name, crystal in read_cif_folder(folder):
-        entry = with_symmetry(name, crystal)
+    for _, crystal in read_cif_folder(folder):  # numbered files of one compound are one family
+        entry = with_symmetry(reduced_formula(crystal), crystal)
         if entry is not None:
             yield entry
-
-
-def _quietly(entries):
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # spglib's word on its own error handling
-        yield from progress(entries, title="structures", unit="structure")
 
 
 def write_entries(path, entries):
@@ -209,19 +202,17 @@ def make_curves(recipe):
     entries = _unique_entries(recipe.entries) if recipe.kind != "random" else []
     chances = _chances(entries)
     rows = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        while len(rows) < recipe.n:
-            parent = int(rng.choice(len(entries), p=chances)) if entries else NO_PARENT
-            entry = _made(recipe.kind, entries[parent] if entries else None, rng)
-            if entry is not None and entry.group in NUMBERS:
-                plain = recipe.kind != "varied" and rng.random() >= VARIED
-                curve = (
-                    pair_curve(entry.crystal)
-                    if plain
-                    else varied_curve(entry.crystal, TRAINING_VARIETY, rng)
-                )
-                rows.append((entry, curve, parent))
+    while len(rows) < recipe.n:
+        parent = int(rng.choice(len(entries), p=chances)) if entries else NO_PARENT
+        entry = _made(recipe.kind, entries[parent] if entries else None, rng)
+        if entry is not None and entry.group in NUMBERS:
+            plain = recipe.kind != "varied" and rng.random() >= VARIED
+            curve = (
+                pair_curve(entry.crystal)
+                if plain
+                else varied_curve(entry.crystal, TRAINING_VARIETY, rng)
+            )
+            rows.append((entry, curve, parent))
     return _collection(rows)
 
 

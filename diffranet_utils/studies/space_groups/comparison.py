@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, KFold
 
 from diffranet_utils.records.metrics import mcnemar, proportion
 from diffranet_utils.studies.space_groups import own_best, scores
@@ -30,7 +30,8 @@ from diffranet_utils.studies.space_groups.network_training import FitSettings, p
 from diffranet_utils.studies.space_groups.training_sets import split_rows, training_curves
 
 MOST_PASSES = 60  # of stochastic gradient descent; the products need fewer
-PRODUCT_PASSES = 15
+PRODUCT_PASSES = 8
+ASKED = {"sgdclassifier__alpha": "alpha", "sgdclassifier__l1_ratio": "l1_share"}
 SYSTEM_OF_CLASS = np.array([SYSTEMS.index(crystal_system(number)) for number in NUMBERS])
 
 
@@ -98,15 +99,16 @@ class Bench:
 
     @cached_property
     def own(self):
-        """Our network by split; that of the random split also answers for everything else."""
+        """Our model by split; that of the random split also answers for everything else."""
         settings = own_best.own_settings(self.asked.own_epochs, self.run.seed)
-        networks = {}
+        found = {}
         for kind, rows in self.splits.items():
             train = training_curves(self.plain, self.made, *rows, kind)
-            networks[kind], _ = kept_network(
-                own_best.OWN_SIZES, train, settings, self.folder / "networks"
-            )
-        return networks
+            network, _ = kept_network(own_best.OWN_SIZES, train, settings, self.folder / "networks")
+            plain = self.plain.take(rows[0])
+            trees = own_best.featured_trees(plain, self.asked.n_trees, self.run.seed)
+            found[kind] = own_best.OwnModel(network, trees)
+        return found
 
     @cached_property
     def cnn(self):
@@ -154,39 +156,43 @@ def regressions(bench):
     values, details : dict
     """
     train, test = bench.parts("random")
+    rng = np.random.default_rng(bench.run.seed)
+    some = train.take(np.sort(rng.permutation(len(train))[: bench.asked.n_products]))
     values, details = {}, {}
-    for name, features, n, passes in (
-        ("lr", np.asarray, bench.asked.n_search, MOST_PASSES),
-        ("lr_products", quadratic_features, bench.asked.n_search // 4, PRODUCT_PASSES),
+    for name, features, learnt, n, passes in (
+        ("lr", np.asarray, train, bench.asked.n_search, MOST_PASSES),
+        ("lr_products", quadratic_features, some, bench.asked.n_search // 4, PRODUCT_PASSES),
     ):
-        search = _searched(features, train, n, passes, bench)
+        search = _searched(features, learnt, n, passes, bench)
         best = search.best_params_
-        model = logistic_regression(best["alpha"], best["l1_ratio"], bench.run.seed).set_params(
-            max_iter=passes
-        )
-        model.fit(features(train.x), train.labels)
+        model = logistic_regression(seed=bench.run.seed, passes=passes).set_params(**best)
+        model.fit(features(learnt.x), learnt.labels)
         probabilities = with_all_classes(model, features(test.x))
         values |= scores.both_tops(f"{name}_random", probabilities, test.labels)
         details[name] = {
-            "grid": [
-                {"alpha": p["alpha"], "l1_share": p["l1_ratio"], "accuracy": float(accuracy)}
-                for p, accuracy in zip(
-                    search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True
-                )
-            ],
-            "chosen": best,
+            "grid": _grid_rows(search),
+            "chosen": {ASKED[key]: value for key, value in best.items()},
+            "n_train": len(learnt),
             "accuracies": scores.accuracies(probabilities, test.labels),
-            "groups": scores.group_rows(probabilities, test.labels, train.labels),
+            "groups": scores.group_rows(probabilities, test.labels, learnt.labels),
         }
     return values, details
 
 
+def _grid_rows(search):
+    found = zip(search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True)
+    return [
+        {ASKED[key]: value for key, value in asked.items()} | {"accuracy": float(accuracy)}
+        for asked, accuracy in found
+    ]
+
+
 def _searched(features, train, n, passes, bench):
-    rng = np.random.default_rng(bench.run.seed)
-    rows = np.sort(rng.permutation(len(train))[:n])
-    grid = {"alpha": list(bench.asked.alphas), "l1_ratio": list(bench.asked.l1_shares)}
-    model = logistic_regression(seed=bench.run.seed).set_params(max_iter=passes)
-    folds = StratifiedKFold(3, shuffle=True, random_state=bench.run.seed)
+    rows = np.sort(np.random.default_rng(bench.run.seed).permutation(len(train))[:n])
+    candidates = (bench.asked.alphas, bench.asked.l1_shares)
+    grid = {key: list(values) for key, values in zip(ASKED, candidates, strict=True)}
+    model = logistic_regression(seed=bench.run.seed, passes=passes)
+    folds = KFold(3, shuffle=True, random_state=bench.run.seed)
     return GridSearchCV(model, grid, cv=folds, refit=False).fit(
         features(train.x[rows]), train.labels[rows]
     )
@@ -267,7 +273,7 @@ def _duplicates(bench):
 
 
 def own_networks(bench):
-    """Our network on every split.
+    """Our model, its network and its trees on every split.
 
     Parameters
     ----------
@@ -280,9 +286,12 @@ def own_networks(bench):
     values, details = {}, {}
     for kind in bench.splits:
         train, test = bench.parts(kind)
-        probabilities = predict(bench.own[kind], test.x)
+        model = bench.own[kind]
+        probabilities = model.answers(test.x)
         counts = scores.confusion_counts(probabilities, test.labels)
         values |= scores.both_tops(f"best_{kind}", probabilities, test.labels)
+        for part, answer in (("network", model.of_network), ("featured_trees", model.of_trees)):
+            values |= scores.both_tops(f"{part}_{kind}", answer(test.x), test.labels)
         details[kind] = {
             "accuracies": scores.accuracies(probabilities, test.labels),
             "groups": scores.group_rows(probabilities, test.labels, train.labels),
@@ -348,9 +357,15 @@ def elsewhere(bench, folder):
     values, details = _other_database(bench, folder)
     names, groups, x = measured_curves(folder)
     details["measured"] = []
-    for title, networks in (("cnn_measured", bench.cnn[0]), ("measured", bench.own["random"])):
+    own = bench.own["random"]
+    answers = {
+        "cnn_measured": lambda curves: predict(bench.cnn[0], curves),
+        "measured": own.answers,
+        "network_measured": own.of_network,
+    }
+    for title, answer in answers.items():
         if names:
-            rows = table_3(names, groups, predict(networks, x))
+            rows = table_3(names, groups, answer(x))
             values |= {f"{title}_top{k}": _counted(rows, k) for k in (1, scores.MOST_RANKS)}
             details["measured"] += [{"model": title} | row for row in rows]
     return values, details
@@ -397,7 +412,8 @@ def _other_database(bench, folder):
     answers = {
         "trees": _forest(train, curves.x, bench),
         "cnn": predict(bench.cnn[0], curves.x),
-        "best": predict(bench.own["random"], curves.x),
+        "best": bench.own["random"].answers(curves.x),
+        "network": bench.own["random"].of_network(curves.x),
     }
     values = {}
     for name, probabilities in answers.items():
@@ -411,7 +427,7 @@ def _other_database(bench, folder):
 
 def _calibration(bench, probabilities, curves):
     """Reliability on the other data base, with the temperature that the hardest split asks for."""
-    temperature = held_out_temperature(bench)
+    temperature = held_out_temperature(bench, own_best.OwnModel.answers)
     rows, error = scores.reliability(scores.softened(probabilities, temperature), curves.labels)
     return {
         "temperature": temperature,
@@ -423,13 +439,23 @@ def _calibration(bench, probabilities, curves):
     }
 
 
-def held_out_temperature(bench):
-    """Temperature of our network from the last of the splits, whose structures are least like the
+def held_out_temperature(bench, answer):
+    """Temperature of our model from the last of the splits, whose structures are least like the
     training's.
+
+    Parameters
+    ----------
+    bench : Bench
+    answer : callable
+        From an `own_best.OwnModel` and curves to probabilities: of all of it, or of its network.
+
+    Returns
+    -------
+    float
     """
     kind = list(bench.splits)[-1]
     _, test = bench.parts(kind)
-    return scores.best_temperature(predict(bench.own[kind], test.x), test.labels)
+    return scores.best_temperature(answer(bench.own[kind], test.x), test.labels)
 
 
 def table_s1(bench):

@@ -9,7 +9,6 @@ measured range, transformed back and damped (Farrow et al., 2007, J. Phys.: Cond
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numba
 import numpy as np
 
 from diffranet_utils.core.errors import require
@@ -17,7 +16,6 @@ from diffranet_utils.core.errors import require
 STEP_A = 0.01
 MARGIN_A = 4.0
 TAPER_A = 3.0
-SHORTEST_A = 0.5  # closer sites are alternatives of a disordered atom, never filled together
 N_TRANSFORM = 1 << 14
 
 
@@ -141,52 +139,16 @@ def distance_histogram(crystal, reach_A):
         Weighted neighbours per atom, b_i b_j / <b>^2, shared linearly between the two nearest
         multiples of `STEP_A`; the sum over a peak is a coordination number in an element.
     """
+    # compiled code takes a second to load, and measured curves need none of it
+    from diffranet_utils.studies.space_groups.pair_distances import add_distances
+
     power = crystal.atomic_numbers * crystal.occupancy
     _, centres, sizes = np.unique(crystal.orbit, return_index=True, return_counts=True)
     cell = np.linalg.cholesky(crystal.lattice_A @ crystal.lattice_A.T)
     positions = (crystal.fractional % 1.0) @ cell
     histogram = np.zeros(int(reach_A / STEP_A) + 2)
-    _add_distances(cell, positions, power, centres, sizes.astype(float), histogram)
+    add_distances(cell, positions, power, centres, sizes.astype(float), STEP_A, histogram)
     return histogram * crystal.occupancy.sum() / power.sum() ** 2
-
-
-@numba.njit(cache=True)
-def _add_distances(cell, positions, power, centres, sizes, histogram):
-    """Add all neighbours of the centres; the lower-triangular cell bounds each loop exactly."""
-    reach2 = (STEP_A * (len(histogram) - 2)) ** 2
-    for k in range(len(centres)):
-        i = centres[k]
-        for j in range(len(positions)):
-            weight = sizes[k] * power[i] * power[j]
-            x0, y0, z0 = positions[j] - positions[i]
-            reach = np.sqrt(reach2)
-            c_last = int(np.floor((reach - z0) / cell[2, 2]))
-            for c in range(int(np.ceil((-reach - z0) / cell[2, 2])), c_last + 1):
-                z = z0 + c * cell[2, 2]
-                rest = reach2 - z * z
-                _add_plane(
-                    (x0 + c * cell[2, 0], y0 + c * cell[2, 1], z), rest, cell, weight, histogram
-                )
-
-
-@numba.njit(cache=True)
-def _add_plane(start, rest, cell, weight, histogram):
-    x0, y0, z = start
-    reach = np.sqrt(max(rest, 0.0))
-    b_last = int(np.floor((reach - y0) / cell[1, 1]))
-    for b in range(int(np.ceil((-reach - y0) / cell[1, 1])), b_last + 1):
-        y = y0 + b * cell[1, 1]
-        half = np.sqrt(max(rest - y * y, 0.0))
-        x1 = x0 + b * cell[1, 0]
-        a_last = int(np.floor((half - x1) / cell[0, 0]))
-        for a in range(int(np.ceil((-half - x1) / cell[0, 0])), a_last + 1):
-            x = x1 + a * cell[0, 0]
-            distance = np.sqrt(x * x + y * y + z * z)
-            if distance > SHORTEST_A:
-                place = distance / STEP_A
-                low = min(int(place), len(histogram) - 2)
-                histogram[low] += weight * (low + 1 - place)
-                histogram[low + 1] += weight * (place - low)
 
 
 def _structure_function(peaks, background, settings):

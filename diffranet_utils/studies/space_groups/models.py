@@ -9,7 +9,10 @@ import numpy as np
 import torch
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import SGDClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from torch import nn
+from torch.nn import functional
 
 from diffranet_utils.core.errors import require
 
@@ -35,8 +38,11 @@ def quadratic_features(x):
     return x[:, first] * x[:, second]
 
 
-def logistic_regression(alpha=1e-5, l1_share=0.75, seed=0):
+def logistic_regression(alpha=1e-5, l1_share=0.75, seed=0, passes=60):
     """Elastic-net logistic regression with the paper's two hyperparameters.
+
+    Features are brought to zero mean and a length of about one, since the steps of stochastic
+    gradient descent are made for such; the number of passes is fixed, so that its cost is known.
 
     Parameters
     ----------
@@ -46,20 +52,29 @@ def logistic_regression(alpha=1e-5, l1_share=0.75, seed=0):
         Its Lambda: 0.75 is best for X, 1.0 for the products.
     seed : int
         Of the order of the samples.
+    passes : int
+        Passes of the descent through the structures.
 
     Returns
     -------
-    SGDClassifier
-        Unfitted: one logistic function a class.
+    Pipeline
+        Unfitted: one logistic function a class, behind the scaling.
     """
-    return SGDClassifier(
+    descent = SGDClassifier(
         loss="log_loss",
         penalty="elasticnet",
         alpha=alpha,
         l1_ratio=l1_share,
         random_state=seed,
-        average=True,
+        max_iter=passes,
+        tol=None,
     )
+    return make_pipeline(StandardScaler(), FunctionTransformer(_of_unit_length), descent)
+
+
+def _of_unit_length(scaled):
+    """Standardised features divided by the root of their number."""
+    return scaled / np.sqrt(np.float32(scaled.shape[1]))
 
 
 def randomised_trees(n_trees=300, seed=0, n_jobs=1):
@@ -109,9 +124,10 @@ class LongConvolution(nn.Conv1d):
 
     def forward(self, x):
         """Convolve, (n, channels_in, n_points) to (n, channels_out, n_points)."""
-        if x.device.type != "cpu" or self.in_channels < 8:
-            return super().forward(x)
         n_points, kernel = x.shape[-1], self.weight.shape[-1]
+        if x.device.type != "cpu" or self.in_channels < 8:
+            padded = functional.pad(x, ((kernel - 1) // 2, kernel // 2))
+            return functional.conv1d(padded, self.weight)
         size = 1 << (n_points + kernel - 2).bit_length()
         waves = torch.fft.rfft(x, size).permute(2, 1, 0)  # (n_waves, channels_in, n)
         filters = torch.fft.rfft(self.weight, size).conj().permute(2, 0, 1)

@@ -14,8 +14,13 @@ from diffranet_utils.studies.space_groups.collection import (
     made_collection,
     without_duplicates,
 )
-from diffranet_utils.studies.space_groups.models import ResidualSettings
-from diffranet_utils.studies.space_groups.network_training import FitSettings
+from diffranet_utils.studies.space_groups.curve_features import curve_features
+from diffranet_utils.studies.space_groups.models import (
+    N_CLASSES,
+    ResidualSettings,
+    randomised_trees,
+)
+from diffranet_utils.studies.space_groups.network_training import FitSettings, predict
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,53 @@ def own_settings(epochs, seed):
 
 
 OWN_SIZES = ResidualSettings()
+
+
+@dataclass(frozen=True)
+class OwnModel:
+    """A network and trees whose probabilities are averaged with equal weights.
+
+    Parameters
+    ----------
+    network : models.ResidualPairNetwork
+        Learnt from plain and made curves.
+    trees : ExtraTreesClassifier
+        Learnt from the features of plain curves: made ones added nothing to their six answers on
+        validation folds of the training structures.
+    """
+
+    network: object
+    trees: object
+
+    def of_network(self, x):
+        """Probabilities of the network, shape (n, 45), of normalised curves, shape (n, 209)."""
+        return predict(self.network, x)
+
+    def of_trees(self, x):
+        """Probabilities of the trees, likewise."""
+        probabilities = np.zeros((len(x), N_CLASSES))
+        probabilities[:, self.trees.classes_] = self.trees.predict_proba(curve_features(x))
+        return probabilities
+
+    def answers(self, x):
+        """Mean of both, likewise."""
+        return (self.of_network(x) + self.of_trees(x)) / 2
+
+
+def featured_trees(train, n_trees, seed):
+    """Randomised trees fitted on `curve_features` of a collection.
+
+    Parameters
+    ----------
+    train : Collection
+        Training curves.
+    n_trees, seed : int
+
+    Returns
+    -------
+    ExtraTreesClassifier
+    """
+    return randomised_trees(n_trees, seed).fit(curve_features(train.x), train.labels)
 
 
 def load_data(folder, amounts, seed, stride=1, cif_dir=None, workers=1):

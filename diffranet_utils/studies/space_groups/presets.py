@@ -71,6 +71,8 @@ class Groups:
         Candidates of the elastic net.
     n_search : int
         Structures on which these are cross-validated; a quarter of them for the products.
+    n_products : int, optional
+        Training structures of the linear model on products; None for all.
     sweep_rows : tuple of int
         Rows of the paper's Table S1, from 1, that are trained again.
     sweep_epochs : int
@@ -92,6 +94,7 @@ class Groups:
     alphas: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
     l1_shares: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(min_length=1)]
     n_search: Annotated[int, Field(ge=90)]
+    n_products: PositiveInt | None
     sweep_rows: tuple[Row, ...]
     sweep_epochs: Epochs
     n_other: PositiveInt | None
@@ -127,10 +130,8 @@ PRESETS = {
             curves=Curves(stride=20, n_timed=200),
             groups=Groups(
                 stride=20, n_varied=0, n_substituted=500, n_random=500, own_epochs=3, cnn_epochs=6,
-                    cnn_members=1,
-                n_trees=50, alphas=(1e-5, 1e-3), l1_shares=(0.75,), n_search=200, sweep_rows=(3,),
-                    sweep_epochs=1,
-                n_other=200,
+                cnn_members=1, n_trees=50, alphas=(1e-5, 1e-4), l1_shares=(0.75,), n_search=200,
+                n_products=None, sweep_rows=(3,), sweep_epochs=1, n_other=200,
             ),
         ),
         Preset(
@@ -138,10 +139,9 @@ PRESETS = {
             curves=Curves(stride=1, n_timed=1000),
             groups=Groups(
                 stride=1, n_varied=2000, n_substituted=4000, n_random=2000, own_epochs=6,
-                    cnn_epochs=6, cnn_members=1,
-                n_trees=100, alphas=ALPHAS, l1_shares=(0.75, 1.0), n_search=800,
-                    sweep_rows=(1, 2, 3, 4, 5),
-                sweep_epochs=2, n_other=None,
+                cnn_epochs=6, cnn_members=1, n_trees=100, alphas=ALPHAS, l1_shares=(0.75, 1.0),
+                n_search=800, n_products=1200, sweep_rows=(1, 2, 3, 4, 5), sweep_epochs=2,
+                n_other=None,
             ),
         ),
         Preset(
@@ -149,9 +149,9 @@ PRESETS = {
             curves=Curves(stride=1, n_timed=4000),
             groups=Groups(
                 stride=1, n_varied=8000, n_substituted=12_000, n_random=8000, own_epochs=12,
-                    cnn_epochs=15,
-                cnn_members=1, n_trees=100, alphas=ALPHAS, l1_shares=(0.75, 1.0), n_search=800,
-                sweep_rows=(), sweep_epochs=1, n_other=None,
+                cnn_epochs=15, cnn_members=1, n_trees=100, alphas=(1e-5, 1e-4),
+                l1_shares=(0.75, 1.0), n_search=800, n_products=1200, sweep_rows=(),
+                sweep_epochs=1, n_other=None,
             ),
         ),
         Preset(
@@ -159,9 +159,9 @@ PRESETS = {
             curves=Curves(stride=1, n_timed=4000),
             groups=Groups(
                 stride=1, n_varied=50_000, n_substituted=150_000, n_random=200_000, own_epochs=40,
-                    cnn_epochs=164,
-                cnn_members=3, n_trees=300, alphas=ALPHAS, l1_shares=L1_SHARES, n_search=3200,
-                sweep_rows=tuple(range(1, 11)), sweep_epochs=164, n_other=None,
+                cnn_epochs=164, cnn_members=3, n_trees=300, alphas=ALPHAS, l1_shares=L1_SHARES,
+                n_search=3200, n_products=None, sweep_rows=tuple(range(1, 11)), sweep_epochs=164,
+                n_other=None,
             ),
         ),
     )

@@ -5,6 +5,8 @@ import numpy as np
 from diffranet_utils.core.errors import require
 from diffranet_utils.records.metrics import wilson_interval
 
+OVERSHOOT = 0.01  # share by which the last family that is held out may exceed what was asked for
+
 
 def random_split(labels, rng, test_share=0.2):
     """Split at random within each class: the paper's protocol.
@@ -41,7 +43,8 @@ def family_split(families, rng, test_share=0.2):
     rng : numpy.random.Generator
         Source of the order in which families are held out.
     test_share : float
-        Families are held out until this share of the structures is reached.
+        Families are held out until this share of the structures is reached. One that would exceed
+        it by more than `OVERSHOOT` stays in training, however it was drawn.
 
     Returns
     -------
@@ -51,13 +54,23 @@ def family_split(families, rng, test_share=0.2):
     Raises
     ------
     InputError
-        If there is only one family.
+        If there is only one family, or each is larger than the share.
     """
     names, family = np.unique(np.asarray(families), return_inverse=True)
     require(len(names) > 1, "All structures are of one family. Give at least two to split them.")
-    order = rng.permutation(len(names))
-    before = np.cumsum(np.bincount(family)[order]) - np.bincount(family)[order]
-    held_out = np.isin(family, order[:-1][before[:-1] < test_share * len(family)])
+    sizes = np.bincount(family)
+    wanted, most = test_share * len(family), (test_share + OVERSHOOT) * len(family)
+    chosen, n_held_out = [], 0
+    for k in rng.permutation(len(names)):
+        if n_held_out < wanted and n_held_out + sizes[k] <= most:
+            chosen.append(k)
+            n_held_out += sizes[k]
+    require(
+        n_held_out > 0,
+        f"The smallest family holds {sizes.min()} of {len(family)} structures, more than the share "
+        f"{test_share:g}. Hold out a larger share.",
+    )
+    held_out = np.isin(family, chosen)
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 

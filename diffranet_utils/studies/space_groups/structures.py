@@ -9,6 +9,7 @@ import importlib.util
 import json
 import re
 import sqlite3
+import warnings
 from base64 import b64decode
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ COORDINATE_UNIT = 4e6  # the data base stores coordinates as integers of 1 / 4,0
 SAME_SITE = 1e-3
 SAME_ATOM_A = 0.05
 MOST_ATOMS = 1000
+UNNAMED = ("", "<missing>")  # what the data base writes where a crystal is no named mineral
 #: Site names of the data base that are no element symbols, and the atom that scatters there.
 SITE_NAMES = {
     "Wat": "O",
@@ -45,7 +47,7 @@ class Entry:
     Parameters
     ----------
     name : str
-        Mineral, formula or file.
+        Mineral, or reduced formula where there is none: structures of one name are one family.
     crystal : CrystalStructure
         The atoms, with their orbits.
     group : int
@@ -90,10 +92,12 @@ def with_symmetry(name, crystal, tolerance_A=SYMMETRY_TOLERANCE_A):
     spglib = _package("spglib")
     kinds = crystal.atomic_numbers * 1000 + np.round(crystal.occupancy * 20).astype(int)
     cell = (crystal.lattice_A, crystal.fractional, np.unique(kinds, return_inverse=True)[1] + 1)
-    try:
-        found = spglib.get_symmetry_dataset(cell, symprec=tolerance_A)
-    except spglib.SpglibError:
-        found = None
+    with warnings.catch_warnings():  # spglib's word on its own error handling
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            found = spglib.get_symmetry_dataset(cell, symprec=tolerance_A)
+        except spglib.SpglibError:
+            found = None
     if found is None:
         return None
     orbit = found.crystallographic_orbits
@@ -160,9 +164,35 @@ def read_minerals(path=None, check_group=True, stride=1):
     for mineral, group_id, *row in rows[::stride]:
         symbol, symmetry = operations[group_id]
         crystal = _mineral_crystal(row, symmetry)
-        entry = crystal and with_symmetry(names.get(mineral, ""), crystal)
+        entry = crystal and with_symmetry(_family(names.get(mineral, ""), crystal), crystal)
         if entry and (not check_group or entry.group == symmetry.number(symbol)):
             yield entry
+
+
+def _family(mineral, crystal):
+    return reduced_formula(crystal) if mineral.strip() in UNNAMED else mineral
+
+
+def reduced_formula(crystal):
+    """Composition in whole atoms of the cell without their common factor, such as ``CaO3Ti``.
+
+    Parameters
+    ----------
+    crystal : CrystalStructure
+        Sites that are filled in part count as such; the sum of each element is rounded, to at least
+        one atom.
+
+    Returns
+    -------
+    str
+        Elements in alphabetical order.
+    """
+    numbers, inverse = np.unique(crystal.atomic_numbers, return_inverse=True)
+    amounts = np.bincount(inverse, crystal.occupancy)
+    atoms = np.maximum(np.rint(amounts).astype(int), 1)
+    atoms = atoms // np.gcd.reduce(atoms)
+    parts = zip((gemmi.Element(int(number)).name for number in numbers), atoms, strict=True)
+    return "".join(symbol + (str(n) if n > 1 else "") for symbol, n in sorted(parts))
 
 
 def _package(name):
@@ -189,10 +219,8 @@ def _mineral_path(path):
 
 
 def _database(path):
-    columns = (
-        "mineral_id, spacegroup_id, a, b, c, alpha, beta, gamma, atoms_sites, atoms_x, atoms_y, "
-        "atoms_z"
-    )
+    cell = "mineral_id, spacegroup_id, a, b, c, alpha, beta, gamma"
+    columns = f"{cell}, atoms_sites, atoms_x, atoms_y, atoms_z"
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
         rows = connection.execute(

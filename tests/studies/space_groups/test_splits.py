@@ -19,12 +19,23 @@ def test_families_are_never_on_both_sides():
     train, test = family_split(families, np.random.default_rng(2))
     assert sorted([*train, *test]) == list(range(1000))
     assert not set(families[train]) & set(families[test])
-    assert 180 <= len(test) <= 240
+    assert 190 <= len(test) <= 210
 
 
-def test_one_family_is_refused():
+@pytest.mark.parametrize("seed", range(20))
+def test_a_very_large_family_does_not_overshoot_the_share(seed):
+    rng = np.random.default_rng(seed)
+    families = np.array(["large"] * 900 + [f"mid {k % 9}" for k in range(270)] + list("abc") * 10)
+    families = np.concatenate([families, rng.integers(0, 400, 800).astype(str)])
+    _, test = family_split(families, rng)
+    assert 0.19 <= len(test) / len(families) <= 0.21
+    assert "large" not in families[test]
+
+
+@pytest.mark.parametrize("families", [["a", "a"], ["a", "a", "b", "b"]])
+def test_families_that_cannot_be_split_are_refused(families):
     with pytest.raises(InputError):
-        family_split(["a", "a"], np.random.default_rng(0))
+        family_split(families, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("k", [1, 3, 6])

@@ -68,6 +68,31 @@ def test_minerals_have_their_known_groups():
     assert sorted(galena.atomic_numbers) == [16] * 4 + [82] * 4
 
 
+@pytest.mark.parametrize(
+    ("numbers", "occupancy", "formula"),
+    [
+        ([22, 20, 8, 8, 8], [1, 1, 1, 1, 1], "CaO3Ti"),
+        ([11] * 4 + [17] * 4, [1] * 8, "ClNa"),
+        ([26, 26, 16, 16], [0.5, 0.46, 1, 1], "FeS2"),
+        ([29], [0.2], "Cu"),
+    ],
+)
+def test_formula_of_a_cell(numbers, occupancy, formula):
+    places = np.linspace(0, 0.9, 3 * len(numbers)).reshape(-1, 3)
+    crystal = CrystalStructure(5 * np.eye(3), places, numbers, occupancy)
+    assert structures.reduced_formula(crystal) == formula
+
+
+def test_crystals_without_a_mineral_name_are_named_by_composition():
+    pytest.importorskip("spglib")
+    if importlib.util.find_spec("larixite") is None:
+        pytest.skip("install larixite, which carries the data base")
+    names = [entry.name for entry in structures.read_minerals(stride=100)]
+    assert len(names) > 50
+    assert not set(structures.UNNAMED) & set(names)
+    assert len(set(names)) > 0.8 * len(names)
+
+
 def test_json_structures_plain_and_gzipped(tmp_path):
     text = json.dumps(
         [{"formula": "Po", "lattice": np.eye(3).tolist(), "frac": [[0, 0, 0]], "z": [84]}]

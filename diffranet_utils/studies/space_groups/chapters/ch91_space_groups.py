@@ -1,6 +1,7 @@
 """Heavy step of chapter 91: every model of space groups, tested in every way."""
 
 import hashlib
+from time import perf_counter
 
 from diffranet_utils.core.files import read_json, write_json
 from diffranet_utils.core.fingerprint import code_fingerprint
@@ -40,10 +41,16 @@ def step(run):
         "structures": plain_value(len(bench.plain), "structures"),
         "made_curves": plain_value(len(bench.made), "curves"),
     }
-    details = {"groups": comparison.collection_rows(bench.plain)}
+    details = {
+        "groups": comparison.collection_rows(bench.plain),
+        "networks_from_earlier_runs": len(list((bench.folder / "networks").glob("*.safetensors"))),
+        "seconds_by_part": {},
+    }
     for name in PARTS:
-        measured, details[name] = kept_part(bench, name)
-        values |= measured
+        part = kept_part(bench, name)
+        values |= part["values"]
+        details[name] = part["details"]
+        details["seconds_by_part"][name] = part["seconds"]
     return values, details
 
 
@@ -58,7 +65,8 @@ def kept_part(bench, name):
 
     Returns
     -------
-    values, details : dict
+    dict
+        ``values``, ``details`` and the ``seconds`` that they took.
     """
     about = (
         code_fingerprint(comparison.__name__),
@@ -70,7 +78,8 @@ def kept_part(bench, name):
     path = bench.run.results_dir / "checkpoints" / f"91_{name}-{digest}.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
+        start = perf_counter()
         values, details = PARTS[name](bench)
-        write_json(path, {"values": values, "details": details})
-    part = read_json(path)
-    return part["values"], part["details"]
+        seconds = round(perf_counter() - start, 1)
+        write_json(path, {"values": values, "details": details, "seconds": seconds})
+    return read_json(path)
