@@ -9,10 +9,12 @@ import typer
 from diffranet_utils import __version__
 from diffranet_utils.cli import drops
 from diffranet_utils.cli.sort import sort
+from diffranet_utils.cli.stopping import Stoppable, ended_at_once
 from diffranet_utils.core.errors import DiffranetError, require
 
 # Heavy modules are imported inside the commands, so that --help answers at once.
 app = typer.Typer(
+    cls=Stoppable,
     help="Simulate, label and classify serial-crystallography diffraction images.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -30,14 +32,23 @@ app.command()(sort)
 Root = Annotated[Path, typer.Option(help="Folder of the data set.")]
 Preset = Annotated[str, typer.Option(help="Size of the run: smoke, workshop, overnight or full.")]
 Seed = Annotated[int, typer.Option(help="The only source of randomness.")]
+Wait = Annotated[
+    bool,
+    typer.Option("--wait/--no-wait", help="If another run is writing there, wait for its end."),
+]
 
 
 def main():
-    """Entry point: a failure is one line on standard error and the error's exit code, never a
-    traceback.
+    """Entry point: a failure or a request to stop is one line on standard error and an exit code,
+    never a traceback.
     """
+    with ended_at_once():
+        _run(sys.argv[1:] or ["--help"])
+
+
+def _run(arguments):
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        code = app(arguments, standalone_mode=False)
     except DiffranetError as error:
         _fail(error, error.exit_code)
     except OSError as error:
@@ -122,7 +133,7 @@ def simulate(  # noqa: PLR0913 - options of a command
 
 
 @dataset_app.callback(invoke_without_command=True)
-def dataset(
+def dataset(  # noqa: PLR0913 - options of a command
     context: typer.Context,
     root: Annotated[
         Path | None, typer.Option(help="Folder of the data set; by default build/data/PRESET.")
@@ -141,6 +152,7 @@ def dataset(
             "--gpu/--no-gpu", help="Who computes Bragg spots; by default the GPU, if any."
         ),
     ] = None,
+    wait: Wait = False,
 ):
     """Build a data set in DiffraNet's folder layout, or complete one that was interrupted."""
     if context.invoked_subcommand is not None:
@@ -154,7 +166,7 @@ def dataset(
     require(seed >= 0, f"--seed is {seed}: give zero or more.")
     if gpu is not None:
         use_gpu(gpu)
-    card = build_dataset(root, recipe_of(preset), seed, workers, scheduler)
+    card = build_dataset(root, recipe_of(preset), seed, workers, scheduler, wait)
     typer.echo(", ".join(f"{name} {share:.1%}" for name, share in card["shares"].items()))
     typer.echo(f"The data set is in {root}")
 
@@ -242,6 +254,7 @@ def run(  # noqa: PLR0913 - options of a command
         str | None,
         typer.Option(help="With --worker: HOST[:PORT] where it listens; by default this machine."),
     ] = None,
+    wait: Wait = False,
 ):
     """Run the heavy step of a chapter and write its record."""
     from dataclasses import replace
@@ -276,7 +289,7 @@ def run(  # noqa: PLR0913 - options of a command
             f"{work(started, nameserver or '127.0.0.1')} evaluations done; the search has ended."
         )
         return
-    record = chapters.run_chapter(chapter, started)
+    record = chapters.run_chapter(chapter, started, wait)
     if not distributed.is_leader():
         return
     for key, entry in record["values"].items():

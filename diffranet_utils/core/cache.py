@@ -78,6 +78,36 @@ def cached(name, sources, make, folder=None):
     return path
 
 
+def derived(path, sources, make):
+    """A file derived from others at a place of its own or, where that is read-only, in the cache.
+
+    Parameters
+    ----------
+    path : path-like
+        Where it belongs; its name tells it from files that other sources make.
+    sources, make
+        As for `cached`.
+
+    Returns
+    -------
+    Path
+        Where it is.
+
+    Raises
+    ------
+    InputError
+        If neither place can be written.
+    """
+    path = Path(path)
+    if path.exists():
+        return path
+    if not _can_write(path.parent):
+        return cached(path.name, sources, make)
+    with atomic_path(path) as temporary:
+        make(temporary)
+    return path
+
+
 def _sha256_of_source(source):
     try:
         return sha256_of(source)

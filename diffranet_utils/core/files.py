@@ -10,11 +10,6 @@ from pathlib import Path
 
 from diffranet_utils.core.errors import DiffranetError
 
-try:
-    import fcntl
-except ImportError:
-    fcntl = None
-
 
 @contextmanager
 def atomic_path(path):
@@ -57,25 +52,6 @@ def atomic_path(path):
     finally:
         with suppress(OSError):  # a folder that cannot be written holds no temporary file either
             temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def locked(folder):
-    """Let one process at a time work in a folder; others wait. Without `fcntl` (Windows) nobody
-    waits.
-
-    Parameters
-    ----------
-    folder : path-like
-        Made if missing; the lock is its file ``.lock``, released when the process ends, however it
-        ends.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as handle:
-        if fcntl is not None:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def write_bytes(path, content):

@@ -49,12 +49,21 @@ def interruptible(kept):
     except KeyboardInterrupt as error:
         number = getattr(error, "signal_number", signal.SIGINT)
         text = " ".join((kept() if callable(kept) else kept).split())
+        _close_bars()
         with contextlib.suppress(OSError):  # after a HUP the terminal may be gone
             print(f"Stopped by {signal.Signals(number).name}. {text}", file=sys.stderr, flush=True)
         raise SystemExit(128 + number) from None
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _close_bars():
+    """Leave the line of a progress bar, which would be drawn again after ours."""
+    tqdm = sys.modules.get("tqdm")
+    for bar in list(getattr(tqdm and tqdm.tqdm, "_instances", ())):
+        with contextlib.suppress(Exception):  # whatever became of its stream
+            bar.close()
 
 
 def _install():

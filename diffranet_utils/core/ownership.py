@@ -20,7 +20,7 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-from diffranet_utils.core.errors import InputError
+from diffranet_utils.core.errors import DiffranetError, InputError
 
 try:
     import fcntl
@@ -53,17 +53,23 @@ def owned(folder, wait=False, stale_s=STALE_S):
     Raises
     ------
     InputError
-        If another process owns the folder, or the folder cannot be written.
+        If another process owns the folder.
+    DiffranetError
+        If the folder cannot be written.
     """
     with _writable(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
         ownership = Ownership(Path(folder), stale_s)
     end = time.monotonic() + (float("inf") if wait is True else float(wait))
+    told = False
     with _writable(folder):
         while (owner := ownership.take()) is not None:
+            in_use = f"{folder} is in use by {_describe(owner)}"
             if time.monotonic() >= end:
-                remedy = "wait for it or choose another folder."
-                raise InputError(f"{folder} is in use by {_describe(owner)}: {remedy}")
+                raise InputError(f"{in_use}: wait for it or choose another folder.")
+            if not told:
+                print(f"{in_use}: waiting for it to end.", file=sys.stderr, flush=True)
+                told = True
             time.sleep(POLL_S)
     try:
         yield ownership
@@ -166,7 +172,7 @@ def _writable(folder):
         yield
     except OSError as error:
         reason = f"{error.strerror or error}. Choose a writable folder."
-        raise InputError(f"Cannot write in {folder}: {reason}") from error
+        raise DiffranetError(f"Cannot write in {folder}: {reason}") from error
 
 
 def _card():

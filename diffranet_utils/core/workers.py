@@ -3,19 +3,27 @@ time.
 """
 
 import os
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+import signal
+import threading
+import time
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 
 import joblib
+from joblib.parallel import get_active_backend
 
 from diffranet_utils.core.errors import DiffranetError
 from diffranet_utils.core.lifeline import tie_to_parent
 
-AHEAD = (
-    4  # batches handed out per worker: enough to keep it busy, few enough to stay small in memory
-)
+# Batches handed out per worker: enough to keep it busy, few enough to stay small in memory.
+AHEAD = 4
+LOOK_S = 1.0  # how often a cluster is asked whether it is still there
+PATIENCE_S = 15.0  # without any worker, or without the scheduler; a nanny restarts one in five
+KEPT = "What is done is kept: run the same again to go on."
+# The terminal sends these to the whole group; workers end with the process that started them.
+FOR_PARENT = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
 
 
 def completed(function, batches, workers=1, scheduler=None):
@@ -39,7 +47,7 @@ def completed(function, batches, workers=1, scheduler=None):
     Raises
     ------
     DiffranetError
-        If the scheduler does not answer or has no worker.
+        If a worker dies, or the scheduler does not answer or has no worker.
     """
     if scheduler is not None:
         yield from _on_dask(function, iter(batches), scheduler)
@@ -52,33 +60,153 @@ def completed(function, batches, workers=1, scheduler=None):
 def _in_processes(function, batches, workers):
     # Spawned, not forked: a notebook's process has threads that do not survive a fork.
     spawn = get_context("spawn")
-    with ProcessPoolExecutor(workers, spawn, tie_to_parent, (os.getpid(),)) as pool:
-        pending = {pool.submit(function, batch) for batch in islice(batches, AHEAD * workers)}
-        try:
-            while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                pending |= {pool.submit(function, batch) for batch in islice(batches, len(done))}
-                yield from (future.result() for future in done)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    pool = ProcessPoolExecutor(workers, spawn, begin_worker, (os.getpid(),))
+    with dead_workers_named(), _ended_at_once(pool):
+        pending = _hand_out(pool, function, islice(batches, AHEAD * workers))
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            pending |= _hand_out(pool, function, islice(batches, len(done)))
+            yield from (future.result() for future in done)
+
+
+def _hand_out(pool, function, batches):
+    """Futures of some batches; processes that this starts leave the terminal's signals to us."""
+    batches = list(batches)  # what makes them may be stopped
+    if not hasattr(signal, "pthread_sigmask"):
+        return {pool.submit(function, batch) for batch in batches}
+    resource_tracker.ensure_running()  # it would let the signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_PARENT)
+    try:
+        return {pool.submit(function, batch) for batch in batches}
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _ended_at_once(pool):
+    """Shut a pool down; when something was raised, without waiting for batches under way."""
+    try:
+        yield
+    except BaseException:
+        for process in list((pool._processes or {}).values()):  # public from Python 3.14 only
+            process.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def begin_worker(parent_pid):
+    """Initializer of a process that works for another: it ends with its parent, and not before.
+
+    Parameters
+    ----------
+    parent_pid : int
+    """
+    tie_to_parent(parent_pid)
+    for number in FOR_PARENT:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def processes(n, **options):
+    """A `joblib.Parallel` whose processes of this machine end with this one.
+
+    Parameters
+    ----------
+    n : int
+    **options
+        For `joblib.Parallel`.
+
+    Returns
+    -------
+    joblib.Parallel
+        On a Dask cluster inside `joblib_on`.
+    """
+    if not isinstance(get_active_backend()[0], joblib._parallel_backends.LokyBackend):
+        return joblib.Parallel(n, **options)
+    return joblib.Parallel(n, **options, initializer=begin_worker, initargs=(os.getpid(),))
+
+
+@contextmanager
+def dead_workers_named():
+    """Turn the death of a process of this machine's pools into one line.
+
+    Raises
+    ------
+    DiffranetError
+    """
+    try:
+        yield
+    except BrokenExecutor as error:  # joblib's own is one too
+        reason = "it was killed or memory ran out"
+        raise DiffranetError(
+            f"A worker process on this machine died ({reason}). {KEPT} Fewer workers need less."
+        ) from error
 
 
 def _on_dask(function, batches, scheduler):
-    from dask.distributed import as_completed
-
     with cluster(scheduler) as client:
-        n = len(client.scheduler_info(n_workers=-1)["workers"])
+        n = _n_workers(client)
         if n == 0:
             raise DiffranetError(
                 f"The Dask scheduler {scheduler} has no worker: start one with `dask worker`."
             )
-        first = [client.submit(function, batch, pure=False) for batch in islice(batches, AHEAD * n)]
-        queue = as_completed(first, loop=client.loop, with_results=True)
-        del first  # a future that nobody holds frees its result
-        for _, result in queue:
-            for batch in islice(batches, 1):
-                queue.add(client.submit(function, batch, pure=False))
-            yield result
+        some_done = threading.Event()
+
+        def submit(batches):
+            futures = {client.submit(function, batch, pure=False) for batch in batches}
+            for future in futures:
+                future.add_done_callback(lambda _: some_done.set())
+            return futures
+
+        pending = submit(islice(batches, AHEAD * n))
+        while pending:
+            done, pending = _some_done(client, scheduler, pending, some_done)
+            pending |= submit(islice(batches, len(done)))
+            while done:  # a future that nobody holds frees its result
+                yield _result(done.pop(), scheduler)
+
+
+def _n_workers(client):
+    return len(client.scheduler_info(n_workers=-1)["workers"])
+
+
+def _some_done(client, scheduler, futures, some_done):
+    """Futures that have ended and those that have not; DiffranetError if none can end any more."""
+    seen = time.monotonic()
+    while True:
+        some_done.clear()
+        done = {future for future in futures if future.done()}
+        if done:
+            return done, futures - done
+        some_done.wait(LOOK_S)
+        if client.status == "running" and _n_workers(client):
+            seen = time.monotonic()
+        elif time.monotonic() - seen > PATIENCE_S:
+            raise _lost(client, scheduler)
+
+
+def _lost(client, scheduler):
+    if client.status == "running":
+        missing = f"The last worker of the Dask scheduler {scheduler} is gone: start one."
+    else:
+        missing = f"The Dask scheduler {scheduler} no longer answers: start it again."
+    return DiffranetError(f"{missing} {KEPT}")
+
+
+def _result(future, scheduler):
+    from dask.distributed import CancelledError, KilledWorker
+
+    try:
+        return future.result()
+    except CancelledError as error:
+        raise DiffranetError(
+            f"The Dask scheduler {scheduler} ended or dropped our work: start it again. {KEPT}"
+        ) from error
+    except KilledWorker as error:
+        remedy = "give the workers more memory, or start others."
+        raise DiffranetError(
+            f"Workers of the Dask scheduler {scheduler} died again and again: {remedy} {KEPT}"
+        ) from error
 
 
 @contextmanager

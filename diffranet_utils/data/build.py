@@ -14,6 +14,7 @@ import numpy as np
 from diffranet_utils.core.errors import require
 from diffranet_utils.core.files import atomic_path, read_json, sha256_of, write_bytes, write_json
 from diffranet_utils.core.journal import Journal
+from diffranet_utils.core.ownership import owned
 from diffranet_utils.core.progress import progress
 from diffranet_utils.core.workers import completed
 from diffranet_utils.records.provenance import origin
@@ -90,8 +91,8 @@ def image_number(image_id):
     return int(image_id.split("_")[1])
 
 
-def build_dataset(root, recipe, seed, workers=None, scheduler=None):
-    """Make every missing image of a data set, then its manifest and card.
+def build_dataset(root, recipe, seed, workers=None, scheduler=None, wait=False):
+    """Make every missing image of a data set, then its manifest and card, as the folder's owner.
 
     Workers compute, this process writes: a cluster needs no folder in common.
 
@@ -105,6 +106,8 @@ def build_dataset(root, recipe, seed, workers=None, scheduler=None):
         Processes; by default the recipe's.
     scheduler : str, optional
         Address of a Dask scheduler whose workers are used instead.
+    wait : bool or float
+        How long to wait for another process that writes there; see `ownership.owned`.
 
     Returns
     -------
@@ -114,10 +117,17 @@ def build_dataset(root, recipe, seed, workers=None, scheduler=None):
     Raises
     ------
     DiffranetError
-        If the folder cannot be written, or holds a data set of another seed, station or code, or
-        the scheduler does not answer.
+        If the folder is in use or cannot be written, or holds a data set of another seed, station
+        or code, or the scheduler does not answer.
     """
-    root, start = Path(root), perf_counter()
+    _refuse_foreign(Path(root), identity_of(recipe, seed))  # before anything is written there
+    with owned(root, wait):
+        return make_missing(Path(root), recipe, seed, workers, scheduler)
+
+
+def make_missing(root, recipe, seed, workers=None, scheduler=None):
+    """What `build_dataset` does, for a process that owns the folder already."""
+    start = perf_counter()
     identity = identity_of(recipe, seed)
     _claim(root, identity)
     journal = open_journal(root, recipe)
@@ -216,10 +226,15 @@ def write_manifest(root, journal, classes):
 
 def _claim(root, identity):
     """Write down whose folder this is, or refuse a folder of other images."""
-    path = root / "identity.json"
-    if not path.exists():
-        write_json(path, identity)
-    known = read_json(path)
+    _refuse_foreign(root, identity)
+    if not (root / "identity.json").exists():
+        write_json(root / "identity.json", identity)
+
+
+def _refuse_foreign(root, identity):
+    if not (root / "identity.json").exists():
+        return
+    known = read_json(root / "identity.json")
     held, asked = known.get("preset"), identity["preset"]
     require(
         held == asked,

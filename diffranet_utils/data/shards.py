@@ -13,6 +13,7 @@ import numpy as np
 
 from diffranet_utils.core.errors import DiffranetError, require
 from diffranet_utils.core.files import atomic_path
+from diffranet_utils.core.ownership import owned
 from diffranet_utils.core.progress import progress
 from diffranet_utils.data.split import load_manifest
 
@@ -42,6 +43,11 @@ def write_shards(root, out, per_shard=1000):
         If an image is missing or the folder cannot be written.
     """
     require(per_shard >= 1, f"per_shard is {per_shard}: give at least one image.")
+    with owned(out):
+        return _write_shards(root, out, per_shard)
+
+
+def _write_shards(root, out, per_shard):
     written = []
     for split, rows in load_manifest(root).groupby("split", sort=False):
         records = json.loads(rows.to_json(orient="records"))

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from diffranet_utils.core.cache import derived
 from diffranet_utils.core.errors import MissingDataError, require
-from diffranet_utils.core.files import atomic_path, locked, read_json, sha256_of
+from diffranet_utils.core.files import read_json, sha256_of
+from diffranet_utils.core.ownership import owned
 from diffranet_utils.data import class_folders
-from diffranet_utils.data.build import SPLITS, build_dataset, identity_of
+from diffranet_utils.data.build import SPLITS, identity_of, make_missing
 from diffranet_utils.data.pgm import read_image
 
 
@@ -34,6 +36,9 @@ class Split:
 def ensure_dataset(root, recipe, seed, scheduler=None):
     """Build a data set if it is missing, and again if what makes it has changed.
 
+    One that is finished is only read, so that it may lie where nothing can be written. Otherwise a
+    process waits for another that is writing there.
+
     Parameters
     ----------
     root : Path
@@ -51,20 +56,33 @@ def ensure_dataset(root, recipe, seed, scheduler=None):
     InputError
         If the folder holds images of another seed, which are not thrown away unasked.
     """
-    card, identity = root / "card.json", identity_of(recipe, seed)
-    with locked(root):
-        known = read_json(root / "identity.json") if (root / "identity.json").exists() else identity
-        there, wanted = known.get("seed"), identity["seed"]
-        require(
-            there == wanted,
-            f"{root} holds images of seed {there}: give seed {wanted} another data folder.",
-        )
-        if any(known.get(key, False) != value for key, value in recipe.identity.items()):
+    root = Path(root)
+    if _state(root, recipe, seed) == "finished":
+        return root
+    with owned(root, wait=True):
+        state = _state(root, recipe, seed)  # another process may have finished it meanwhile
+        if state == "stale":
             remove_dataset(root, recipe)
-        elif card.exists() and read_json(card)["split_sizes"] == identity["split_sizes"]:
-            return root
-        build_dataset(root, recipe, seed, scheduler=scheduler)
+        if state != "finished":
+            make_missing(root, recipe, seed, scheduler=scheduler)
     return root
+
+
+def _state(root, recipe, seed):
+    """Whether a folder's data set is "finished", "unfinished" or "stale"; InputError if it is
+    another seed's.
+    """
+    card, identity = root / "card.json", identity_of(recipe, seed)
+    known = read_json(root / "identity.json") if (root / "identity.json").exists() else identity
+    there, wanted = known.get("seed"), identity["seed"]
+    require(
+        there == wanted,
+        f"{root} holds images of seed {there}: give seed {wanted} another data folder.",
+    )
+    if any(known.get(key, False) != value for key, value in recipe.identity.items()):
+        return "stale"
+    is_whole = card.exists() and read_json(card)["split_sizes"] == identity["split_sizes"]
+    return "finished" if is_whole else "unfinished"
 
 
 def remove_dataset(root, recipe):
@@ -98,8 +116,8 @@ def load_manifest(root):
 def load_split(root, split, kinds):
     """Images and labels of one split as arrays.
 
-    The images are packed once into a ``.npy`` file beside the manifest and memory-mapped from then
-    on.
+    The images are packed once into a ``.npy`` file and memory-mapped from then on. It lies beside
+    the manifest, or in the cache folder (see `cache.cache_folder`) where that is read-only.
 
     Parameters
     ----------
@@ -129,7 +147,7 @@ def load_split(root, split, kinds):
     key = sha256_of("".join(rows.sha256).encode())[:16]
     packed = Path(root) / f"{split.replace('/', '-')}-{key}.npy"
     if not packed.exists():
-        _pack(Path(root), rows, packed)
+        packed = derived(packed, [key.encode()], lambda path: _pack(Path(root), rows, path))
     return Split(np.load(packed, mmap_mode="r"), rows.label.to_numpy(np.int64), rows.id.tolist())
 
 
@@ -151,13 +169,12 @@ def _rows_of(root, split, kinds):
 
 def _pack(root, rows, packed):
     first = read_image(root / rows.path.iloc[0])
-    with atomic_path(packed) as temporary:
-        array = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(rows), *first.shape))
-        for k, path in enumerate(rows.path):
-            image = read_image(root / path)
-            require(
-                image.shape == first.shape,
-                f"{root / path} is {image.shape}, others {first.shape}: rebuild it.",
-            )
-            array[k] = image
-        array.flush()
+    array = np.lib.format.open_memmap(packed, "w+", np.uint8, (len(rows), *first.shape))
+    for k, path in enumerate(rows.path):
+        image = read_image(root / path)
+        require(
+            image.shape == first.shape,
+            f"{root / path} is {image.shape}, others {first.shape}: rebuild it.",
+        )
+        array[k] = image
+    array.flush()

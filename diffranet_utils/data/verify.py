@@ -7,6 +7,7 @@ from pathlib import Path
 
 from diffranet_utils.core.errors import DiffranetError, MissingDataError
 from diffranet_utils.core.files import read_json, sha256_of, write_bytes, write_json
+from diffranet_utils.core.ownership import owned
 from diffranet_utils.core.progress import progress
 from diffranet_utils.data.build import image_number, make_file, open_journal, write_manifest
 from diffranet_utils.data.split import load_manifest
@@ -87,6 +88,13 @@ def verify(root, recipe_of, repair=False):
         raise MissingDataError(
             f"No finished data set in {root}: run `diffranet dataset --root {root}` first."
         )
+    if not repair:
+        return _verified(root, recipe_of, repair)
+    with owned(root):
+        return _verified(root, recipe_of, repair)
+
+
+def _verified(root, recipe_of, repair):
     card = read_json(root / "card.json")
     recipe = recipe_of(card["preset"])
     report = Report(manifest_ok=_manifest_ok(root, card))

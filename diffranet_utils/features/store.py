@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from diffranet_utils.core.cache import derived
 from diffranet_utils.core.device import wants_gpu
-from diffranet_utils.core.files import atomic_path, sha256_of
+from diffranet_utils.core.files import sha256_of
 from diffranet_utils.core.fingerprint import code_fingerprint
 from diffranet_utils.features import spots, texture
 
@@ -18,7 +19,8 @@ class FeatureStore:
     ----------
     images : ndarray, shape (n, rows, columns), uint8
     folder : path-like, optional
-        Where the files go; without it the tables live in memory only.
+        Where the files go; if it is read-only, they go to the cache (see `cache.derived`). Without
+        it the tables live in memory only.
     n_workers : int
         Threads.
     """
@@ -98,7 +100,9 @@ class FeatureStore:
     def _from_disk(self, name, compute, module):
         digest = sha256_of(self.key.encode(), code_fingerprint(module).encode())[:16]
         path = self.folder / f"{name}-{digest}.npy"
-        if not path.exists():
-            with atomic_path(path) as temporary, temporary.open("wb") as file:
+
+        def make(temporary):
+            with temporary.open("wb") as file:
                 np.save(file, compute(), allow_pickle=False)
-        return np.load(path, allow_pickle=False)
+
+        return np.load(derived(path, [digest.encode()], make), allow_pickle=False)

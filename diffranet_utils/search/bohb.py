@@ -10,6 +10,7 @@ from scipy import stats
 
 from diffranet_utils.core.errors import require
 from diffranet_utils.core.files import read_json, write_json
+from diffranet_utils.core.ownership import owned
 
 BATCH_SIZES = (4, 8, 16, 32, 64)
 CRASH_LOSS = 1.0  # the loss is 1 - accuracy, and nothing is worse than no image right
@@ -157,13 +158,18 @@ def run_bohb(evaluate, space, settings, folder):
     Raises
     ------
     InputError
-        If the folder holds a search with another space, seed or budgets.
+        If another process searches there, or the folder holds a search with another space, seed
+        or budgets.
     DiffranetError
         If no evaluation finishes within ``settings.timeout_s``; the message says what is missing.
     """
+    with owned(folder):
+        return _search(evaluate, space, settings, Path(folder))
+
+
+def _search(evaluate, space, settings, folder):
     from diffranet_utils.search.bohb_service import serve
 
-    folder = Path(folder)
     shared = {
         name: asdict(settings)[name]
         for name in ("min_budget", "max_budget", "eta", "seed", "random_fraction")

@@ -3,6 +3,7 @@
 import joblib
 import numpy as np
 
+from diffranet_utils.core.workers import processes
 from diffranet_utils.features.sift import SiftBag, stored_descriptors
 from diffranet_utils.features.store import FeatureStore
 from diffranet_utils.learning.classifiers import make_classifier
@@ -114,5 +115,5 @@ def fit_predict(classifier, x, y, x_validation, timeout_s=None):
     if timeout_s is None:
         return classifier.fit(x, y).predict(x_validation)
     # With two jobs joblib uses processes, which alone can be stopped in the middle of a fit.
-    parallel = joblib.Parallel(n_jobs=2, timeout=timeout_s)
+    parallel = processes(2, timeout=timeout_s)
     return parallel([joblib.delayed(fit_predict)(classifier, x, y, x_validation)])[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from diffranet_utils.core.errors import InputError
+from diffranet_utils.core.errors import DiffranetError, InputError
 from diffranet_utils.core.ownership import _candidate, owned, owner_of
 
 HOLD = """
@@ -22,7 +22,7 @@ with owned(sys.argv[1]):
 
 RACE = """
 import sys, time
-from diffranet_utils.core.errors import InputError
+from diffranet_utils.core.errors import DiffranetError, InputError
 from diffranet_utils.core.ownership import owned
 for line in sys.stdin:  # each line names a folder: start together
     try:
@@ -195,7 +195,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_can_be_read(tmp_path):
         locked_up.mkdir(mode=0o555)
     elif not locked_up.exists():
         pytest.skip("nothing is read-only to this user")
-    with pytest.raises(InputError) as caught, owned(locked_up):
+    with pytest.raises(DiffranetError) as caught, owned(locked_up):
         pass
     assert str(locked_up) in str(caught.value)
     assert owner_of(locked_up) is None
@@ -203,5 +203,5 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_can_be_read(tmp_path):
 
 def test_a_file_in_the_place_of_the_folder_is_one_line(tmp_path):
     (tmp_path / "data").write_text("")
-    with pytest.raises(InputError), owned(tmp_path / "data"):
+    with pytest.raises(DiffranetError), owned(tmp_path / "data"):
         pass

@@ -5,9 +5,10 @@ testing.
 from dataclasses import replace
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from diffranet_utils.core.progress import progress
+from diffranet_utils.core.workers import dead_workers_named, processes
 from diffranet_utils.features.spots import spot_features
 from diffranet_utils.instrument.background import Layer
 from diffranet_utils.instrument.detector import Readout
@@ -67,10 +68,10 @@ def draw_table(
     """
     jobs = (([*seed, k - k % GROUP, k % GROUP], properties, station, describe) for k in range(n))
     # Processes that stay for the next table: starting them takes longer than a small table.
-    done = Parallel(n_workers, return_as="generator")(delayed(_row)(*job) for job in jobs)
-    described, labels, clear = zip(
-        *progress(done, total=n, title="crops", unit="crop"), strict=True
-    )
+    with dead_workers_named():
+        done = processes(n_workers, return_as="generator")(delayed(_row)(*job) for job in jobs)
+        rows = list(progress(done, total=n, title="crops", unit="crop"))
+    described, labels, clear = zip(*rows, strict=True)
     return list(described), np.array(labels), np.array(clear)
 
 

@@ -5,11 +5,12 @@ detectors left out.
 from collections import Counter
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from diffranet_utils.core.errors import require
 from diffranet_utils.core.progress import progress
+from diffranet_utils.core.workers import dead_workers_named, processes
 from diffranet_utils.frames.image import RawImage
 from diffranet_utils.records.provenance import origin
 from diffranet_utils.screening import judge as judging
@@ -45,8 +46,10 @@ def draw_evidence(n, seed, n_workers=1):
     families : ndarray, shape (n,), str
         Of the detectors.
     """
-    rows = Parallel(n_workers, return_as="generator")(delayed(_row)(seed, k) for k in range(n))
-    x, kinds, families = zip(*progress(rows, total=n, title="frames", unit="frame"), strict=True)
+    with dead_workers_named():
+        rows = processes(n_workers, return_as="generator")(delayed(_row)(seed, k) for k in range(n))
+        rows = list(progress(rows, total=n, title="frames", unit="frame"))
+    x, kinds, families = zip(*rows, strict=True)
     return np.array(x), np.array(kinds), np.array(families)
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from diffranet_utils.core import lifeline
 from diffranet_utils.core.files import read_json, sha256_of, write_json
 from diffranet_utils.core.fingerprint import code_fingerprint
 from diffranet_utils.core.workers import completed
@@ -128,6 +129,6 @@ def a_scheduler(address, workers):
         return
     from dask.distributed import LocalCluster
 
-    quiet = {"dashboard_address": None, "silence_logs": 40}
-    with LocalCluster(workers, threads_per_worker=1, host="127.0.0.1", **quiet) as cluster:
+    options = {"dashboard_address": None, "silence_logs": 40, "preload": [lifeline.__name__]}
+    with LocalCluster(workers, threads_per_worker=1, host="127.0.0.1", **options) as cluster:
         yield cluster.scheduler_address
