@@ -95,3 +95,35 @@ def test_a_build_that_is_killed_leaves_no_worker(build):
     assert len(children) >= 2
     process.kill()
     assert psutil.wait_procs(children, timeout=5)[1] == []
+
+
+def test_a_killed_worker_is_one_line():
+    with pytest.raises(DiffranetError) as caught:
+        list(workers.completed(os._exit, [9] * 4, workers=2))
+    assert "worker" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_killed_process_of_joblib_is_one_line():
+    parallel = workers.processes(2, return_as="generator")
+    with pytest.raises(DiffranetError) as caught, workers.dead_workers_named():
+        list(parallel(joblib.delayed(os._exit)(9) for _ in range(4)))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("who", ["scheduler", "worker"])
+def test_a_cluster_that_goes_away_is_named_within_half_a_minute(who, monkeypatch):
+    monkeypatch.setattr(workers, "PATIENCE_S", 2.0)
+    options = {"threads_per_worker": 1, "processes": False, "host": "127.0.0.1"}
+    with LocalCluster(n_workers=1, protocol="tcp", dashboard_address=None, **options) as cluster:
+        address = cluster.scheduler_address
+        results = workers.completed(time.sleep, [0.5] * 30, scheduler=address)
+        assert next(results) is None
+        if who == "worker":
+            cluster.scale(0)
+        else:
+            cluster.sync(cluster.scheduler.close)
+        start = time.monotonic()
+        with pytest.raises(DiffranetError, match=address) as caught:
+            list(results)
+        assert time.monotonic() - start < 30
+        assert "\n" not in str(caught.value)

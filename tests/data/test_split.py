@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from diffranet_utils.core import cache
 from diffranet_utils.core.errors import DiffranetError, InputError, MissingDataError
+from diffranet_utils.core.ownership import owned
+from diffranet_utils.data import split
 from diffranet_utils.data.build import build_dataset
 from diffranet_utils.data.pgm import read_image
 from diffranet_utils.data.split import load_manifest
@@ -124,6 +128,31 @@ def test_ensure_builds_once_and_again_for_new_code(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset, "code_fingerprint", lambda *names: "changed")
     dataset.ensure_dataset(run)
     assert all(p.stat().st_mtime_ns > stamp for p, stamp in before.items())
+
+
+def test_a_finished_set_is_read_where_nothing_can_be_written(built, tmp_path, monkeypatch):
+    """Also its derived files are found again; root may write everywhere, so the check is told."""
+    monkeypatch.setattr(cache, "_can_write", lambda folder: tmp_path in folder.parents)
+    monkeypatch.setattr(split, "owned", None)
+    monkeypatch.setenv("DIFFRANET_CACHE", str(tmp_path / "cache"))
+    for file in built.glob("*.npy"):
+        file.unlink()
+    before = sorted(built.rglob("*"))
+    (tmp_path / "cache").mkdir()
+    assert split.ensure_dataset(built, recipe(TINY), 7) == built
+    first, again = (dataset.load_split(built, "test") for _ in range(2))
+    assert np.array_equal(first.images, again.images)
+    assert sorted(built.rglob("*")) == before
+    assert len(list((tmp_path / "cache").rglob("*.npy"))) == 1
+
+
+def test_a_second_builder_leaves_and_changes_nothing(built):
+    with owned(built):
+        before = {path: path.stat().st_mtime_ns for path in built.rglob("*")}
+        with pytest.raises(InputError, match=str(os.getpid())):
+            build_dataset(built, recipe(TINY), 7)
+        assert dataset.load_split(built, "test").ids  # reading needs no permission
+        assert {p: s for p in before if (s := p.stat().st_mtime_ns) != before[p]}.keys() <= {built}
 
 
 def test_what_is_missing_or_damaged_is_named(built, tmp_path):
