@@ -25,7 +25,7 @@ from diffranet_utils.studies.scattering.sessions import draw_readout, draw_sessi
 
 CLASSES = (*TECHNIQUES, *unlike.KINDS)
 LEAST = np.round(np.arange(0.3, 0.9, 0.02), 2)  # probabilities from which an answer may be given
-RIGHT = 0.985  # of the answers on simulated sessions for which the limit is chosen
+RIGHT = 0.95  # of the answers on simulated sessions for which the limit is chosen
 SHARES = (0.7, 0.85)  # sessions for training, up to the first; for the limit, up to the second
 
 
@@ -43,7 +43,7 @@ class Making:
     seed : int
     """
 
-    n_sessions: int = 1500
+    n_sessions: int = 680
     n_frames: int = 1
     n_trees: int = 150
     n_leaves: int = 700
