@@ -343,6 +343,9 @@ def screen(  # noqa: PLR0913 - options of a command
     mask: Annotated[
         Path | None, typer.Option(help="Image of pixels to leave out: zero where good.")
     ] = None,
+    geometry: Annotated[
+        Path | None, typer.Option(help="CrystFEL geometry file, FILE.geom, that places modules.")
+    ] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", help="Look into folders in folders too.")
     ] = False,
@@ -364,7 +367,7 @@ def screen(  # noqa: PLR0913 - options of a command
         from diffranet_utils.studies.diffranet.study import STUDY as study
     kind = "json" if as_json else "csv" if as_csv else None
     how = How(recursive, workers, scheduler, watch, idle)
-    run(paths, make_screener(study, model, mask), kind, out, report, how)
+    run(paths, make_screener(study, model, mask, geometry), kind, out, report, how)
 
 
 @app.command("train-screener")

@@ -6,6 +6,8 @@ if a file may hold several images; gzip, bzip2 and xz are unpacked on the way. S
 before anything is decoded, so a damaged header cannot ask for a terabyte.
 """
 
+from functools import partial
+
 from diffranet_utils.core.errors import InputError, require
 from diffranet_utils.frames import (
     cbf,
@@ -35,6 +37,8 @@ class ImageFile:
     Parameters
     ----------
     path : path-like
+    layout : crystfel.CrystfelGeometry, optional
+        Lays the modules of each image on a plane.
 
     Raises
     ------
@@ -48,10 +52,11 @@ class ImageFile:
     ...     first = images.read(0)
     """
 
-    def __init__(self, path):
-        self.name = one_line(path)
+    def __init__(self, path, layout=None):
+        self.name, self._layout = one_line(path), layout
         with self._refusing():
             self._source = Source(path)
+            self._source.data_path = None if layout is None else layout.data
         try:
             with self._refusing():
                 self._format = format_of(self._source)
@@ -93,7 +98,17 @@ class ImageFile:
             )
             image = self._format.read(self._source, index)
             _check(image.counts)
-        return image
+            return image if self._layout is None else self._laid_out(image, index)
+
+    def _laid_out(self, image, index):
+        """An image with its modules where they lie, by what the geometry finds in the file."""
+        if not hasattr(self._format, "number_at"):
+            return self._layout.assembled(image)
+        number, mask = (
+            partial(find, self._source, index=index)
+            for find in (self._format.number_at, self._format.mask_at)
+        )
+        return self._layout.assembled(image, number, mask)
 
     def is_complete(self):
         """Whether all images that the file declares are there."""
@@ -168,7 +183,7 @@ def _check(counts):
     require(min(shape) >= MIN_EDGE, small)
 
 
-def read_raw(path, index=0):
+def read_raw(path, index=0, layout=None):
     """Read one image of a file as it is stored.
 
     Parameters
@@ -176,6 +191,8 @@ def read_raw(path, index=0):
     path : path-like
     index : int
         Which image, in a file that holds several; `ImageFile` reads many at less cost.
+    layout : crystfel.CrystfelGeometry, optional
+        See `ImageFile`.
 
     Returns
     -------
@@ -186,7 +203,7 @@ def read_raw(path, index=0):
     InputError
         As for `ImageFile`.
     """
-    with ImageFile(path) as images:
+    with ImageFile(path, layout) as images:
         return images.read(index)
 
 

@@ -100,7 +100,40 @@ def series(source):
     InputError
         If it holds none, or is locked.
     """
-    return source.keep("hdf5", lambda: Series(open_file(source)))
+    return source.keep("hdf5", lambda: Series(open_file(source), source.data_path))
+
+
+def number_at(source, place, index=0):
+    """The number at a path in a file; of one per image, that of an image; None without.
+
+    Parameters
+    ----------
+    source : source.Source
+    place : str
+    index : int
+    """
+    return nexus.number(series(source).file.get(place), index)
+
+
+def mask_at(source, place, index=0):
+    """The mask at a path in a file, as stored; of one per image, that of an image; None without.
+
+    Parameters
+    ----------
+    source : source.Source
+    place : str
+    index : int
+    """
+    found = series(source)
+    mask = None if "%" in place else found.file.get(place)
+    if mask is None or not hasattr(mask, "ndim") or mask.dtype.kind not in "iub":
+        return None
+    size = _size(found.stacks[0])
+    if mask.size == size:
+        return mask[()]
+    fits = mask.ndim > 2 and mask.size == size * mask.shape[0] and index < mask.shape[0]
+    require(fits, f"its mask {place} of shape {mask.shape} does not fit its images")
+    return mask[index]
 
 
 def open_file(source):
@@ -139,11 +172,14 @@ class Series:
     Parameters
     ----------
     file : h5py.File
+    wanted : str, optional
+        Path of the data set that a geometry names; another is used where it is not there.
     """
 
-    def __init__(self, file):
+    def __init__(self, file, wanted=None):
         self.file, self.tree = file, hdf5_tree.walk(file)
-        chosen = choose(file, self.tree.images)
+        images = self.tree.images
+        chosen = {wanted: images[wanted]} if wanted in images else choose(file, images)
         require(chosen, self._nothing())
         self.paths = list(chosen)
         self.stacks = [Stack(data, hdf5_tree.n_stored(data)) for data in chosen.values()]

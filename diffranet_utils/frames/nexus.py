@@ -76,7 +76,7 @@ def header_of(file, path):
         _first(file, detectors, (f"beam_center_{axis}",), lambda item: _beam_px(item, pixel))
         for axis in "xy"
     ]
-    bits = _first(file, detectors, BITS, _number)
+    bits = _first(file, detectors, BITS, number)
     return sane_header(
         wavelength_A=_wavelength(file, entry),
         distance_mm=_first(file, detectors, DISTANCES, _distance_mm),
@@ -108,7 +108,7 @@ def _overload(file, detectors):
     """
     for group in detectors:
         for name in CUTOFFS:
-            value = _number(file.get(f"{group}/{name}"))
+            value = number(file.get(f"{group}/{name}"))
             if value is not None and value > 0:
                 return value + 1 if name.endswith("saturation_value") else value
     return None
@@ -136,14 +136,14 @@ def _first(file, groups, names, read):
 
 
 def _pixel_mm(item):
-    value = _number(item)
+    value = number(item)
     return _scaled(
         item, LENGTH_MM, 1e3 if value is not None and value < METRE_BELOW["pixel"] else 1.0
     )
 
 
 def _distance_mm(item):
-    value = _number(item)
+    value = number(item)
     return _scaled(
         item, LENGTH_MM, 1e3 if value is not None and value < METRE_BELOW["distance"] else 1.0
     )
@@ -151,7 +151,7 @@ def _distance_mm(item):
 
 def _beam_px(item, pixel_mm):
     """Pixels, as a detector's maker writes them, or a length, as NeXus says."""
-    value, unit = _number(item), _unit(item)
+    value, unit = number(item), _unit(item)
     if value is None or unit not in LENGTH_MM:
         return value
     return value * LENGTH_MM[unit] / pixel_mm if pixel_mm else None
@@ -159,7 +159,7 @@ def _beam_px(item, pixel_mm):
 
 def _scaled(item, units, default):
     """A number in our unit; without unit, in the default's, or, without a default, by its size."""
-    value, unit = _number(item), _unit(item)
+    value, unit = number(item), _unit(item)
     if value is None:
         return None
     if unit in units:
@@ -169,8 +169,14 @@ def _scaled(item, units, default):
     return value * default
 
 
-def _number(item):
-    """A number of an HDF5 file, or None; of one per image, the first."""
+def number(item, index=0):
+    """A number of an HDF5 file, or None; of one per image, that of an image or the first.
+
+    Parameters
+    ----------
+    item : h5py.Dataset or None
+    index : int
+    """
     if (
         item is None
         or not hasattr(item, "dtype")
@@ -178,7 +184,8 @@ def _number(item):
         or not 0 < item.size < 1_000_000
     ):
         return None
-    value = float(np.ravel(item[()])[0])
+    values = np.ravel(item[()])
+    value = float(values[index if index < values.size else 0])
     return value if np.isfinite(value) else None
 
 

@@ -86,7 +86,7 @@ class Crops:
     factor: int
 
 
-def read_frame(path, index=0, beamstop=None, bad=None):
+def read_frame(path, index=0, beamstop=None, bad=None, layout=None):
     """Read a frame and mask what counts nothing.
 
     Parameters
@@ -100,6 +100,8 @@ def read_frame(path, index=0, beamstop=None, bad=None):
     bad : ndarray, shape (n_slow, n_fast), bool, optional
         True for pixels to leave out besides those that the file declares bad; see
         `frame_masks.read_mask`.
+    layout : crystfel.CrystfelGeometry, optional
+        Lays the modules of the image on a plane.
 
     Returns
     -------
@@ -110,7 +112,7 @@ def read_frame(path, index=0, beamstop=None, bad=None):
     InputError
         One line, if the file cannot be used; see `frame_formats.load`.
     """
-    image = frame_formats.read_raw(path, index)
+    image = frame_formats.read_raw(path, index, layout)
     name = Path(path).name + (f"#{index}" if index else "")
     require(
         bad is None or bad.shape == image.counts.shape,

@@ -40,6 +40,8 @@ class Source:
     path : Path
     head : bytes
         First bytes, unpacked.
+    data_path : str or None
+        Where the images lie in a file that holds many things, if the user says so.
 
     Raises
     ------
@@ -51,6 +53,7 @@ class Source:
         self.path = Path(path)
         self.size = checked_size(path)
         self._open, self._stack, self._kept = None, ExitStack(), {}
+        self.data_path = None
         with open(path, "rb") as handle:
             self.head = handle.read(HEAD_BYTES)
         self._open = next(

@@ -12,6 +12,7 @@ import typer
 from diffranet_utils.core.errors import DiffranetError, require
 from diffranet_utils.core.files import write_bytes
 from diffranet_utils.frames import masks as frame_masks
+from diffranet_utils.frames.crystfel_text import read_geometry
 from diffranet_utils.screening import output as screening_output
 from diffranet_utils.screening import screener as screening
 from diffranet_utils.screening.listing import list_frames
@@ -21,12 +22,13 @@ FEW_FILES = 24
 SAVE_S = 10  # while a folder is watched, the table on disk is at most so old
 
 
-def make_screener(study, model=None, mask=None):
-    """A `screening.Screener`: see `screening.load_screener` and, for its mask,
-    `frame_masks.read_mask`.
+def make_screener(study, model=None, mask=None, geometry=None):
+    """A `screening.Screener`: see `screening.load_screener` and, for its mask and its geometry,
+    `frame_masks.read_mask` and `crystfel_text.read_geometry`.
     """
-    screener = screening.load_screener(study, model)
-    return screener if mask is None else replace(screener, bad=frame_masks.read_mask(mask))
+    layout = None if geometry is None else read_geometry(geometry)
+    bad = None if mask is None else frame_masks.read_mask(mask)
+    return replace(screening.load_screener(study, model), bad=bad, layout=layout)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from diffranet_utils.core.errors import DiffranetError, MissingDataError, requir
 from diffranet_utils.frames import formats as frame_formats
 from diffranet_utils.frames import peaks
 from diffranet_utils.frames import read as frames
+from diffranet_utils.frames.crystfel import CrystfelGeometry
 from diffranet_utils.frames.image import RawImage, zero_gaps
 from diffranet_utils.frames.lattice import FlatGeometry, scattering_vectors
 from diffranet_utils.frames.masks import fill_crops
@@ -54,12 +55,15 @@ class Screener:
         True for pixels to leave out; see `frame_masks.read_mask`.
     study : Study, optional
         Names the classes of the model and says which are hits; a count needs none.
+    layout : crystfel.CrystfelGeometry, optional
+        Lays the modules of a detector on a plane; `crystfel_text.read_geometry` reads it.
     """
 
     model: object = None
     name: str = "spot count"
     bad: np.ndarray | None = None
     study: Study | None = None
+    layout: CrystfelGeometry | None = None
 
     def screen(self, frame, index=0, geometry=None):
         """Judge one frame.
@@ -67,10 +71,11 @@ class Screener:
         Parameters
         ----------
         frame : path-like, formats.ImageFile, frames.Frame or ndarray, shape (n_slow, n_fast)
-            An array or open file is judged by a `judge.Judge` only.
+            An array or open file is judged by a `judge.Judge` only. With a geometry of CrystFEL an
+            array may also be a stack of modules, shape (..., module, n_slow, n_fast).
         index : int
             Image of a file that holds several.
-        geometry : lattice.FlatGeometry, optional
+        geometry : lattice.FlatGeometry or crystfel.CrystfelGeometry, optional
             Of an array.
 
         Returns
@@ -93,7 +98,9 @@ class Screener:
             else:
                 is_read = isinstance(frame, frames.Frame)
                 record |= self._judge(
-                    frame if is_read else frames.read_frame(frame, index, bad=self.bad)
+                    frame
+                    if is_read
+                    else frames.read_frame(frame, index, bad=self.bad, layout=self.layout)
                 )
         except DiffranetError as error:
             record["reason"] = frame_formats.one_line(error)
@@ -103,6 +110,11 @@ class Screener:
 
     def _raw(self, frame, index, geometry):
         """Image and geometry of what `screen` is given."""
+        layout = geometry if isinstance(geometry, CrystfelGeometry) else self.layout
+        geometry = None if layout is geometry else geometry
+        if isinstance(frame, np.ndarray) and layout is not None:
+            flat = layout.assembled(RawImage(frame, bad=self.bad))
+            return flat, geometry or geometry_of(flat.header)
         if isinstance(frame, np.ndarray):
             return RawImage(frame, bad=self.bad), geometry
         if isinstance(frame, frames.Frame):
@@ -110,7 +122,7 @@ class Screener:
         if isinstance(frame, frame_formats.ImageFile):
             image, name = frame.read(index), frame.name
         else:
-            image, name = frame_formats.read_raw(frame, index), Path(frame).name
+            image, name = frame_formats.read_raw(frame, index, layout), Path(frame).name
         fits = self.bad is None or self.bad.shape == image.counts.shape
         require(fits, f"The mask does not fit {name}, whose shape is {image.counts.shape}.")
         image = image.without(zero_gaps(image.counts)).without(self.bad)
@@ -273,7 +285,7 @@ def screen_file(screener, path):
     dict
     """
     try:
-        images = frame_formats.ImageFile(path)
+        images = frame_formats.ImageFile(path, screener.layout)
     except (DiffranetError, OSError):
         yield screener.screen(path)  # says what is wrong
         return
