@@ -55,10 +55,10 @@ def record(verdict="hit", name="a.cbf", **facts):
 
 
 def spotted(seed=1, n=60):
-    """A frame of 560 x 600 pixels with wide spots."""
-    rng = np.random.default_rng(seed)
-    data = rng.poisson(30, (560, 600)).astype(np.int32)
-    for slow, fast in rng.integers(10, 550, (n, 2)):
+    """A frame of 560 x 600 pixels with wide spots on an oblique lattice."""
+    data = np.random.default_rng(seed).poisson(30, (560, 600)).astype(np.int32)
+    for row, column in (divmod(k, 8) for k in range(n)):
+        slow, fast = 30 + 64 * row + 3 * column, 30 + 66 * column + 5 * row
         data[slow : slow + 3, fast : fast + 3] += 90
     return data
 
