@@ -14,7 +14,8 @@ from diffranet_utils.screening.screener import HIT, MISS, UNREADABLE, UNSURE
 
 PICTURES = 24  # of each verdict in a report
 THUMBNAIL = 220  # pixels
-STYLE = """body{font:16px/1.5 system-ui,sans-serif;margin:1.5rem auto;max-width:75rem;padding:0 1rem}
+STYLE = """body{font:16px/1.5 system-ui,sans-serif}
+body{margin:1.5rem auto;max-width:75rem;padding:0 1rem}
 figure{display:inline-block;margin:.4rem;width:220px;vertical-align:top}
 img{width:220px;height:220px;object-fit:contain;background:#000}
 figcaption{font-size:.8rem;overflow-wrap:anywhere}"""
@@ -32,7 +33,8 @@ def write_report(records, path, title=TITLE):
     title : str
     """
     parts = [
-        f"<h1>{html.escape(title)}</h1><p>{html.escape(summary(records, sum(r['seconds'] for r in records)))}</p>"
+        f"<h1>{html.escape(title)}</h1>"
+        f"<p>{html.escape(summary(records, sum(r['seconds'] for r in records)))}</p>"
     ]
     for verdict in (HIT, UNSURE, MISS):
         ours = [r for r in records if r["verdict"] == verdict]
@@ -45,10 +47,9 @@ def write_report(records, path, title=TITLE):
     broken = [r for r in records if r["verdict"] == UNREADABLE]
     rows = "".join(f"<li>{html.escape(r['reason'] or '')}</li>" for r in broken)
     parts.append(f"<h2>{UNREADABLE}: {len(broken)}</h2><ul>{rows}</ul>")
-    head = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">\
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8">\
+<meta name="viewport" content="width=device-width">\
 <title>{html.escape(title)}</title><style>{STYLE}</style>'
-    )
     write_bytes(Path(path), (head + "".join(parts)).encode(errors="replace"))
 
 

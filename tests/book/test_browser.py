@@ -86,7 +86,8 @@ def test_sliders_show_another_image(page, site):
         name for name in PAGES if 'type="range"' in (HTML / name).read_text(encoding="utf-8")
     ):
         page.open(f"{site}/{name}", NARROW)
-        shown = """[...document.querySelectorAll('figure[id^=slider]')].map(f => [...f.querySelectorAll(
+        shown = """[...document.querySelectorAll('figure[id^=slider]')].map(f => [...f
+            .querySelectorAll(
             '[data-label]')].filter(p => p.style.display === 'block').map(p => p.dataset.label))"""
         before = page.value(shown)
         page.value("""document.querySelectorAll('figure[id^=slider] input').forEach(
@@ -118,7 +119,8 @@ def test_both_themes_keep_text_apart_from_its_ground(page, site, name):
     page.open(f"{site}/{name}")
     for theme in ("light", "dark"):
         page.value(f"document.documentElement.dataset.theme = '{theme}'")
-        colours = page.value("""(() => { const s = getComputedStyle(document.querySelector('main p'));
+        colours = page.value("""(() => {
+            const s = getComputedStyle(document.querySelector('main p'));
             return [s.color, getComputedStyle(document.body).backgroundColor]; })()""")
         light = [_luminance(colour) for colour in colours]
         assert (max(light) + 0.05) / (min(light) + 0.05) > 7, (
@@ -140,8 +142,10 @@ def _luminance(colour):
 def test_nothing_is_cut_off_on_paper(page, site, name):
     page.open(f"{site}/{name}", PAPER)
     page.call("Emulation.setEmulatedMedia", media="print")
-    wide = page.value("""[...document.querySelectorAll('.bd-article :is(pre, table, img, svg)')].filter(e =>
-        e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > innerWidth).map(e => e.outerHTML)""")
+    wide = page.value("""[...document.querySelectorAll('.bd-article :is(pre, table, img, svg)')]
+        .filter(e =>
+        e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > innerWidth)
+        .map(e => e.outerHTML)""")
     contents = page.value("document.querySelector('#jb-print-toc')?.offsetHeight ?? 0")
     page.call("Emulation.setEmulatedMedia", media="")
     assert [html[:80] for html in wide] == []

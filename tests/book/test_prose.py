@@ -262,8 +262,11 @@ SENTENCES = [
     ("notebooks/00_quickstart.ipynb", "Mistakes sit mostly beside the diagonal",
      lambda: (quickstart_errors() == 1).mean() > 0.5),
     ("notebooks/00_quickstart.ipynb", "The intervals are wide.",
-     lambda: all(entry["high"] - entry["low"] > 0.1 for entry in record("00_quickstart")["values"].values())),
-    ("notebooks/10_bragg_scattering.ipynb", "More domains cost in proportion at most", lambda: max(slopes()) < 1.1),
+     lambda: all(
+         entry["high"] - entry["low"] > 0.1 for entry in record("00_quickstart")["values"].values()
+     )),
+    ("notebooks/10_bragg_scattering.ipynb", "More domains cost in proportion at most",
+    lambda: max(slopes()) < 1.1),
     ("notebooks/10_bragg_scattering.ipynb", "Half of all light still falls on a small share of "
     "the lit pixels.",
      lambda: all(row["pixels_with_half"] < 0.12 * row["lit_pixels"] for row in
@@ -289,7 +292,8 @@ SENTENCES = [
     ("notebooks/12_five_classes.ipynb", "does so three times as often as the paper's, our machine "
     "a sixth as often",
      same_weak_errors_as_the_paper),
-    ("book/paper_vs_ours.md", "(the forest three times as often, the machine a sixth)", same_weak_errors_as_the_paper),
+    ("book/paper_vs_ours.md", "(the forest three times as often, the machine a sixth)",
+    same_weak_errors_as_the_paper),
     ("notebooks/12_five_classes.ipynb", "here the machine is ahead of the forest, at every border "
     "of the table",
      lambda: all(svm > rf for svm, rf in zip(at_borders("svm"), at_borders("rf"), strict=True))),
@@ -299,7 +303,8 @@ SENTENCES = [
     "pixels apart",
      lambda: all(2 < spacing_px(edge) < 3.5 for edge in DIFFRANET.crystal.cell[1:3])),
     ("notebooks/20_dataset.ipynb", "Hundreds of core-hours are a day on a large workstation",
-     lambda: 100 < scaling.cost(25_000_000, bench("dataset")["images_per_second"]["1"], 262_159)["core_hours"] < 1000),
+     lambda: 100 < scaling.cost(25_000_000, bench("dataset")["images_per_second"]["1"],
+     262_159)["core_hours"] < 1000),
     ("notebooks/31_sift_bag_of_words.ipynb", "Word 7 of one and word 7 of the other then have "
     "nothing to do",
      lambda: value("31_sift_bag_of_words", "separate_vocabularies_accuracy")
@@ -319,7 +324,8 @@ SENTENCES = [
     ("notebooks/32_hyperopt_search.ipynb", "on hit or miss the rule beats the forest (in all "
     "three the intervals",
      lambda: apart("svm_test_accuracy", "spot_count_test_accuracy")
-     and apart("svm_hit_accuracy", "spot_count_hit_accuracy") and apart("spot_count_hit_accuracy", "rf_hit_accuracy")),
+     and apart("svm_hit_accuracy", "spot_count_hit_accuracy") and apart("spot_count_hit_accuracy",
+     "rf_hit_accuracy")),
     ("notebooks/32_hyperopt_search.ipynb", "In five classes the intervals of forest and rule "
     "overlap",
      lambda: not any(apart(f"{a}_test_accuracy", f"{b}_test_accuracy")
@@ -334,7 +340,8 @@ SENTENCES = [
      first_forest_is_the_best),
     ("notebooks/32_hyperopt_search.ipynb", "gets 98.00 % of the validation images right, this one "
     "97.75 %",
-     lambda: (value("30_texture_features", "glcm_all_accuracy"), value("32_hyperopt_search", "rf_validation_accuracy"))
+     lambda: (value("30_texture_features", "glcm_all_accuracy"),
+     value("32_hyperopt_search", "rf_validation_accuracy"))
      == (0.98, 0.9775)),
     ("notebooks/32_hyperopt_search.ipynb", "Six strong images are called no-crystal",
      lambda: (strong_called_no_crystal("svm"), strong_called_no_crystal("rf")) == (6, 0)),
@@ -343,12 +350,14 @@ SENTENCES = [
      > value("41_bohb_search", "random_validation_accuracy", "workshop")),
     ("notebooks/41_bohb_search.ipynb", "its evaluations were too few for one, and none was "
     "proposed by it",
-     lambda: not any(run["model_based"] for run in record("41_bohb_search", "workshop")["details"]["runs"])),
+     lambda: not any(run["model_based"] for run in record("41_bohb_search",
+     "workshop")["details"]["runs"])),
     ("notebooks/41_bohb_search.ipynb", "HpBandSter gives the second bracket 9 configurations",
      lambda: bohb.brackets(bohb.SearchSettings(1, 27, 4))[1][0] == (9, 3)),
     ("notebooks/41_bohb_search.ipynb", "seventeen looks and random search four, two of these at "
     "rates of 0.05 and 4",
-     lambda: value("41_bohb_search", "bohb_evaluations", "workshop") == 17 and len(blind_rates()) == 4
+     lambda: value("41_bohb_search", "bohb_evaluations",
+     "workshop") == 17 and len(blind_rates()) == 4
      and np.allclose(blind_rates()[2:], (0.05, 4), rtol=0.02)),
     ("notebooks/40_deepfreak.ipynb", "scaling to 224 pixels costs most by far",
      lambda: gain("224_pixels")["high"] < -0.15),
@@ -356,19 +365,25 @@ SENTENCES = [
      lambda: max(hits_of("224_pixels")) < 0.45),
     ("notebooks/40_deepfreak.ipynb", "Of the other two changes, three seeds of this size cannot "
     "say",
-     lambda: all(gain(name)["low"] < 0 < gain(name)["high"] for name in ("scalar_mean", "turned_images"))),
+     lambda: all(gain(name)["low"] < 0 < gain(name)["high"] for name in ("scalar_mean",
+     "turned_images"))),
     ("notebooks/40_deepfreak.ipynb", "the spots of good and strong images get far more attention "
     "than their area",
-     lambda: all(gathers(method, label) for method in ("Grad-CAM", "SmoothGrad") for label in (4, 5))),
+     lambda: all(gathers(method, label) for method in ("Grad-CAM", "SmoothGrad") for label in (4,
+     5))),
     ("notebooks/40_deepfreak.ipynb", "there in all twelve of these images. On weak images",
-     lambda: all([above(method, k) for k in (4, 5)] == [(9, 9), (3, 3)] for method in ("Grad-CAM", "SmoothGrad"))),
+     lambda: all([above(method, k) for k in (4, 5)] == [(9, 9), (3, 3)] for method in ("Grad-CAM",
+     "SmoothGrad"))),
     ("notebooks/40_deepfreak.ipynb", "nothing is left: about half are above",
-     lambda: all(5 <= above(method, 3)[0] <= 7 and above(method, 3)[1] == 12 for method in ("Grad-CAM", "SmoothGrad"))),
-    ("notebooks/40_deepfreak.ipynb", "64 of them in batches of 16", lambda: fixed_sample() == (64, 16)),
+     lambda: all(5 <= above(method, 3)[0] <= 7 and above(method,
+     3)[1] == 12 for method in ("Grad-CAM", "SmoothGrad"))),
+    ("notebooks/40_deepfreak.ipynb", "64 of them in batches of 16",
+    lambda: fixed_sample() == (64, 16)),
     ("notebooks/51_reality_gap.ipynb", "full 65 min (2 cores)",
      lambda: 60 <= record("51_reality_gap")["seconds"] / 60 <= 70),
     ("notebooks/60_scorecard.ipynb", "gets nearly every real crop right",
-     lambda: 0.9 < next(row["real"]["value"] for row in record("51_reality_gap")["details"]["ladder"]
+     lambda: 0.9 < next(row["real"]["value"]
+                        for row in record("51_reality_gap")["details"]["ladder"]
                         if (row["rung"], row["model"]) == ("plain", "SVM")) < 1),
     ("book/paper_vs_ours.md", "of our images none changed",
      lambda: bench("faults")["values"]["length_wrong"]["value"] == 0),
@@ -379,12 +394,14 @@ SENTENCES = [
      lambda: max(rungs("check", "texture")) < 0.87),
     ("notebooks/51_reality_gap.ipynb", "the count gets 88 % (balanced), and the forest every crop "
     "right",
-     lambda: round(100 * counted_on("diffranet")) == 88 and chosen_row()["stations"]["diffranet"]["value"] == 1),
+     lambda: round(100 * counted_on("diffranet")) == 88
+     and chosen_row()["stations"]["diffranet"]["value"] == 1),
     ("notebooks/51_reality_gap.ipynb", "of our nine only two are misses",
      lambda: record("51_reality_gap")["details"]["frame_hits"].count(False) == 2),
     ("notebooks/51_reality_gap.ipynb", "textures too get all test crops right on several rungs, "
     "and on the next",
-     lambda: sum(v == 1.0 for v in rungs("real", "texture")) > 3 and min(rungs("real", "texture")) == 0.5),
+     lambda: sum(v == 1.0 for v in rungs("real", "texture")) > 3 and min(rungs("real",
+     "texture")) == 0.5),
     ("notebooks/60_scorecard.ipynb", "It holds three of the paper's other five tuned accuracies, "
     "90.1, 91.1 and 91.2 %",
      lambda: [f"{100 * share:.1f}" for share in sorted(claims.TUNED_REAL) if inside_the_best(share)]
@@ -396,10 +413,12 @@ SENTENCES = [
      lambda: tuple(vars(DIFFRANET.borders).values()) == (50, 700, 2500)),
     ("book/paper_vs_ours.md", "50 visible spots in the data set, 15 for all crops of",
      lambda: presets.get("full").dataset.experiment.borders.weak == 50
-     and {station.borders.weak for station in crop_tables.HELD_OUT.values()} == {variety.FEW_SPOTS.weak} == {15}),
+     and {station.borders.weak for station in crop_tables.HELD_OUT.values()}
+     == {variety.FEW_SPOTS.weak} == {15}),
     ("book/paper_vs_ours.md", "the first 30 % of the trials of our searches",
      lambda: all(p.ladder.share_tried == 0.3 for p in presets.PRESETS.values())),
-    ("book/intro.md", "the best forest and the best SVM gave every crop of nine frames one and the same "
+    ("book/intro.md", "the best forest and the best SVM gave every crop of nine frames one and "
+    "the same "
      "answer",
      lambda: record("51_reality_gap")["details"]["n_frames"] == 9
      and all(len({label > 2 for label in labels}) == 1 for model, labels in
@@ -408,7 +427,8 @@ SENTENCES = [
      lambda: value("51_reality_gap", "screener_real_frame_accuracy") == 1),
     ("book/intro.md", "a plain count of spots that has learned nothing",
      lambda: value("51_reality_gap", "peak_count_real_frame_accuracy")
-     >= max(value("51_reality_gap", key) for key in ("screener_real_frame_accuracy", "best_real_accuracy"))),
+     >= max(value("51_reality_gap", key) for key in ("screener_real_frame_accuracy",
+     "best_real_accuracy"))),
 ]  # fmt: skip
 
 
