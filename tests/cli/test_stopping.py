@@ -76,7 +76,7 @@ def words_of(text):
 
 
 def still_running(processes):
-    """Those that have not ended five seconds later; the dead that nobody has buried do not count."""
+    """Those that have not ended five seconds later; zombies have."""
     alive = psutil.wait_procs(processes, timeout=5)[1]
     return [one for one in alive if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
